@@ -1,0 +1,53 @@
+# make run    set up what is missing, then the study of config.yaml to its figures
+# make test   set up what is missing, then the tests
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+# Options for snakemake, e.g. make run ARGS="--configfile config/paper.yaml"
+ARGS   ?=
+
+.PHONY: run dry-run test lint format lock clean
+.DEFAULT_GOAL := run
+
+run: $(READY)
+	$(BIN)/snakemake all $(ARGS)
+	@echo "Tables and figures are in results/*/tables and results/*/figures"
+
+dry-run: $(READY)
+	$(BIN)/snakemake -n all $(ARGS)
+
+test: $(READY)
+	$(BIN)/pytest -n auto --dist loadscope
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+# The pins are what was tested. CUDA's libraries are left to torch, which pins
+# its own on the platforms that have them.
+lock: $(READY)
+	$(BIN)/pip-compile --quiet --extra dev --strip-extras --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe \
+		--output-file requirements.lock pyproject.toml
+	sed -i -E '/^(nvidia-|cuda-|triton)/d' requirements.lock
+
+clean:
+	rm -rf results .snakemake
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "pj2 needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

@@ -1,0 +1,47 @@
+# The pipeline: data -> training runs -> predictions -> tables and figures.
+#
+#   snakemake --cores 4 all        everything in config.yaml
+#   snakemake landscape_plot       one target; see the rules below for the others
+#   snakemake -n                   what would be done, and why
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+# A config given on the command line replaces the default study; Snakemake would
+# otherwise merge the two, and the default's experiments would leak into it.
+if not workflow.overwrite_configfiles and not config.get("experiments"):
+    own = Path("config.yaml")
+    default_config = own if own.exists() else Path(workflow.basedir, "config.yaml")
+
+    configfile: str(default_config)
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/landscape.smk"
+
+
+localrules:
+    all,
+    comparison_table,
+    confusion_matrices,
+    filter_grids,
+    training_curves,
+    landscape_plot,
+    index,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.comparison_table.input,
+        rules.confusion_matrices.input,
+        rules.filter_grids.input,
+        rules.training_curves.input,
+        rules.landscape_plot.input,

@@ -1,0 +1,1 @@
+"""Facts computed from recorded runs: losses, epochs and predictions in, numbers out. No torch."""

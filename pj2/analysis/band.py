@@ -1,0 +1,154 @@
+"""The min/max band of training losses over learning rates, and how wide it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pj2.analysis.runs import RunRecord, steps
+from pj2.errors import UserError
+
+BAND_SCHEMA = pa.schema(
+    [("model", pa.string()), ("step", pa.int64()), ("min", pa.float32()), ("max", pa.float32())]
+)
+
+
+class Divergence(NamedTuple):
+    """A run that met a loss that was not finite at `step` (0-based)."""
+
+    model: str
+    lr: str
+    seed: int
+    step: int
+
+
+def band_runs(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
+    """Return the runs that make each model's band: all learning rates of its first seed.
+
+    They share initial weights and batch order, so that a band shows the learning
+    rate and nothing else; other seeds are left out. Raises UserError if two runs
+    claim one learning rate.
+    """
+    members: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        group = members.setdefault(run.model, [])
+        if group and run.seed != group[0].seed:
+            continue
+        for other in group:
+            if other.lr == run.lr:
+                raise UserError(
+                    f"{run.folder}: a second run of {run.model} at learning rate {run.lr} beside "
+                    f"{other.folder}; a band takes the runs of one experiment"
+                )
+        group.append(run)
+    return members
+
+
+def landscape_band(runs: Sequence[RunRecord]) -> pa.Table:
+    """Return the band of every model: the least and the greatest loss at each step.
+
+    For each model: the raw per-step losses of all its learning rates, cut to the
+    shortest run, then minimum and maximum over learning rates (after Santurkar et al.
+    2018, figure 4a, with whole training runs in place of steps along one gradient).
+    A diverged run never shortens the band: it contributes the losses it has and drops
+    out. If every run diverged, the band is as long as the longest of them. Of several
+    seeds only the first is used, see `band_runs`.
+
+    Columns: model (string), step (int64, 0-based), min, max (float32, the recorded
+    losses bit for bit); models in the order of `runs`.
+    """
+    parts = []
+    for model, members in band_runs(runs).items():
+        losses = [steps(run)["loss"].to_numpy(np.float32) for run in members]
+        whole = [
+            len(loss)
+            for run, loss in zip(members, losses, strict=True)
+            if run.diverged_at is None
+        ]
+        length = min(whole) if whole else max(map(len, losses))
+        if not length:
+            raise UserError(f"{members[0].folder}: no loss of {model} is finite; it has no band")
+        table = np.full((len(losses), length), np.nan, np.float32)
+        for row, loss in zip(table, losses, strict=True):
+            row[: len(loss)] = loss[:length]
+        columns = [  # fmin and fmax pass over NaN, which here means: dropped out
+            pa.array([model] * length, pa.string()),
+            pa.array(np.arange(length)),
+            pa.array(np.fmin.reduce(table)),
+            pa.array(np.fmax.reduce(table)),
+        ]
+        parts.append(pa.Table.from_arrays(columns, schema=BAND_SCHEMA))
+    return pa.concat_tables(parts)
+
+
+def diverged(runs: Sequence[RunRecord]) -> list[Divergence]:
+    """Return the runs that diverged, in the order of `runs`."""
+    return [
+        Divergence(run.model, run.lr, run.seed, run.diverged_at)
+        for run in runs
+        if run.diverged_at is not None
+    ]
+
+
+def bin_width(band: pa.Table, bins: int) -> int:
+    """Return how many steps go into each bin if the longest band is shown in `bins` bins."""
+    last = pc.max(band["step"]).as_py() or 0
+    return -(-(last + 1) // bins)
+
+
+def bin_band(band: pa.Table, bins: int) -> pa.Table:
+    """Return a band for display, with at most `bins` bins of equally many steps.
+
+    A bin takes the minimum of the minima and the maximum of the maxima, so no
+    extreme is lost; `step` is the bin's first. A shorter band is returned as it is.
+    """
+    width = bin_width(band, bins)
+    frame = band.to_pandas()
+    frame["step"] = frame["step"] // width * width
+    binned = frame.groupby(["model", "step"], sort=False, as_index=False).agg(
+        {"min": "min", "max": "max"}
+    )
+    return pa.Table.from_pandas(binned, schema=BAND_SCHEMA, preserve_index=False)
+
+
+def common_steps(band: pa.Table) -> pa.Table:
+    """Return the part of a band in which every model still has losses."""
+    frame = band.to_pandas()
+    shortest = frame.groupby("model")["step"].max().min()
+    return band.filter(pc.less_equal(band["step"], shortest))
+
+
+def band_width_table(band: pa.Table) -> pd.DataFrame:
+    """Return model, steps, mean_width and median_width (max − min, over steps) per model."""
+    frame = band.to_pandas()
+    frame["width"] = frame["max"].astype(float) - frame["min"].astype(float)
+    return frame.groupby("model", sort=False, as_index=False).agg(
+        steps=("step", "size"), mean_width=("width", "mean"), median_width=("width", "median")
+    )
+
+
+def separation_table(band: pa.Table) -> pd.DataFrame:
+    """Return, for each ordered pair of models, where their bands do not overlap.
+
+    Columns: model, other, steps (those both have), apart (how many of them leave a gap
+    between the bands), share (apart / steps), below (how many of them have `model`'s
+    band beneath `other`'s), first_apart (the first such step, or <NA>). Bands that
+    touch overlap.
+    """
+    frames = {model: frame for model, frame in band.to_pandas().groupby("model", sort=False)}
+    rows = []
+    for model, other in permutations(frames, 2):
+        pair = frames[model].merge(frames[other], on="step", suffixes=("", "_other"))
+        below = pair["max"] < pair["min_other"]
+        apart = below | (pair["max_other"] < pair["min"])
+        first = pair["step"][apart].iloc[0] if apart.any() else pd.NA
+        share = apart.mean() if len(pair) else float("nan")
+        rows.append((model, other, len(pair), int(apart.sum()), share, int(below.sum()), first))
+    columns = ["model", "other", "steps", "apart", "share", "below", "first_apart"]
+    return pd.DataFrame(rows, columns=columns).astype({"first_apart": "Int64"})

@@ -1,0 +1,238 @@
+"""The recorded runs of a study, as index files list them."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pj2.errors import UserError
+
+PathLike = str | os.PathLike[str]
+
+_INDEX_KEYS = ("experiment", "model", "lr", "seed", "folder")
+_INFO_KEYS = (
+    "status", "diverged_at_step", "best_epoch", "epochs_run", "settings", "parameters", "macs",
+    "first_conv", "seconds", "images_per_second", "hardware", "data",
+)  # fmt: skip
+_STEP_COLUMNS = ("step", "epoch", "loss", "grad_norm")
+_EPOCH_COLUMNS = (
+    "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "test_loss",
+    "test_accuracy",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One training run: its cell of the grid, its folder, and `info`, its run.json."""
+
+    experiment: str
+    model: str
+    lr: str
+    seed: int
+    folder: Path
+    info: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @property
+    def learning_rate(self) -> float:
+        return float(self.lr)
+
+    @property
+    def diverged_at(self) -> int | None:
+        """The step (0-based) of the first loss that was not finite; None if there was none."""
+        step: int | None = self.info["diverged_at_step"]
+        return step
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The chosen epoch (0-based); None if no epoch was finished."""
+        epoch: int | None = self.info["best_epoch"]
+        return epoch
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The test split as one run saw it: `label` and `predicted` are int64[n], indices of
+    `classes`."""
+
+    classes: tuple[str, ...]
+    label: np.ndarray
+    predicted: np.ndarray
+
+    @property
+    def correct(self) -> int:
+        return int((self.label == self.predicted).sum())
+
+
+def load_runs(index_paths: Iterable[PathLike]) -> list[RunRecord]:
+    """Return the runs that index files list, in their order, each run once.
+
+    Raises UserError, one line a problem, for a file that is missing or garbled.
+    """
+    runs: dict[Path, RunRecord] = {}
+    problems: list[str] = []
+    for path in index_paths:
+        try:
+            for entry in _index_entries(path):
+                folder = Path(entry["folder"])
+                info = _read_object(folder / "run.json", _INFO_KEYS)
+                runs[folder] = RunRecord(
+                    str(entry["experiment"]), str(entry["model"]), str(entry["lr"]),
+                    int(entry["seed"]), folder, info,
+                )  # fmt: skip
+        except UserError as error:
+            problems += error.problems
+    if problems:
+        raise UserError(problems)
+    if not runs:
+        raise UserError("no runs to show: the index files list none")
+    return list(runs.values())
+
+
+def steps(run: RunRecord) -> pd.DataFrame:
+    """Return steps.parquet: step (0, 1, 2, …), epoch (0-based), loss and grad_norm (float32).
+
+    The loss is the mean over a minibatch, in training mode, before the update.
+    """
+    path = run.folder / "steps.parquet"
+    frame = read_parquet(path, _STEP_COLUMNS).to_pandas()
+    if not np.array_equal(frame["step"], np.arange(len(frame))):
+        raise UserError(f"{path}: step is not 0, 1, 2, …; some losses are missing, train it again")
+    return frame
+
+
+def epochs(run: RunRecord) -> pd.DataFrame:
+    """Return epochs.parquet: epoch (0-based), losses, accuracies (0 to 1), all float64.
+
+    Test columns are NaN where the test set was not measured every epoch.
+    """
+    frame = read_parquet(run.folder / "epochs.parquet", _EPOCH_COLUMNS).to_pandas()
+    measures = list(_EPOCH_COLUMNS[1:])
+    return frame.astype(dict.fromkeys(measures, "float64"))
+
+
+def predictions(run: RunRecord) -> Predictions | None:
+    """Return predictions.parquet; None if the run diverged before it finished an epoch."""
+    if run.best_epoch is None:
+        return None
+    path = run.folder / "predictions.parquet"
+    table = read_parquet(path, ("label", "predicted"))
+    classes = (table.schema.metadata or {}).get(b"classes")
+    if classes is None:
+        raise UserError(f"{path}: its schema has no metadata 'classes'; evaluate the run again")
+    return Predictions(
+        tuple(json.loads(classes)),
+        table["label"].to_numpy().astype(np.int64),
+        table["predicted"].to_numpy().astype(np.int64),
+    )
+
+
+def at_best_epoch(run: RunRecord) -> pd.Series[float] | None:
+    """Return the row of epochs.parquet for the chosen epoch; None if no epoch was finished."""
+    if run.best_epoch is None:
+        return None
+    frame = epochs(run)
+    rows = frame[frame["epoch"] == run.best_epoch]
+    if len(rows) != 1:
+        raise UserError(
+            f"{run.folder / 'epochs.parquet'}: {len(rows)} rows for epoch {run.best_epoch}, "
+            "the best_epoch of run.json; expected one"
+        )
+    return rows.iloc[0]
+
+
+def chosen_run(runs: Sequence[RunRecord]) -> RunRecord:
+    """Return the run that stands for its model: best validation accuracy at its best epoch.
+
+    The test set has no say. Diverged runs come last; of equals the first is taken.
+    """
+
+    def rank(run: RunRecord) -> tuple[bool, float]:
+        best = at_best_epoch(run)
+        return run.diverged_at is None, -1.0 if best is None else float(best["val_accuracy"])
+
+    return max(runs, key=rank)
+
+
+def by_model(runs: Iterable[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:
+    """Group runs by (experiment, model), keeping their order."""
+    groups: dict[tuple[str, str], list[RunRecord]] = {}
+    for run in runs:
+        groups.setdefault((run.experiment, run.model), []).append(run)
+    return groups
+
+
+def one_model(runs: Sequence[RunRecord]) -> str:
+    """Return the model that all runs share. Raises UserError if they are of several."""
+    models = list(dict.fromkeys(run.model for run in runs))
+    if len(models) > 1:
+        raise UserError(f"index files: runs of {', '.join(models)}; expected those of one model")
+    return models[0]
+
+
+def model_names(runs: Iterable[RunRecord]) -> dict[tuple[str, str], str]:
+    """Name each (experiment, model): the model, with its experiment only where that is needed."""
+    keys = list(by_model(runs))
+    models = [model for _, model in keys]
+    return {
+        (experiment, model): model if models.count(model) == 1 else f"{experiment}/{model}"
+        for experiment, model in keys
+    }
+
+
+def steps_per_epoch(run: RunRecord, recorded: pd.DataFrame) -> int:
+    """Return the steps of a whole epoch: as recorded, or computed if none was finished."""
+    if run.info["epochs_run"]:
+        return int((recorded["epoch"] == 0).sum())
+    return math.ceil(run.info["data"]["train_images"] / run.info["settings"]["batch_size"])
+
+
+def _index_entries(path: PathLike) -> list[Mapping[str, Any]]:
+    listed = _read_object(path, ("runs",))["runs"]
+    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
+        raise UserError(f"{path}: runs: expected a list of objects, one a run")
+    for entry in listed:
+        missing = [key for key in _INDEX_KEYS if key not in entry]
+        if missing:
+            raise UserError(f"{path}: runs: an entry has no {', '.join(missing)}")
+    return listed
+
+
+def _read_object(path: PathLike, keys: Sequence[str]) -> Mapping[str, Any]:
+    """Read a JSON object that must hold `keys`."""
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: holds a {type(value).__name__}; expected a JSON object")
+    missing = [key for key in keys if key not in value]
+    if missing:
+        raise UserError(f"{path}: has no {', '.join(missing)}; was it written by another version?")
+    return value
+
+
+def read_parquet(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Read a Parquet file that must hold `columns`; others are left out."""
+    try:
+        with path.open("rb") as file:
+            table = pq.read_table(file)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except pa.ArrowException as error:
+        raise UserError(f"{path}: not a readable Parquet file: {error}") from None
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise UserError(f"{path}: has no column {', '.join(missing)}")
+    return table.select(list(columns))

@@ -1,0 +1,46 @@
+"""``pj2``: the commands that the Snakemake rules call, usable by hand too."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from pj2.cli import figures, jobs, tables
+from pj2.errors import UserError
+
+USER_ERROR = 2
+
+app = typer.Typer(
+    name="pj2",
+    help="Train CNNs on CIFAR-10 and compare them. `snakemake all` calls these commands.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(figures.app, name="figure", help="Draw one figure from finished runs.")
+app.add_typer(tables.app, name="table", help="Write one table from finished runs.")
+app.command()(jobs.check)
+app.command()(jobs.prepare)
+app.command()(jobs.train)
+app.command()(jobs.evaluate)
+app.command()(tables.band)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line a problem and exit code 2."""
+    try:
+        app(standalone_mode=False)
+    except UserError as error:
+        for problem in error.problems:
+            print(f"pj2: {problem}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USER_ERROR)
+    except (click.Abort, KeyboardInterrupt):
+        print("pj2: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(1)

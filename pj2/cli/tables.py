@@ -1,0 +1,59 @@
+"""Commands that write tables; each writes STEM.csv, STEM.md and STEM.tex."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pj2.cli.figures import Indices, Stem
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def comparison(index: Indices, output: Stem) -> None:
+    """One row a run: size, epochs, accuracies with intervals, time, hardware."""
+    from pj2.tables.comparison import comparison_table
+
+    comparison_table(index, output)
+
+
+@app.command()
+def per_class_accuracy(index: Indices, output: Stem) -> None:
+    """Test accuracy of every class, for each model's chosen run."""
+    from pj2.tables.per_class import per_class_table
+
+    per_class_table(index, output)
+
+
+@app.command()
+def confused_pairs(index: Indices, output: Stem) -> None:
+    """The classes that each model's chosen run confuses most."""
+    from pj2.tables.per_class import confused_pairs_table
+
+    confused_pairs_table(index, output)
+
+
+@app.command()
+def landscape(index: Indices, output: Stem) -> None:
+    """Band widths, and the steps at which two models' bands do not overlap."""
+    from pj2.tables.landscape import landscape_table
+
+    landscape_table(index, output)
+
+
+def band(
+    index: Indices,
+    output: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+) -> None:
+    """Write the min/max band: model, step, min, max.
+
+    Example: pj2 band results/default/index/experiment=landscape/*.json --output band.parquet
+    """
+    from pj2.analysis.band import landscape_band
+    from pj2.analysis.runs import load_runs
+    from pj2.store.files import write_table
+
+    write_table(output, landscape_band(load_runs(index)))

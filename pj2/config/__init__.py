@@ -1,0 +1,1 @@
+"""The study: its schema, its grid of runs and their canonical names."""

@@ -1,0 +1,47 @@
+"""Canonical spellings shared by paths, tables and settings."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+NAME_PATTERN = r"[A-Za-z][A-Za-z0-9_]*"
+_NAME = re.compile(NAME_PATTERN)
+
+
+def canonical_learning_rate(value: object) -> float:
+    """Return a learning rate as a float, however YAML or a shell spelled it.
+
+    YAML 1.1 reads ``1e-3`` as a string and ``1.0e-3`` as a number, so both
+    must be accepted, and must mean the same run.
+
+    Raises ValueError unless the value is a finite number above zero.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("a learning rate is a number such as 0.001 or 1e-3")
+    try:
+        rate = float(value)
+    except ValueError:
+        raise ValueError("a learning rate is a number such as 0.001 or 1e-3") from None
+    if not math.isfinite(rate) or rate <= 0:
+        raise ValueError("a learning rate is finite and above zero")
+    return rate
+
+
+def learning_rate_text(rate: float) -> str:
+    """Return the one spelling of a learning rate used in paths: ``repr(float)``."""
+    return repr(float(rate))
+
+
+def is_name(text: str) -> bool:
+    """Tell whether `text` can stand in a path and a wildcard: letters, digits, ``_``."""
+    return _NAME.fullmatch(text) is not None
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of `value`: sorted keys, no spaces, no NaN."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
+    )

@@ -1,0 +1,203 @@
+"""The shape of `config.yaml`, as strict pydantic models.
+
+Names follow the field: learning rate, seed, epoch, patience, validation split.
+Unknown keys are errors everywhere, since a mistyped key that is ignored makes
+a run that is not the one the user asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from pj2.config.catalogue import model_modules
+from pj2.config.names import canonical_learning_rate, is_name
+
+
+def _number(value: object) -> object:
+    """Let ``1e-4``, a string to YAML 1.1, stand wherever a float is meant."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _model_name(value: object) -> object:
+    if isinstance(value, str) and value not in model_modules():
+        raise ValueError(f"no such model; the models are {', '.join(sorted(model_modules()))}")
+    return value
+
+
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+def _no_repeats(values: list[Item]) -> list[Item]:
+    repeated = sorted({str(value) for value in values if values.count(value) > 1})
+    if repeated:
+        raise ValueError(f"listed twice: {', '.join(repeated)}")
+    return values
+
+
+Item = TypeVar("Item")
+
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+LearningRate = Annotated[float, BeforeValidator(canonical_learning_rate)]
+ModelName = Annotated[str, BeforeValidator(_model_name)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
+
+DatasetName = Literal["cifar10", "cifar100", "svhn", "fashion_mnist", "custom"]
+Source = Literal["sample", "torchvision", "parquet", "imagefolder", "archive"]
+Monitor = Literal["val_accuracy", "test_accuracy"]
+
+
+class Strict(BaseModel):
+    """A section of the config: immutable, and without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limit(Strict):
+    """How many images of each split to use; class-balanced, the same ones every time."""
+
+    train: Count | None = None
+    test: Count | None = None
+
+
+class DatasetConfig(Strict):
+    """Where the images come from. ``path`` is unused by the bundled sample."""
+
+    name: DatasetName = "cifar10"
+    source: Source = "sample"
+    path: Annotated[str, AfterValidator(os.path.expanduser)] | None = None
+    limit: Limit = Limit()
+
+    @model_validator(mode="after")
+    def _source_fits(self) -> DatasetConfig:
+        if self.source == "sample" and self.name != "cifar10":
+            raise ValueError("the bundled sample is cifar10; choose another source for others")
+        if self.source == "archive" and self.name not in ("cifar10", "cifar100"):
+            raise ValueError("source archive reads the official cifar10 and cifar100 files only")
+        if self.source == "torchvision" and self.name == "custom":
+            raise ValueError("torchvision downloads cifar10, cifar100, svhn and fashion_mnist")
+        if self.source in ("parquet", "imagefolder", "archive") and not self.path:
+            raise ValueError(f"source {self.source} needs path (or the variable PJ2_DATA)")
+        return self
+
+
+class OptimizerConfig(Strict):
+    """An optimizer of torch.optim, with the arguments that its name allows."""
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
+    momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    nesterov: bool = False
+
+    @model_validator(mode="after")
+    def _momentum_is_sgd(self) -> OptimizerConfig:
+        if self.name != "sgd" and (self.momentum or self.nesterov):
+            raise ValueError("momentum and nesterov belong to sgd")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above zero")
+        return self
+
+
+class LossConfig(Strict):
+    """Cross-entropy with optional label smoothing (Szegedy et al. 2016, section 7)."""
+
+    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+
+
+class AugmentationConfig(Strict):
+    """Random crop after zero padding, and horizontal flip with probability 1/2."""
+
+    crop_padding: Annotated[int, Field(ge=0, le=16, strict=True)] = 4
+    horizontal_flip: bool = True
+
+
+class Recipe(Strict):
+    """How one model is trained; every key has a default that `config.yaml` may change."""
+
+    optimizer: OptimizerConfig = OptimizerConfig()
+    loss: LossConfig = LossConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    batch_size: Count = 128
+    epochs: Count = 50
+    patience: Count | None = None
+    monitor: Monitor = "val_accuracy"
+    test_every_epoch: bool = True
+    validation_fraction: Annotated[Number, Field(gt=0, lt=1)] = 0.1
+    init: Literal["default", "xavier"] = "default"
+
+    @model_validator(mode="after")
+    def _monitor_is_measured(self) -> Recipe:
+        if self.monitor == "test_accuracy" and not self.test_every_epoch:
+            raise ValueError("monitor test_accuracy needs test_every_epoch: true")
+        return self
+
+
+class Grid(Recipe):
+    """A recipe and the learning rates to try it at: all that a model may override."""
+
+    learning_rates: Annotated[
+        list[LearningRate],
+        BeforeValidator(_as_list),
+        Field(min_length=1),
+        AfterValidator(_no_repeats),
+    ]
+
+
+class Experiment(Grid):
+    """A grid of models, learning rates and seeds that share a recipe.
+
+    ``overrides`` maps a model to the keys it changes. They are merged into the
+    experiment's keys and validated as a `Grid` when the runs are listed, so a
+    partial section such as ``optimizer: {weight_decay: 0}`` keeps the rest.
+    """
+
+    models: Annotated[list[ModelName], Field(min_length=1), AfterValidator(_no_repeats)]
+    seeds: Annotated[
+        list[Seed], BeforeValidator(_as_list), Field(min_length=1), AfterValidator(_no_repeats)
+    ] = [0]
+    overrides: dict[str, dict[str, Any]] = {}
+
+
+class StudyConfig(Strict):
+    """A whole `config.yaml`."""
+
+    study: str
+    dataset: DatasetConfig = DatasetConfig()
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    threads: Count = 1
+    experiments: Annotated[dict[str, Experiment], Field(min_length=1)]
+
+    @field_validator("study")
+    @classmethod
+    def _study_is_a_name(cls, value: str) -> str:
+        if not is_name(value):
+            raise ValueError("a study's name is letters, digits and _, and begins with a letter")
+        return value
+
+    @field_validator("experiments")
+    @classmethod
+    def _experiments_are_names(cls, value: dict[str, Experiment]) -> dict[str, Experiment]:
+        for name in value:
+            if not is_name(name):
+                raise ValueError(
+                    f"experiment {name!r}: a name is letters, digits and _, "
+                    "and begins with a letter"
+                )
+        return value

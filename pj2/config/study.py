@@ -1,0 +1,90 @@
+"""A study's grid: every training run, with its settings fully resolved."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
+
+from pydantic import ValidationError
+
+from pj2.config.load import merged_grid
+from pj2.config.names import canonical_json, learning_rate_text
+from pj2.config.schema import LearningRate, ModelName, Recipe, Seed, StudyConfig
+from pj2.errors import UserError
+
+
+class RunSettings(Recipe):
+    """Everything that decides what one training run computes, and nothing else.
+
+    Paths, the device and the experiment's name are left out: they do not
+    belong to a run's identity.
+    """
+
+    model: ModelName
+    learning_rate: LearningRate
+    seed: Seed
+
+    def canonical(self) -> str:
+        """Return the one JSON text of these settings, in which key order is fixed."""
+        return canonical_json(self.model_dump(mode="json"))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cell of the grid."""
+
+    experiment: str
+    settings: RunSettings
+
+    @property
+    def model(self) -> str:
+        return self.settings.model
+
+    @cached_property
+    def wildcards(self) -> dict[str, str]:
+        """Return the values of the wildcards that stand for this run in paths."""
+        return {
+            "experiment": self.experiment,
+            "model": self.settings.model,
+            "lr": learning_rate_text(self.settings.learning_rate),
+            "seed": str(self.settings.seed),
+        }
+
+    @cached_property
+    def folder(self) -> str:
+        """Return the run's folder below ``runs/``, Hive-partitioned."""
+        return str(PurePosixPath(*(f"{key}={value}" for key, value in self.wildcards.items())))
+
+
+def list_runs(study: StudyConfig) -> list[Run]:
+    """Return the runs of a study in the order of its config."""
+    runs = []
+    for name, experiment in study.experiments.items():
+        for model in experiment.models:
+            grid = merged_grid(experiment, model)
+            recipe = grid.model_dump(exclude={"learning_rates"})
+            runs += [
+                Run(name, RunSettings(**recipe, model=model, learning_rate=rate, seed=seed))
+                for rate in grid.learning_rates
+                for seed in experiment.seeds
+            ]
+    return runs
+
+
+def parse_settings(text: str) -> RunSettings:
+    """Read the JSON that `RunSettings.canonical` wrote. Raises UserError if it is not that."""
+    try:
+        raw: Any = json.loads(text)
+        return RunSettings.model_validate(raw)
+    except json.JSONDecodeError as error:
+        raise UserError(f"--settings: not JSON: {error.msg} at column {error.colno}") from None
+    except ValidationError as error:
+        raise UserError(
+            [
+                f"--settings: {'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+                for detail in error.errors()
+            ]
+        ) from None

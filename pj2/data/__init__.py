@@ -1,0 +1,1 @@
+"""Images and labels: sources, preparation, augmentation and the validation split."""

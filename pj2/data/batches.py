@@ -1,0 +1,88 @@
+"""A split of the prepared data as batches for one device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pj2.config.schema import AugmentationConfig
+from pj2.data.augment import Crops, crop_and_flip, draw_crops, normalise
+from pj2.data.randomness import generator
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images kept as bytes, with the constants that normalise them.
+
+    ``images``: uint8 ``[N, 3, 32, 32]``; ``labels``: int64 ``[N]``; ``mean``
+    and ``std``: float32 ``[3]``; all on one device.
+    """
+
+    images: Tensor
+    labels: Tensor
+    mean: Tensor
+    std: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> ImageSet:
+        """Return the same set on another device."""
+        return ImageSet(
+            self.images.to(device),
+            self.labels.to(device),
+            self.mean.to(device),
+            self.std.to(device),
+        )
+
+    def subset(self, indices: Tensor) -> ImageSet:
+        """Return the images at `indices` (int64), in that order."""
+        return ImageSet(self.images[indices], self.labels[indices], self.mean, self.std)
+
+    def inputs(self, images: Tensor) -> Tensor:
+        """Normalise uint8 images into what the models take: float32, channels last."""
+        return normalise(images, self.mean, self.std).contiguous(
+            memory_format=torch.channels_last
+        )
+
+    def epoch(
+        self, batch_size: int, augmentation: AugmentationConfig, seed: int, epoch: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield one epoch of augmented training batches, in the order `seed` decides.
+
+        The last batch is smaller where the sizes do not divide, as it is in a
+        DataLoader; a single left-over image is dropped, since BatchNorm has no
+        variance to compute from it.
+        """
+        device = self.labels.device
+        padding = augmentation.crop_padding
+        order = torch.randperm(len(self), generator=generator(seed, "order", epoch)).to(device)
+        drawn = draw_crops(
+            len(self),
+            padding,
+            augmentation.horizontal_flip,
+            generator(seed, "augmentation", epoch),
+        )
+        crops = Crops(drawn.top.to(device), drawn.left.to(device), drawn.flip.to(device))
+        for start, stop in batch_bounds(len(self), batch_size):
+            chosen = order[start:stop]
+            batch = Crops(crops.top[start:stop], crops.left[start:stop], crops.flip[start:stop])
+            images = crop_and_flip(self.images[chosen], batch, padding)
+            yield self.inputs(images), self.labels[chosen]
+
+    def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield all images once, in order, without augmentation."""
+        for start in range(0, len(self), batch_size):
+            part = slice(start, start + batch_size)
+            yield self.inputs(self.images[part]), self.labels[part]
+
+
+def batch_bounds(count: int, batch_size: int) -> list[tuple[int, int]]:
+    """Return where each training batch of an epoch starts and stops."""
+    bounds = [(s, min(s + batch_size, count)) for s in range(0, count, batch_size)]
+    if len(bounds) > 1 and bounds[-1][1] - bounds[-1][0] == 1:
+        bounds.pop()
+    return bounds

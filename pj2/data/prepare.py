@@ -1,0 +1,145 @@
+"""Turn any source into one prepared file with a content hash.
+
+The hash and the bytes of ``dataset.safetensors`` depend on the images, their
+labels and the limit, and on nothing else: not on the source's layout, its
+order, its compression, or the machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import save_file
+
+from pj2.config.schema import DatasetConfig
+from pj2.data.sources import read_source
+from pj2.data.sources.raw import Split
+from pj2.errors import UserError
+from pj2.store.files import atomic_path, write_json
+
+IMAGES_FILE = "dataset.safetensors"
+INFO_FILE = "dataset.json"
+
+
+def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:
+    """Read a data set and write `output`/dataset.safetensors and dataset.json.
+
+    dataset.safetensors holds ``train_images`` uint8 [N, 3, 32, 32],
+    ``train_labels`` int64 [N], ``test_images`` and ``test_labels``, each split
+    in canonical order. dataset.json, written last, is what is returned: name,
+    source, classes in label order, numbers of images, the training split's
+    mean and (population) standard deviation of each channel as fractions 0..1,
+    the content hash, the limit, and the images per class.
+
+    Raises UserError for anything wrong with the source or the limit.
+    """
+    raw = read_source(dataset)
+    tensors: dict[str, npt.NDArray[Any]] = {}
+    for name, split, limit in (
+        ("train", raw.train, dataset.limit.train),
+        ("test", raw.test, dataset.limit.test),
+    ):
+        images, labels = canonical_order(split)
+        if limit is not None:
+            keep = limited(labels, len(raw.classes), limit, f"dataset.limit.{name}")
+            images, labels = images[keep], labels[keep]
+        tensors[f"{name}_images"] = images
+        tensors[f"{name}_labels"] = labels
+
+    mean, std = channel_statistics(tensors["train_images"])
+    info: dict[str, Any] = {
+        "name": dataset.name,
+        "source": dataset.source,
+        "classes": list(raw.classes),
+        "train_images": len(tensors["train_labels"]),
+        "test_images": len(tensors["test_labels"]),
+        "mean": mean,
+        "std": std,
+        "hash": content_hash(tensors, len(raw.classes)),
+        "limit": dataset.limit.model_dump(),
+        "per_class": {
+            split: _per_class(tensors[f"{split}_labels"], raw.classes)
+            for split in ("train", "test")
+        },
+    }
+    # The old description must never stand beside the new images.
+    (output / INFO_FILE).unlink(missing_ok=True)
+    with atomic_path(output / IMAGES_FILE) as temporary:
+        save_file(tensors, temporary)
+    write_json(output / INFO_FILE, info)
+    return info
+
+
+def canonical_order(split: Split) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Return images uint8 [N, 3, 32, 32] and labels int64 [N], sorted by content.
+
+    The key is the SHA-256 of an image's 3,072 bytes in channel, row, column
+    order, then its label: an order in which neighbours have nothing in common.
+    """
+    images = np.ascontiguousarray(split.images.transpose(0, 3, 1, 2))
+    digests = [hashlib.sha256(image).digest() for image in images]
+    labels = split.labels.tolist()
+    order = sorted(range(len(labels)), key=lambda index: (digests[index], labels[index]))
+    return images[order], split.labels[order]
+
+
+def limited(
+    labels: npt.NDArray[np.int64], classes: int, limit: int, key: str
+) -> npt.NDArray[np.int64]:
+    """Return the sorted indices of `limit` images, spread evenly over the classes.
+
+    Each class gives its first images. Where `limit` is no multiple of the
+    number of classes, lower labels give one more; where a class has too few,
+    the others make up for it. Raises UserError, naming `key`, if `limit` is
+    more than there are.
+    """
+    if limit > len(labels):
+        raise UserError(f"{key}: {limit} is more than the {len(labels)} images there are")
+    available = np.bincount(labels, minlength=classes)
+    quota = np.zeros_like(available)
+    while left := limit - int(quota.sum()):
+        open_classes = np.flatnonzero(quota < available)
+        share = left // len(open_classes)
+        if share:
+            quota[open_classes] = np.minimum(quota[open_classes] + share, available[open_classes])
+        else:
+            quota[open_classes[:left]] += 1
+    chosen = [np.flatnonzero(labels == label)[:count] for label, count in enumerate(quota)]
+    return np.sort(np.concatenate(chosen))
+
+
+def channel_statistics(images: npt.NDArray[np.uint8]) -> tuple[list[float], list[float]]:
+    """Return mean and population standard deviation of each channel, as fractions 0..1.
+
+    `images` is uint8 [N, 3, 32, 32]. Both come from exact integer histograms,
+    so the order of the images cannot change their last digit.
+    """
+    values = np.arange(256, dtype=np.float64) / 255
+    mean, std = [], []
+    for channel in range(images.shape[1]):
+        counts = np.bincount(images[:, channel].ravel(), minlength=256)
+        weights = counts / counts.sum()
+        centre = float(weights @ values)
+        mean.append(centre)
+        std.append(float(np.sqrt(weights @ (values - centre) ** 2)))
+    return mean, std
+
+
+def content_hash(tensors: dict[str, npt.NDArray[Any]], classes: int) -> str:
+    """Return the hex SHA-256 of the sizes, images and labels, in the order they are stored."""
+    train, test = tensors["train_labels"], tensors["test_labels"]
+    digest = hashlib.sha256(f"classes={classes} train={len(train)} test={len(test)}\n".encode())
+    for split in ("train", "test"):
+        digest.update(tensors[f"{split}_images"].data)
+        digest.update(tensors[f"{split}_labels"].astype("<i8").data)
+    return digest.hexdigest()
+
+
+def _per_class(labels: npt.NDArray[np.int64], classes: Sequence[str]) -> dict[str, int]:
+    counts = np.bincount(labels, minlength=len(classes))
+    return {name: int(count) for name, count in zip(classes, counts, strict=True)}

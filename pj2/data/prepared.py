@@ -1,0 +1,76 @@
+"""Open a prepared data set without reading it: the images stay on disk until used."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from pj2.data.prepare import IMAGES_FILE, INFO_FILE
+from pj2.errors import UserError
+
+_KEYS = ("train_images", "train_labels", "test_images", "test_labels")
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """A prepared data set; the tensors are memory-mapped and must not be written to.
+
+    `train_images` and `test_images` are uint8 [N, 3, 32, 32], the labels int64
+    [N]. `mean` and `std` are the training split's, per channel, as fractions
+    0..1. `classes` is in label order. `hash` is the content hash.
+    """
+
+    train_images: torch.Tensor
+    train_labels: torch.Tensor
+    test_images: torch.Tensor
+    test_labels: torch.Tensor
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    classes: tuple[str, ...]
+    hash: str
+    name: str
+    source: str
+
+
+def open_prepared(folder: str | Path) -> PreparedData:
+    """Return the data set that `pj2.data.prepare.prepare` wrote into `folder`.
+
+    Raises UserError if a file is missing or damaged, or if the two files do
+    not belong together.
+    """
+    images = Path(folder) / IMAGES_FILE
+    description = Path(folder) / INFO_FILE
+    again = "run the prepare rule again (pj2 prepare)"
+    try:
+        info: dict[str, Any] = json.loads(description.read_text(encoding="utf-8"))
+        with safe_open(images, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in _KEYS}
+        data = PreparedData(
+            **tensors,
+            mean=tuple(info["mean"]),
+            std=tuple(info["std"]),
+            classes=tuple(info["classes"]),
+            hash=info["hash"],
+            name=info["name"],
+            source=info["source"],
+        )
+        sizes = {"train": info["train_images"], "test": info["test_images"]}
+    except FileNotFoundError:
+        missing = description if images.exists() else images
+        raise UserError(f"{missing}: no such file; {again}") from None
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{images}: damaged ({str(error).splitlines()[0]}); {again}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{description}: damaged ({type(error).__name__}); {again}") from None
+    for split, size in sizes.items():
+        shape = tuple(tensors[f"{split}_images"].shape)
+        if shape != (size, 3, 32, 32) or tensors[f"{split}_labels"].shape != (size,):
+            raise UserError(
+                f"{images}: {split}_images is {list(shape)}, but {INFO_FILE} counts {size}; {again}"
+            )
+    return data

@@ -1,0 +1,86 @@
+"""Where images come from: one module a source, each returning a `RawDataset`.
+
+The readers are imported when they are needed, so that listing input files
+stays quick and never imports torch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pj2.config.schema import DatasetConfig
+from pj2.data.sources import locate
+from pj2.errors import UserError
+
+if TYPE_CHECKING:
+    from pj2.data.sources.raw import RawDataset
+
+__all__ = ["input_files", "read_source"]
+
+
+def read_source(dataset: DatasetConfig) -> RawDataset:
+    """Read the whole data set, without its limit.
+
+    Images are uint8 [N, 32, 32, 3], labels int64 [N]; the order is the source's.
+    Raises UserError (one line: file, place in it, what was found, what would be
+    right) for anything missing, damaged or labelled wrongly.
+    """
+    from pj2.data.sources.raw import check_classes_present
+
+    path = dataset.path or ""
+    try:
+        if dataset.source == "sample":
+            from pj2.data.sources.sample import read_sample
+
+            raw = read_sample()
+        elif dataset.source == "parquet":
+            from pj2.data.sources.parquet import read_parquet
+
+            raw = read_parquet(path, dataset.name)
+        elif dataset.source == "imagefolder":
+            from pj2.data.sources.imagefolder import read_image_folder
+
+            raw = read_image_folder(path, dataset.name)
+        elif dataset.source == "archive":
+            from pj2.data.sources.archive import read_archive
+
+            raw = read_archive(path, dataset.name)
+        else:
+            from pj2.data.sources.download import read_torchvision
+
+            raw = read_torchvision(dataset.name, dataset.path)
+    except OSError as error:
+        raise UserError(_unreadable(dataset, error)) from None
+    check_classes_present(raw, path or f"dataset.source {dataset.source}")
+    return raw
+
+
+def input_files(dataset: DatasetConfig) -> list[str]:
+    """Return the files (for image folders: the class folders) that preparing depends on.
+
+    Relative to the working directory where they lie in it, so that a moved
+    clone has the same ones. Empty for torchvision, which downloads. Raises
+    UserError if something is missing.
+    """
+    path = dataset.path or ""
+    try:
+        if dataset.source == "sample":
+            files = locate.sample_files()
+        elif dataset.source == "parquet":
+            files = [file for split in locate.parquet_files(path).values() for file in split]
+        elif dataset.source == "imagefolder":
+            files = [folder for split in locate.class_folders(path).values() for folder in split]
+        elif dataset.source == "archive":
+            files = locate.archive_files(path, dataset.name)
+        else:
+            files = []
+    except OSError as error:
+        raise UserError(_unreadable(dataset, error)) from None
+    here = Path.cwd()
+    return [str(file.relative_to(here) if file.is_relative_to(here) else file) for file in files]
+
+
+def _unreadable(dataset: DatasetConfig, error: OSError) -> str:
+    name = error.filename or dataset.path or f"dataset.source {dataset.source}"
+    return f"{name}: cannot be read ({error.strerror or error})"

@@ -1,0 +1,60 @@
+"""Image folders: ``{train,test}/<class>/*.png`` (or jpg, jpeg)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from pj2.data.catalogue import DATASETS, match_classes
+from pj2.data.sources.images import decode_image
+from pj2.data.sources.locate import class_folders, few
+from pj2.data.sources.raw import SIDE, RawDataset, Split
+from pj2.errors import UserError
+
+_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+def read_image_folder(path: str | Path, name: str) -> RawDataset:
+    """Read both splits of data set `name` from image folders.
+
+    A known data set keeps its official label order; the classes of `custom`
+    are numbered in the sorted order of their folders. Raises UserError naming
+    the file or folder that is missing, empty, unreadable or not expected.
+    """
+    folders = class_folders(path)
+    names = [folder.name for folder in folders["train"]]
+    if name in DATASETS:
+        classes = DATASETS[name].classes
+        labels = match_classes(name, names)
+        if labels is None:
+            raise UserError(
+                f"{Path(path)}: the {len(names)} class folders are {few(names)}; dataset.name "
+                f"{name} has {len(classes)}: {few(classes)} (dataset.name: custom takes any)"
+            )
+    else:
+        classes = tuple(names)
+        labels = list(range(len(names)))
+    pad = name == "fashion_mnist"
+    return RawDataset(
+        _read_split(folders["train"], labels, pad=pad),
+        _read_split(folders["test"], labels, pad=pad),
+        classes,
+    )
+
+
+def _read_split(folders: list[Path], labels: list[int], *, pad: bool) -> Split:
+    files: list[tuple[Path, int]] = []
+    for folder, label in zip(folders, labels, strict=True):
+        found = sorted(
+            file
+            for file in folder.iterdir()
+            if file.suffix.lower() in _SUFFIXES and file.name[0] != "."
+        )
+        if not found:
+            raise UserError(f"{folder}: no png, jpg or jpeg in it; each class needs an image")
+        files.extend((file, label) for file in found)
+    images = np.empty((len(files), SIDE, SIDE, 3), dtype=np.uint8)
+    for index, (file, _) in enumerate(files):
+        images[index] = decode_image(file.read_bytes(), str(file), pad=pad)
+    return Split(images, np.array([label for _, label in files], dtype=np.int64))

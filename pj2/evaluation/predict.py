@@ -1,0 +1,56 @@
+"""Predictions of a finished run on the test split."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from pj2.config.study import RunSettings
+from pj2.data.batches import ImageSet
+from pj2.data.prepared import PreparedData
+from pj2.errors import UserError
+from pj2.evaluation.evaluate import compute_logits
+from pj2.models.registry import build_model
+from pj2.store.files import write_table
+
+
+def predict(
+    weights: Path, settings: RunSettings, data: PreparedData, output: Path, device: torch.device
+) -> None:
+    """Write `predictions.parquet`: what the weights say of every test image.
+
+    Columns: ``index`` int64 (into the prepared test split), ``label`` and
+    ``predicted`` int16, ``probabilities`` float32 ``[classes]`` (softmax). The
+    class names are in the file's metadata.
+
+    Raises:
+        UserError: if the weights are damaged or belong to another model.
+    """
+    model = build_model(settings.model, num_classes=len(data.classes))
+    try:
+        model.load_state_dict(load_file(weights))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{weights}: not the weights of a {settings.model}: {reason}") from None
+    model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mean, std = torch.tensor(data.mean).float(), torch.tensor(data.std).float()
+    images = ImageSet(data.test_images, data.test_labels, mean, std).to(device)
+    probabilities = compute_logits(model, images).softmax(1).numpy()
+    classes = len(data.classes)
+    table = pa.table(
+        {
+            "index": pa.array(range(len(images)), pa.int64()),
+            "label": pa.array(data.test_labels.numpy().astype(np.int16)),
+            "predicted": pa.array(probabilities.argmax(1).astype(np.int16)),
+            "probabilities": pa.FixedSizeListArray.from_arrays(
+                pa.array(probabilities.ravel(), pa.float32()), classes
+            ),
+        }
+    )
+    write_table(output, table.replace_schema_metadata({"classes": json.dumps(data.classes)}))

@@ -1,0 +1,1 @@
+"""Figures as PNG and SVG: pure functions of recorded runs. No torch."""

@@ -1,0 +1,92 @@
+"""The confusion matrix of one model on the test set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
+
+from pj2.analysis.confusion import Confusion, ConfusedPair, confusion
+from pj2.analysis.runs import PathLike, chosen_run, load_runs, one_model, predictions
+from pj2.analysis.statistics import wilson_interval
+from pj2.figures import style
+
+_TOP = 10
+_MOST_WITH_NUMBERS = 12  # classes: with more, the numbers could not be read
+_COLOURS = LinearSegmentedColormap.from_list("share", ["#FFFFFF", "#8FC1E3", "#0072B2", "#00304D"])
+
+
+@style.styled
+def plot_confusion(index_paths: Iterable[PathLike], stem: PathLike) -> None:
+    """Draw the confusion matrix of a model's chosen run, and its most frequent mistakes.
+
+    Rows are true classes. Colour is the share of the row; cells hold the count and, from
+    0.5 %, the share in percent. Raises UserError if the runs are not of one model.
+    """
+    runs = load_runs(index_paths)
+    model = one_model(runs)
+    run = chosen_run(runs)
+    guesses = predictions(run)
+    if guesses is None:
+        style.save(style.placeholder(f"{model}: no run finished an epoch"), stem)
+        return
+    result = confusion(guesses)
+    n = len(guesses.label)
+    low, high = wilson_interval(guesses.correct, n)
+
+    figure = style.new_figure(4.9)
+    cells, bars = figure.subplots(1, 2, width_ratios=(3.1, 1))
+    _draw_cells(cells, result)
+    _draw_mistakes(bars, result.most_confused(_TOP))
+    figure.suptitle(
+        f"{model}: test accuracy {100 * guesses.correct / n:.2f} % "
+        f"(95 % interval {100 * low:.2f} to {100 * high:.2f}, n = {n:,})"
+    )
+    choice = (
+        f", which has the best validation accuracy of {len(runs)} runs" if len(runs) > 1 else ""
+    )
+    style.note(
+        figure,
+        f"Run: learning rate {run.lr}, seed {run.seed}{choice}; weights of epoch "
+        f"{(run.best_epoch or 0) + 1}. Cells: images and, from 0.5 %, percent of the true class; "
+        "colour: that share, on a square-root scale.",
+    )
+    style.save(figure, stem)
+
+
+def _draw_cells(axes: Axes, result: Confusion) -> None:
+    shares, size = result.shares, len(result.classes)
+    axes.imshow(shares, cmap=_COLOURS, norm=PowerNorm(0.5, 0, 1), aspect="auto")
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.set(xlabel="predicted class", ylabel="true class")
+    if size > _MOST_WITH_NUMBERS:
+        axes.set_xticks(range(size), result.classes, rotation=90, fontsize=3.5)
+        axes.set_yticks(range(size), result.classes, fontsize=3.5)
+        return
+    axes.set_xticks(range(size), result.classes, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(size), result.classes)
+    for (true, predicted), count in np.ndenumerate(result.counts):
+        share = shares[true, predicted]
+        text = f"{count:,}" + (f"\n{100 * share:.1f}" if share >= 0.005 else "")
+        colour = "white" if share > 0.35 else style.MUTED if share < 0.005 else style.INK
+        axes.text(predicted, true, text, ha="center", va="center", fontsize=7, color=colour)
+
+
+def _draw_mistakes(axes: Axes, pairs: Sequence[ConfusedPair]) -> None:
+    """Draw the most frequent mistakes as bars, each under its name."""
+    places = np.arange(len(pairs))
+    axes.barh(places, [100 * pair.share for pair in pairs], height=0.35, color="#0072B2")
+    for place, pair in zip(places, pairs, strict=True):
+        axes.text(
+            0, place - 0.25, f"{pair.true} → {pair.predicted}: {pair.count:,}", va="bottom",
+            fontsize=8,
+        )  # fmt: skip
+    axes.set_title("most confused", loc="left")
+    axes.set(ylim=(_TOP - 0.5, -0.75), xlabel="% of the true class")
+    axes.set_yticks([])
+    axes.grid(axis="y", visible=False)
+    axes.spines["left"].set_visible(False)

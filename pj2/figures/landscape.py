@@ -1,0 +1,100 @@
+"""The loss landscape: each model's band of training losses over its learning rates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from pj2.analysis.band import BAND_SCHEMA, band_runs, band_width_table, bin_band, bin_width
+from pj2.analysis.runs import PathLike, RunRecord, load_runs, read_parquet, steps
+from pj2.figures import style
+
+_BINS = 400  # about two pixels each in the PNG
+_WIDTH = 5.0  # inches: still legible when a journal's column (3.4 inches) shrinks it
+
+
+@style.styled
+def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: PathLike) -> None:
+    """Draw the bands of all models on one pair of axes: training loss over steps.
+
+    `band_path` is the Parquet file of `analysis.band.landscape_band` for the same
+    runs. A long band is binned for display only (bin minima and maxima). Diverged
+    runs are named in the legend, with a cross where they left.
+    """
+    runs = load_runs(index_paths)
+    members = band_runs(runs)
+    band = read_parquet(band_path, BAND_SCHEMA.names)
+    raw, binned = band.to_pandas(), bin_band(band, _BINS).to_pandas()
+    width = bin_width(band, _BINS)
+    medians = dict(band_width_table(band).set_index("model")["median_width"])
+    colours = style.colours(members)
+    top = style.loss_ceiling([raw["min"], raw["max"]])
+    low = float(raw["min"].min())
+
+    lost = sum(run.diverged_at is not None for group in members.values() for run in group)
+    entries = len(members) + lost
+    figure = style.new_figure(3.6 + 0.17 * entries, _WIDTH)
+    axes = figure.subplots()
+    axes.set(
+        xlim=(0, max(1, raw["step"].max())),
+        ylim=(max(0.0, low - 0.05 * (top - low)), top),
+        xlabel="training step",
+        ylabel="minibatch training loss (nats)",
+    )
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    # The widest band is drawn first, so that a narrow one stays visible before it.
+    for model in sorted(members, key=lambda name: -medians[name]):
+        _draw_band(axes, binned[binned["model"] == model], width, colours[model], top)
+    handles: list[Patch | Line2D] = []
+    for model, group in members.items():
+        rates = ", ".join(run.lr for run in sorted(group, key=lambda run: run.learning_rate))
+        label = f"{model}, median width {medians[model]:.3g}\nlr {rates}"
+        handles.append(Patch(facecolor=(colours[model], 0.3), edgecolor=colours[model], label=label))
+        for run in group:
+            if run.diverged_at is not None:
+                handles.append(_mark_divergence(axes, run, run.diverged_at, colours[model], top))
+    figure.legend(handles=handles, loc="outside upper left", ncols=2)
+    style.note(figure, *_small_print(runs, members, width, raw["max"], top))
+    style.save(figure, stem)
+
+
+def _draw_band(axes: Axes, band: pd.DataFrame, width: int, colour: str, top: float) -> None:
+    middle = band["step"] + (width - 1) / 2
+    axes.fill_between(middle, band["min"], band["max"], color=colour, alpha=0.3, linewidth=0)
+    for edge in ("min", "max"):
+        axes.plot(middle, band[edge], color=colour, linewidth=0.8)
+    style.mark_above(axes, middle[band["max"] > top], colour)
+
+
+def _mark_divergence(axes: Axes, run: RunRecord, step: int, colour: str, top: float) -> Line2D:
+    """Put a cross at the run's last finite loss; return what the legend says of it."""
+    losses = steps(run)["loss"]
+    if step and step <= axes.get_xlim()[1]:
+        height = min(float(losses.iloc[-1]), top)
+        axes.plot(step - 1, height, **style.cross(colour), clip_on=False, zorder=5)
+    return Line2D(
+        [], [], linestyle="", **style.cross(colour),
+        label=f"{run.model}, lr {run.lr}:\ndiverged at step {step:,}",
+    )  # fmt: skip
+
+
+def _small_print(
+    runs: Sequence[RunRecord],
+    members: Mapping[str, Sequence[RunRecord]],
+    width: int,
+    highest: pd.Series[float],
+    top: float,
+) -> list[str]:
+    seeds = {run.seed for group in members.values() for run in group}
+    others = sorted({run.seed for run in runs} - seeds)
+    return [
+        "Shaded: from the least to the greatest loss over learning rates at each step, as far as "
+        "a model's shortest run goes, seed " + ", ".join(map(str, sorted(seeds)))
+        + (f" (not shown: seed {', '.join(map(str, others))})." if others else "."),
+        f"Drawn in bins of {width} steps: least minimum, greatest maximum." if width > 1 else "",
+        style.note_above(highest, top, "steps"),
+    ]  # fmt: skip

@@ -1,0 +1,166 @@
+"""How figures look, and how they are saved so that equal data give equal bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from pj2.analysis.runs import PathLike
+from pj2.store.files import atomic_path
+
+WIDTH = 7.0  # inches: the text width of a page; type is set for this size
+INK = "#222222"
+MUTED = "#666666"
+
+# Okabe & Ito (2008): distinct for readers with any common form of colour blindness.
+PALETTE = {
+    "VGG_A": "#D55E00",
+    "VGG_A_BatchNorm": "#0072B2",
+    "BasicCNN": "#E69F00",
+    "ImprovedCNN": "#009E73",
+    "ResidualCNN": "#CC79A7",
+}
+_SPARE = ("#56B4E9", "#000000", "#882255", "#999933", "#332288", "#7A7A7A")
+LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
+
+_RC = {
+    key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith("backend")
+} | {  # the defaults are restored first, so that a user's matplotlibrc changes nothing
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same letters everywhere
+    "font.size": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.0,
+    "figure.titlesize": 10.5,
+    "legend.fontsize": 8.5,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#888888",
+    "axes.linewidth": 0.8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.4,
+    "legend.frameon": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "pj2",
+}
+styled = matplotlib.rc_context(_RC)  # a decorator for every function that draws
+
+
+def colours(models: Iterable[str]) -> dict[str, str]:
+    """Return the colour of each model, as hex.
+
+    A model of the palette always has its own. Another starts at a place in a spare
+    list that its name decides, and moves on where that is taken in this figure.
+    """
+    chosen: dict[str, str] = {}
+    for model in sorted(set(models)):
+        if model in PALETTE:
+            chosen[model] = PALETTE[model]
+            continue
+        start = int(hashlib.sha256(model.encode()).hexdigest(), 16)
+        ring = [_SPARE[(start + turn) % len(_SPARE)] for turn in range(len(_SPARE))]
+        chosen[model] = next((free for free in ring if free not in chosen.values()), ring[0])
+    return chosen
+
+
+def shade(colour: str, rank: int, of: int) -> str:
+    """Return `colour` for the `rank`-th of `of` variants: from light to dark, alone unchanged."""
+    place = 0.0 if of == 1 else 2 * rank / (of - 1) - 1  # −1 lightest, 1 darkest
+    target, amount = (1.0, -0.4 * place) if place < 0 else (0.0, 0.4 * place)
+    return to_hex((1 - amount) * np.array(to_rgb(colour)) + amount * target)
+
+
+def loss_ceiling(losses: Iterable[ArrayLike]) -> float:
+    """Return the top of a loss axis that a few spikes do not flatten.
+
+    It is the greatest loss, unless the greatest 2 % would take up more than the upper
+    half: then 1.25 times what the other 98 % reach. `note_above` says what is cut.
+    """
+    values = np.concatenate([np.ravel(part) for part in losses])
+    highest = float(values.max())
+    usual = float(np.quantile(values, 0.98, method="lower"))
+    return 1.05 * highest if highest <= 2 * usual else 1.25 * usual
+
+
+def note_above(losses: ArrayLike, top: float, what: str) -> str:
+    """Return a sentence on the losses above `top`; nothing if there are none."""
+    values = np.ravel(losses)
+    above = int((values > top).sum())
+    if not above:
+        return ""
+    return f"▲: {above:,} of {len(values):,} {what} above the axis, up to {values.max():.3g}."
+
+
+def mark_above(axes: Axes, places: ArrayLike, colour: str) -> None:
+    """Put a small triangle on the upper edge wherever values are cut off."""
+    places = np.ravel(places)
+    if not len(places):  # an empty line outside the clip would upset the layout
+        return
+    axes.plot(
+        places, np.ones(len(places)), "^", color=colour, markersize=3.5, clip_on=False,
+        transform=axes.get_xaxis_transform(),
+    )  # fmt: skip
+
+
+def cross(colour: str) -> dict[str, Any]:
+    """Return the look of the mark of a diverged run."""
+    return {"marker": "X", "color": colour, "markersize": 8, "markeredgecolor": INK}
+
+
+def new_figure(height: float, width: float = WIDTH) -> Figure:
+    """Return an empty figure, in inches, whose parts are laid out without overlaps."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)  # type: ignore[union-attr]
+    return figure
+
+
+def heading(figure: Figure, title: str, handles: Sequence[Artist], columns: int) -> None:
+    """Set a title and a legend above a figure, as one block, since two would overlap."""
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=columns, title=title,
+        title_fontsize=matplotlib.rcParams["figure.titlesize"],
+    )  # fmt: skip
+
+
+def note(figure: Figure, *sentences: str) -> None:
+    """Set small print under a figure."""
+    text = " ".join(sentence for sentence in sentences if sentence)
+    characters = int(figure.get_figwidth() * 18.5)
+    figure.supxlabel(
+        textwrap.fill(text, characters), x=0.01, ha="left", fontsize=7.5, color=MUTED
+    )
+
+
+def placeholder(message: str) -> Figure:
+    """Return a figure that says why there is nothing to see."""
+    figure = new_figure(1.5)
+    figure.text(0.5, 0.5, message, ha="center", va="center")
+    return figure
+
+
+def save(figure: Figure, stem: PathLike) -> None:
+    """Write ``stem.png`` (200 dpi) and ``stem.svg``, each atomically, without dates or versions."""
+    for suffix, metadata in (
+        (".png", {"Software": None}),
+        (".svg", {"Date": None, "Creator": None}),
+    ):
+        with atomic_path(f"{stem}{suffix}") as path:
+            figure.savefig(path, dpi=200, metadata=metadata)

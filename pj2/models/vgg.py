@@ -1,0 +1,55 @@
+"""VGG-A for 32x32 images, with and without BatchNorm."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from pj2.models.registry import register
+
+# Simonyan and Zisserman 2015, table 1, column A; 0 is 2x2 max-pooling.
+_LAYERS_A = (64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0)
+
+
+@register("VGG_A")
+class VGG_A(nn.Module):  # noqa: N801 - the name under which the study publishes it
+    """``[N, 3, 32, 32]`` images to ``[N, num_classes]`` logits; 9,750,922 parameters for 10.
+
+    The eight 3x3 convolutions of configuration A, each followed by ReLU; the
+    classifier is narrowed to 512 hidden units, since the maps end at 1x1.
+    """
+
+    batch_norm = False
+
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for width in _LAYERS_A:
+            if width == 0:
+                layers.append(nn.MaxPool2d(2))
+                continue
+            layers.append(nn.Conv2d(channels, width, 3, padding=1))
+            if self.batch_norm:
+                layers.append(nn.BatchNorm2d(width))
+            layers.append(nn.ReLU())
+            channels = width
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(512, 512),
+            nn.ReLU(),
+            nn.Linear(512, 512),
+            nn.ReLU(),
+            nn.Linear(512, num_classes),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.features(images))
+        return logits
+
+
+@register("VGG_A_BatchNorm")
+class VGG_A_BatchNorm(VGG_A):  # noqa: N801
+    """VGG_A with BatchNorm between each convolution and its ReLU; 9,756,426 parameters for 10."""
+
+    batch_norm = True

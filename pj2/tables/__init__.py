@@ -1,0 +1,1 @@
+"""Tables as CSV, Markdown and LaTeX: pure functions of recorded runs. No torch."""

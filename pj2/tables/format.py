@@ -1,0 +1,99 @@
+"""One table in three formats, and how numbers are written for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+
+from pj2.analysis.runs import PathLike
+from pj2.store.files import write_text
+
+MISSING = "–"
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "→": r"$\rightarrow$",
+    "–": "--", "−": "$-$",
+}  # fmt: skip
+_LATEX_SPECIAL = re.compile("|".join(map(re.escape, _LATEX)))
+_MARKDOWN_SPECIAL = re.compile(r"([\\|*<`])")  # _ inside a word is plain
+_NUMBER = re.compile(rf"\d.*|{MISSING}")
+
+
+def write_all_formats(
+    frame: pd.DataFrame, stem: PathLike, *, caption: str, display: pd.DataFrame | None = None
+) -> None:
+    """Write ``stem.csv``, ``stem.md`` and ``stem.tex``, each atomically.
+
+    The CSV holds `frame` at full precision, missing values empty. Markdown and LaTeX
+    (booktabs; adjustbox shrinks a table wider than the line) hold `display`: the same
+    facts as text, rounded, under a caption; by default `frame` itself.
+    """
+    shown = (frame if display is None else display).astype(object)
+    cells = shown.where(shown.notna(), MISSING).astype(str)
+    header = [str(name) for name in cells.columns]
+    rows = [list(row) for row in cells.itertuples(index=False, name=None)]
+    numeric = [all(_NUMBER.fullmatch(cell) for cell in column) for column in zip(*rows, strict=True)]
+    write_text(f"{stem}.csv", frame.to_csv(index=False, lineterminator="\n"))
+    write_text(f"{stem}.md", _markdown(header, rows, numeric, caption))
+    write_text(f"{stem}.tex", _latex(header, rows, numeric, caption))
+
+
+def percent(fraction: float, interval: tuple[float, float] | None = None) -> str:
+    """Write a fraction in percent with 2 decimals, its interval in brackets."""
+    if pd.isna(fraction):
+        return MISSING
+    text = f"{100 * fraction:.2f}"
+    return text + f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]" if interval else text
+
+
+def count(value: float) -> str:
+    """Write a number rounded to a whole one, with thousands separated."""
+    return MISSING if pd.isna(value) else f"{value:,.0f}"
+
+
+def _markdown(
+    header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], caption: str
+) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(_MARKDOWN_SPECIAL.sub(r"\\\1", cell) for cell in cells) + " |"
+
+    rule = "|" + "|".join(" ---: " if right else " --- " for right in numeric or header) + "|"
+    table = [line(header), rule, *(line(row) for row in rows)]
+    return "\n".join([_MARKDOWN_SPECIAL.sub(r"\\\1", caption), "", *table]) + "\n"
+
+
+def _latex(
+    header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], caption: str
+) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return " & ".join(map(escape_latex, cells)) + r" \\"
+
+    columns = "".join("r" if right else "l" for right in numeric) or "l" * len(header)
+    return "\n".join(
+        [
+            r"% needs \usepackage{booktabs, adjustbox}",
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{escape_latex(caption)}}}",
+            r"\begin{adjustbox}{max width=\linewidth}",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            line(header),
+            r"\midrule",
+            *(line(row) for row in rows),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{adjustbox}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def escape_latex(text: str) -> str:
+    """Escape what LaTeX would read as a command."""
+    return _LATEX_SPECIAL.sub(lambda match: _LATEX[match[0]], text)

@@ -1,0 +1,88 @@
+"""How wide the loss bands are, and where they part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from pj2.analysis.band import (
+    band_runs,
+    band_width_table,
+    common_steps,
+    diverged,
+    landscape_band,
+    separation_table,
+)
+from pj2.analysis.runs import PathLike, load_runs
+from pj2.tables.format import MISSING, count, write_all_formats
+
+_CAPTION = (
+    "Width of the band between the least and the greatest training loss over learning rates, "
+    "in nats, over each model's own steps and over the steps that all models have. "
+    "Apart: steps at which the bands of two models do not overlap. "
+    "Steps count from 0. Learning rates whose run diverged stay in the band until then."
+)
+
+
+def landscape_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
+    """Write one row a model as ``stem.csv``, ``.md`` and ``.tex``.
+
+    CSV: ``model, learning_rates, seed, diverged`` (``lr@step``, both separated by
+    blanks), ``steps, mean_width, median_width`` (nats), ``common_steps,
+    common_mean_width, common_median_width``, and for every model M in the study
+    ``steps_apart_from_M, share_apart_from_M`` (of their common steps),
+    ``steps_below_M`` (the row's band lies beneath M's) and
+    ``first_step_apart_from_M``; empty where M is the row's own model.
+    """
+    runs = load_runs(index_paths)
+    band = landscape_band(runs)
+    members = band_runs(runs)
+    widths = band_width_table(band).set_index("model")
+    common = band_width_table(common_steps(band)).set_index("model")
+    pairs = separation_table(band).set_index(["model", "other"])
+    rows = []
+    shown = []
+    for model, group in members.items():
+        lost = diverged(group)
+        rates = [run.lr for run in sorted(group, key=lambda run: run.learning_rate)]
+        own, shared = widths.loc[model], common.loc[model]
+        row = {
+            "model": model,
+            "learning_rates": " ".join(rates),
+            "seed": group[0].seed,
+            "diverged": " ".join(f"{run.lr}@{run.step}" for run in lost),
+            "steps": int(own["steps"]),
+            "mean_width": own["mean_width"],
+            "median_width": own["median_width"],
+            "common_steps": int(shared["steps"]),
+            "common_mean_width": shared["mean_width"],
+            "common_median_width": shared["median_width"],
+        }
+        text = {
+            "Model": model,
+            "Learning rates": ", ".join(rates),
+            "Seed": str(group[0].seed),
+            "Diverged": ", ".join(f"{run.lr} at step {run.step}" for run in lost) or "none",
+            "Steps": count(own["steps"]),
+            "Mean width": f"{own['mean_width']:.4f}",
+            "Median width": f"{own['median_width']:.4f}",
+            "Common steps": count(shared["steps"]),
+            "Mean width (common)": f"{shared['mean_width']:.4f}",
+            "Median width (common)": f"{shared['median_width']:.4f}",
+        }
+        for other in members if len(members) > 1 else ():
+            pair = None if other == model else pairs.loc[(model, other)]
+            row[f"steps_apart_from_{other}"] = None if pair is None else pair["apart"]
+            row[f"share_apart_from_{other}"] = None if pair is None else pair["share"]
+            row[f"steps_below_{other}"] = None if pair is None else pair["below"]
+            row[f"first_step_apart_from_{other}"] = None if pair is None else pair["first_apart"]
+            text[f"Apart from {other}"] = (
+                MISSING
+                if pair is None
+                else f"{pair['apart']:,} of {pair['steps']:,} ({100 * pair['share']:.1f} %)"
+            )
+        rows.append(row)
+        shown.append(text)
+    frame = pd.DataFrame(rows).convert_dtypes(convert_string=False, convert_floating=False)
+    write_all_formats(frame, stem, caption=_CAPTION, display=pd.DataFrame(shown))

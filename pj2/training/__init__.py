@@ -1,0 +1,1 @@
+"""From a model, prepared data and a seed to the artifacts of one run."""

@@ -1,0 +1,66 @@
+"""Which device a job computes on, and how it is described in the results."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pj2.errors import UserError
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device for ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    ``auto`` takes a GPU where there is one. Raises UserError for a device
+    that this machine or this build of torch does not have.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    if not available[name]:
+        there = ", ".join(kind for kind, yes in available.items() if yes)
+        raise UserError(f"device: {name} is not available here; this machine has {there}")
+    return torch.device(name)
+
+
+def prepare_device(device: torch.device, threads: int) -> None:
+    """Make computation on a device repeatable: thread count, algorithms, denormals.
+
+    The number of threads changes the order of sums and so the last bits of a
+    result; it is fixed here and recorded.
+    """
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    torch.use_deterministic_algorithms(True)
+    # Filling fresh memory guards against reading it too early; it costs time and changes no result.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    if device.type == "cuda":
+        # cuBLAS needs this to be deterministic, and reads it when it starts.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = False
+
+
+def describe_device(device: torch.device) -> dict[str, Any]:
+    """Return the device, its product name and the thread count, for `run.json`."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        name = _processor_name()
+    return {"device": device.type, "name": name, "threads": torch.get_num_threads()}
+
+
+def _processor_name() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

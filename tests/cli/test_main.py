@@ -1,0 +1,57 @@
+"""The command line: a user's mistake is a line and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+def pj2(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "pj2", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+    )
+
+
+def test_help_names_every_command():
+    result = pj2("--help")
+    assert result.returncode == 0
+    for command in ("prepare", "train", "evaluate", "check", "figure", "table", "band"):
+        assert command in result.stdout
+
+
+def test_check_lists_runs(tmp_path):
+    result = pj2("check", "config.yaml")
+    assert result.returncode == 0
+    assert "11 runs" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["check", "absent.yaml"], "absent.yaml: cannot be read"),
+        (["prepare", "--dataset", '{"source": "flickr"}', "--output", "x"], "--dataset: source"),
+        (["train", "--settings", "{", "--data", "x", "--output", "y"], "--settings: not JSON"),
+        (
+            ["train", "--data", "absent", "--output", "y", "--settings"]
+            + [json.dumps({"model": "BasicCNN", "learning_rate": 1e-3, "seed": 0})],
+            "absent",
+        ),
+        (["evaluate", "--run", "absent", "--data", "x", "--output", "y"], "absent/run.json"),
+        (["figure", "filters", "absent.json", "--output", "x"], "absent.json"),
+        (["band", "absent.json", "--output", "x"], "absent.json"),
+        (["train", "--no-such-option"], "--no-such-option"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(tmp_path, arguments, words):
+    result = pj2(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,34 @@
+"""Small data that every test may use."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pj2.data.prepared import PreparedData
+
+
+@pytest.fixture
+def data() -> PreparedData:
+    """150 training and 40 test images of 10 classes; a class is a brightness, plus noise."""
+    source = torch.Generator().manual_seed(0)
+
+    def split(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        labels = torch.arange(count) % 10
+        noise = torch.randint(0, 40, (count, 3, 32, 32), generator=source)
+        return (labels[:, None, None, None] * 20 + noise).to(torch.uint8), labels
+
+    train_images, train_labels = split(150)
+    test_images, test_labels = split(40)
+    return PreparedData(
+        train_images,
+        train_labels,
+        test_images,
+        test_labels,
+        mean=(0.43, 0.43, 0.43),
+        std=(0.23, 0.23, 0.23),
+        classes=tuple(f"class{label}" for label in range(10)),
+        hash="0" * 64,
+        name="custom",
+        source="imagefolder",
+    )

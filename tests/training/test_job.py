@@ -1,0 +1,147 @@
+"""A run's artifacts: schemas, repeatability, early stopping, divergence."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pj2.config.study import RunSettings
+from pj2.errors import UserError
+from pj2.evaluation.evaluate import score
+from pj2.models.registry import build_model
+from pj2.store.files import sha256_file
+from pj2.training.artifacts import BEST, EPOCHS, LAST, RUN, STEPS
+from pj2.training.job import run_training
+
+
+def settings(**changes):
+    base = {
+        "model": "BasicCNN",
+        "learning_rate": 1e-3,
+        "seed": 0,
+        "epochs": 2,
+        "batch_size": 32,
+        "validation_fraction": 0.2,
+    }
+    return RunSettings(**{**base, **changes})
+
+
+@pytest.fixture
+def train(data, tmp_path):
+    def run(name="run", **changes):
+        folder = tmp_path / name
+        run_training(settings(**changes), data, folder, "cpu")
+        return folder, json.loads((folder / RUN).read_text())
+
+    return run
+
+
+def test_schemas(train):
+    folder, run = train()
+    steps = pq.read_schema(folder / STEPS)
+    assert [(field.name, str(field.type)) for field in steps] == [
+        ("step", "int64"),
+        ("epoch", "int32"),
+        ("loss", "float"),
+        ("grad_norm", "float"),
+    ]
+    table = pd.read_parquet(folder / STEPS)
+    assert table.step.tolist() == list(range(8))  # 120 images: 4 steps, twice
+    assert table.epoch.tolist() == [0] * 4 + [1] * 4
+    epochs = pd.read_parquet(folder / EPOCHS)
+    assert epochs.epoch.tolist() == [0, 1]
+    assert epochs.train_loss[0] == pytest.approx(table.loss[:4].mean())
+    assert run["status"] == "completed"
+    assert run["diverged_at_step"] is None
+    assert run["parameters"] == 1_147_466
+    assert run["settings"] == settings().model_dump(mode="json")
+    assert run["data"]["train_images"] + run["data"]["validation_images"] == 150
+    assert run["artifacts"] == {n: sha256_file(folder / n) for n in (BEST, LAST, STEPS, EPOCHS)}
+
+
+def test_the_same_settings_give_the_same_bytes(train):
+    first, second = train("first")[0], train("second")[0]
+    for name in (BEST, LAST, STEPS):
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_the_best_weights_are_those_of_the_best_epoch(train, data):
+    folder, run = train(epochs=3)
+    epochs = pd.read_parquet(folder / EPOCHS)
+    assert run["best_epoch"] == epochs.val_accuracy.idxmax()
+    short, _ = train("short", epochs=run["best_epoch"] + 1)
+    assert (folder / BEST).read_bytes() == (short / LAST).read_bytes()
+
+
+def test_learning_rates_share_initial_weights_and_batches(train):
+    first = pd.read_parquet(train("a", learning_rate=1e-3)[0] / STEPS)
+    second = pd.read_parquet(train("b", learning_rate=1e-5)[0] / STEPS)
+    assert first.loss[0] == second.loss[0]
+    assert first.grad_norm[0] == second.grad_norm[0]
+    other_seed = pd.read_parquet(train("c", seed=1)[0] / STEPS)
+    assert first.loss[0] != other_seed.loss[0]
+
+
+def test_patience_stops_and_says_so(train, data):
+    # A rate this small changes no prediction, so epoch 0 stays the best.
+    folder, run = train(learning_rate=1e-12, epochs=9, patience=2)
+    assert run["status"] == "stopped_early"
+    assert (run["best_epoch"], run["epochs_run"]) == (0, 3)
+    assert len(pd.read_parquet(folder / EPOCHS)) == 3
+
+
+def test_a_diverged_run_is_a_result(train):
+    folder, run = train(learning_rate=1e12, optimizer={"name": "sgd"}, epochs=3)
+    assert run["status"] == "diverged"
+    steps = pd.read_parquet(folder / STEPS)
+    assert run["diverged_at_step"] == len(steps) < 4
+    assert run["best_epoch"] is None
+    initial = build_model("BasicCNN", 10, seed=0).state_dict().keys()
+    weights = load_file(folder / BEST)
+    assert weights.keys() == initial
+    assert all(torch.isfinite(value).all() for value in weights.values())
+    assert len(pd.read_parquet(folder / EPOCHS)) == 0
+
+
+def test_the_test_split_may_be_left_alone(train):
+    folder, _ = train(test_every_epoch=False)
+    epochs = pd.read_parquet(folder / EPOCHS)
+    assert epochs.test_accuracy.isna().all()
+    assert epochs.test_loss.isna().all()
+
+
+def test_monitoring_the_test_split_is_the_published_protocol(train):
+    folder, run = train(monitor="test_accuracy", epochs=3)
+    assert run["best_epoch"] == pd.read_parquet(folder / EPOCHS).test_accuracy.idxmax()
+
+
+def test_a_device_that_is_not_there(data, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(UserError, match="cuda is not available here; this machine has cpu"):
+        run_training(settings(), data, tmp_path, "cuda")
+
+
+def test_one_line_per_epoch_off_a_terminal(train, capsys):
+    train()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" · ")[1] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    assert all("train loss" in line and "images/s" in line for line in lines)
+
+
+def test_score_restores_the_mode(data):
+    from pj2.data.batches import ImageSet
+
+    images = ImageSet(
+        data.test_images, data.test_labels, torch.tensor(data.mean), torch.tensor(data.std)
+    )
+    model = build_model("VGG_A_BatchNorm", 10).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    score(model, images)
+    assert model.training
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())

@@ -1,0 +1,84 @@
+# The study, and the names that the rules share.
+import os
+import sys
+
+# The package beside this Snakefile is the one that runs, here and in the jobs,
+# even where another clone of it is installed in the environment.
+sys.path.insert(0, str(workflow.basedir))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])
+)
+
+from pj2.config.load import parse_study
+from pj2.config.study import list_runs
+from pj2.data.sources import input_files
+from pj2.errors import UserError
+
+
+def exit_with(error):
+    """End snakemake the way pj2 ends: a line a problem, exit code 2, no traceback."""
+    print(*error.problems, sep="\n", file=sys.stderr, flush=True)
+    os._exit(2)
+
+
+try:
+    STUDY = parse_study(config, str(workflow.configfiles[-1] if workflow.configfiles else "--config"))
+    RUNS = list_runs(STUDY)
+    DATASET_FILES = input_files(STUDY.dataset)
+except UserError as error:
+    exit_with(error)
+
+RESULTS = f"results/{STUDY.study}"
+RUN = f"{RESULTS}/runs/experiment={{experiment}}/model={{model}}/lr={{lr}}/seed={{seed}}"
+INDEX = f"{RESULTS}/index/experiment={{experiment}}/model={{model}}.json"
+
+RUN_BY_FOLDER = {run.folder: run for run in RUNS}
+# (experiment, model) -> its runs, in the order of the config
+CELLS = {}
+for run in RUNS:
+    CELLS.setdefault((run.experiment, run.model), []).append(run)
+# A band needs at least two learning rates of a model.
+LANDSCAPES = sorted({e for (e, _), runs in CELLS.items() if len({r.settings.learning_rate for r in runs}) > 1})
+
+
+wildcard_constraints:
+    experiment="|".join(STUDY.experiments),
+    model="|".join(sorted({model for _, model in CELLS})),
+    lr=r"[0-9.e+-]+",
+    seed=r"\d+",
+
+
+def run_settings(wildcards):
+    """The canonical JSON of the run that the wildcards name: the one thing that decides it."""
+    folder = "experiment={experiment}/model={model}/lr={lr}/seed={seed}".format(**wildcards)
+    return RUN_BY_FOLDER[folder].settings.canonical()
+
+
+def cells(experiment=None):
+    """The (experiment, model) pairs of one experiment, or of the study."""
+    return [cell for cell in CELLS if experiment in (None, cell[0])]
+
+
+def of_cells(pattern, chosen):
+    """Fill {experiment} and {model} of a pattern for each pair."""
+    return [pattern.format(experiment=experiment, model=model) for experiment, model in chosen]
+
+
+def of_runs(name, chosen):
+    """One artifact of every run of the pairs."""
+    return [f"{RESULTS}/runs/{run.folder}/{name}" for cell in chosen for run in CELLS[cell]]
+
+
+# What a figure or table of one pair, of one experiment or of the study reads.
+# Runs are followed through run.json, which is small and holds the hashes of the
+# rest: above 1 MB Snakemake would compare times, not content.
+def cell_of(wildcards):
+    return [(wildcards.experiment, wildcards.model)]
+
+
+def cells_of(wildcards):
+    return cells(wildcards.experiment)
+
+
+def formats(stem, endings):
+    return [f"{stem}.{ending}" for ending in endings]

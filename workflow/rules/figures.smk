@@ -1,0 +1,100 @@
+# Figures of one model, of one experiment and of the study.
+FIGURE_FORMATS = ["png", "svg"]
+
+
+rule confusion_matrix:
+    input:
+        index=INDEX,
+        runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
+        predictions=lambda wildcards: of_runs("predictions.parquet", cell_of(wildcards)),
+    output:
+        formats(f"{RESULTS}/figures/confusion_matrices/{{experiment}}/{{model}}", FIGURE_FORMATS),
+    params:
+        stem=f"{RESULTS}/figures/confusion_matrices/{{experiment}}/{{model}}",
+    log:
+        f"{RESULTS}/logs/figures/confusion_matrices/{{experiment}}/{{model}}.log",
+    conda:
+        "../envs/pj2.yaml"
+    shell:
+        "{sys.executable} -m pj2 figure confusion {input.index} --output {params.stem} > {log} 2>&1"
+
+
+rule filter_grid:
+    input:
+        index=INDEX,
+        runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
+    output:
+        formats(f"{RESULTS}/figures/filter_grids/{{experiment}}/{{model}}", FIGURE_FORMATS),
+    params:
+        stem=f"{RESULTS}/figures/filter_grids/{{experiment}}/{{model}}",
+    log:
+        f"{RESULTS}/logs/figures/filter_grids/{{experiment}}/{{model}}.log",
+    conda:
+        "../envs/pj2.yaml"
+    shell:
+        "{sys.executable} -m pj2 figure filters {input.index} --output {params.stem} > {log} 2>&1"
+
+
+rule model_curves:
+    input:
+        index=INDEX,
+        runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
+    output:
+        formats(f"{RESULTS}/figures/training_curves/{{experiment}}/{{model}}", FIGURE_FORMATS),
+    params:
+        stem=f"{RESULTS}/figures/training_curves/{{experiment}}/{{model}}",
+    log:
+        f"{RESULTS}/logs/figures/training_curves/{{experiment}}/{{model}}.log",
+    conda:
+        "../envs/pj2.yaml"
+    shell:
+        "{sys.executable} -m pj2 figure curves {input.index} --output {params.stem} > {log} 2>&1"
+
+
+rule experiment_curves:
+    input:
+        index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
+        runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
+    output:
+        formats(f"{RESULTS}/figures/training_curves/{{experiment}}", FIGURE_FORMATS),
+    params:
+        stem=f"{RESULTS}/figures/training_curves/{{experiment}}",
+    log:
+        f"{RESULTS}/logs/figures/training_curves/{{experiment}}.log",
+    conda:
+        "../envs/pj2.yaml"
+    shell:
+        "{sys.executable} -m pj2 figure curves {input.index} --output {params.stem} > {log} 2>&1"
+
+
+rule study_curves:
+    input:
+        index=of_cells(INDEX, cells()),
+        runs=of_runs("run.json", cells()),
+    output:
+        formats(f"{RESULTS}/figures/all_models", FIGURE_FORMATS),
+    params:
+        stem=f"{RESULTS}/figures/all_models",
+    log:
+        f"{RESULTS}/logs/figures/all_models.log",
+    conda:
+        "../envs/pj2.yaml"
+    shell:
+        "{sys.executable} -m pj2 figure all-models {input.index} --output {params.stem} > {log} 2>&1"
+
+
+rule confusion_matrices:
+    input:
+        of_cells(f"{RESULTS}/figures/confusion_matrices/{{experiment}}/{{model}}.png", cells()),
+
+
+rule filter_grids:
+    input:
+        of_cells(f"{RESULTS}/figures/filter_grids/{{experiment}}/{{model}}.png", cells()),
+
+
+rule training_curves:
+    input:
+        f"{RESULTS}/figures/all_models.png",
+        expand(f"{RESULTS}/figures/training_curves/{{experiment}}.png", experiment=STUDY.experiments),
+        of_cells(f"{RESULTS}/figures/training_curves/{{experiment}}/{{model}}.png", cells()),
