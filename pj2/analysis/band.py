@@ -67,9 +67,7 @@ def landscape_band(runs: Sequence[RunRecord]) -> pa.Table:
     for model, members in band_runs(runs).items():
         losses = [steps(run)["loss"].to_numpy(np.float32) for run in members]
         whole = [
-            len(loss)
-            for run, loss in zip(members, losses, strict=True)
-            if run.diverged_at is None
+            len(loss) for run, loss in zip(members, losses, strict=True) if run.diverged_at is None
         ]
         length = min(whole) if whole else max(map(len, losses))
         if not length:
@@ -126,7 +124,7 @@ def common_steps(band: pa.Table) -> pa.Table:
 
 def band_width_table(band: pa.Table) -> pd.DataFrame:
     """Return model, steps, mean_width and median_width (max − min, over steps) per model."""
-    frame = band.to_pandas()
+    frame: pd.DataFrame = band.to_pandas()
     frame["width"] = frame["max"].astype(float) - frame["min"].astype(float)
     return frame.groupby("model", sort=False, as_index=False).agg(
         steps=("step", "size"), mean_width=("width", "mean"), median_width=("width", "median")
@@ -141,7 +139,7 @@ def separation_table(band: pa.Table) -> pd.DataFrame:
     band beneath `other`'s), first_apart (the first such step, or <NA>). Bands that
     touch overlap.
     """
-    frames = {model: frame for model, frame in band.to_pandas().groupby("model", sort=False)}
+    frames = dict(iter(band.to_pandas().groupby("model", sort=False)))
     rows = []
     for model, other in permutations(frames, 2):
         pair = frames[model].merge(frames[other], on="step", suffixes=("", "_other"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
@@ -11,7 +10,8 @@ from sklearn.metrics import confusion_matrix
 from pj2.analysis.runs import Predictions
 
 
-class ConfusedPair(NamedTuple):
+@dataclass(frozen=True)
+class ConfusedPair:
     """`count` images of class `true` were called `predicted`: `share` of that class."""
 
     true: str

@@ -44,6 +44,7 @@ class RunRecord:
 
     @property
     def learning_rate(self) -> float:
+        """The learning rate as a number, for sorting; `lr` is its one spelling."""
         return float(self.lr)
 
     @property
@@ -70,6 +71,7 @@ class Predictions:
 
     @property
     def correct(self) -> int:
+        """How many images were recognised."""
         return int((self.label == self.predicted).sum())
 
 
@@ -104,7 +106,7 @@ def steps(run: RunRecord) -> pd.DataFrame:
     The loss is the mean over a minibatch, in training mode, before the update.
     """
     path = run.folder / "steps.parquet"
-    frame = read_parquet(path, _STEP_COLUMNS).to_pandas()
+    frame: pd.DataFrame = read_parquet(path, _STEP_COLUMNS).to_pandas()
     if not np.array_equal(frame["step"], np.arange(len(frame))):
         raise UserError(f"{path}: step is not 0, 1, 2, …; some losses are missing, train it again")
     return frame
@@ -115,7 +117,7 @@ def epochs(run: RunRecord) -> pd.DataFrame:
 
     Test columns are NaN where the test set was not measured every epoch.
     """
-    frame = read_parquet(run.folder / "epochs.parquet", _EPOCH_COLUMNS).to_pandas()
+    frame: pd.DataFrame = read_parquet(run.folder / "epochs.parquet", _EPOCH_COLUMNS).to_pandas()
     measures = list(_EPOCH_COLUMNS[1:])
     return frame.astype(dict.fromkeys(measures, "float64"))
 
@@ -193,7 +195,8 @@ def steps_per_epoch(run: RunRecord, recorded: pd.DataFrame) -> int:
     """Return the steps of a whole epoch: as recorded, or computed if none was finished."""
     if run.info["epochs_run"]:
         return int((recorded["epoch"] == 0).sum())
-    return math.ceil(run.info["data"]["train_images"] / run.info["settings"]["batch_size"])
+    images, batch_size = run.info["data"]["train_images"], run.info["settings"]["batch_size"]
+    return math.ceil(int(images) / int(batch_size))
 
 
 def _index_entries(path: PathLike) -> list[Mapping[str, Any]]:
@@ -223,10 +226,10 @@ def _read_object(path: PathLike, keys: Sequence[str]) -> Mapping[str, Any]:
     return value
 
 
-def read_parquet(path: Path, columns: Sequence[str]) -> pa.Table:
+def read_parquet(path: PathLike, columns: Sequence[str]) -> pa.Table:
     """Read a Parquet file that must hold `columns`; others are left out."""
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             table = pq.read_table(file)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None

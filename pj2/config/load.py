@@ -42,9 +42,7 @@ def load_study(path: str | os.PathLike[str]) -> StudyConfig:
     return parse_study(raw, str(path))
 
 
-def parse_study(
-    raw: Any, origin: str, environment: Mapping[str, str] = os.environ
-) -> StudyConfig:
+def parse_study(raw: Any, origin: str, environment: Mapping[str, str] = os.environ) -> StudyConfig:
     """Validate a config that is already a mapping; `origin` names it in errors.
 
     ``$PJ2_DATA``, where set, replaces ``dataset.path`` for every source that
@@ -85,8 +83,10 @@ def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     merged = dict(base)
     for key, value in changes.items():
         below = merged.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merge(below, value) if both else value
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = _merge(below, value)
+        else:
+            merged[key] = value
     return merged
 
 

@@ -41,6 +41,7 @@ class Run:
 
     @property
     def model(self) -> str:
+        """Return the model's name."""
         return self.settings.model
 
     @cached_property

@@ -44,9 +44,7 @@ class ImageSet:
 
     def inputs(self, images: Tensor) -> Tensor:
         """Normalise uint8 images into what the models take: float32, channels last."""
-        return normalise(images, self.mean, self.std).contiguous(
-            memory_format=torch.channels_last
-        )
+        return normalise(images, self.mean, self.std).contiguous(memory_format=torch.channels_last)
 
     def epoch(
         self, batch_size: int, augmentation: AugmentationConfig, seed: int, epoch: int

@@ -38,7 +38,7 @@ def predict(
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{weights}: not the weights of a {settings.model}: {reason}") from None
-    model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = model.to(device).to(memory_format=torch.channels_last)
     mean, std = torch.tensor(data.mean).float(), torch.tensor(data.std).float()
     images = ImageSet(data.test_images, data.test_labels, mean, std).to(device)
     probabilities = compute_logits(model, images).softmax(1).numpy()

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
-from pj2.analysis.confusion import Confusion, ConfusedPair, confusion
+from pj2.analysis.confusion import ConfusedPair, Confusion, confusion
 from pj2.analysis.runs import PathLike, chosen_run, load_runs, one_model, predictions
 from pj2.analysis.statistics import wilson_interval
 from pj2.figures import style

@@ -27,7 +27,7 @@ from pj2.figures import style
 
 _BINS = 400
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
-_CHOSEN = {
+_CHOSEN: Mapping[str, Any] = {
     "marker": "o", "markersize": 6, "markerfacecolor": "none", "markeredgecolor": style.INK,
     "linestyle": "",
 }  # fmt: skip
@@ -81,7 +81,8 @@ def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str | None) -> None:
         ]
     window = max(5, max(len(drawn.loss) for drawn in curves) // 100)
     losses = [drawn.loss for drawn in curves]
-    losses += [drawn.table[f"{split}_loss"].dropna() for drawn in curves for split in splits[1:]]
+    for split in splits[1:]:
+        losses += [drawn.table[f"{split}_loss"].dropna().to_numpy() for drawn in curves]
     top = style.loss_ceiling(losses)
     longest = max(drawn.epochs for drawn in curves)
     points = "o" if longest <= 15 else ""
@@ -136,7 +137,7 @@ def _looks(runs: Sequence[RunRecord]) -> tuple[list[Mapping[str, Any]], list[Lin
         rates = sorted({run.lr for run in group}, key=float)
         for rank, rate in enumerate(rates):
             replicas = [run for run in group if run.lr == rate]
-            look = {
+            look: dict[str, Any] = {
                 "color": style.shade(colours[model], rank, len(rates)),
                 "linestyle": style.LINE_STYLES[rank % len(style.LINE_STYLES)],
             }
@@ -147,7 +148,7 @@ def _looks(runs: Sequence[RunRecord]) -> tuple[list[Mapping[str, Any]], list[Lin
     return [styles[run.experiment, run.model, run.lr] for run in runs], handles
 
 
-def _split_look(look: Mapping[str, Any], split: str) -> dict[str, Any]:
+def _split_look(look: Mapping[str, Any], split: str) -> Mapping[str, Any]:
     rank = list(_SPLITS).index(split)
     colour = (look["color"], style.shade(look["color"], 1, 2), style.INK)[rank]
     return {"color": colour, "linestyle": style.LINE_STYLES[rank]}
@@ -181,7 +182,7 @@ def _draw_steps(
 def _draw_epochs(
     axes: Axes, drawn: _Curves, column: str, look: Mapping[str, Any], points: str
 ) -> None:
-    """Draw one value an epoch, accuracies in percent; mark the chosen epoch if there is a choice."""
+    """Draw one value an epoch, accuracies in percent; mark the chosen epoch of several."""
     table = drawn.table
     values = table[column] * (100 if column.endswith("accuracy") else 1)
     # A training value is a mean over its epoch; the others are measured at its end.
@@ -205,7 +206,9 @@ def _small_print(
         for run in runs
         if run.diverged_at is not None
     ]
-    smoothed = sorted({run.model for run in runs if run.info["settings"]["loss"]["label_smoothing"]})
+    smoothed = sorted(
+        {run.model for run in runs if run.info["settings"]["loss"]["label_smoothing"]}
+    )
     return [
         f"Training loss: pale, {pale}; line, running mean of {window} steps. Training accuracy is "
         "a mean over its epoch and drawn at its middle.",

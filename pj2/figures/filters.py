@@ -44,7 +44,7 @@ def plot_filters(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     axes.set_xticks([])
     middles = (np.arange(rows) + 0.5) * mosaic.shape[0] / rows
     axes.set_yticks(middles, [str(row * columns) for row in range(rows)])
-    axes.set_ylabel("number of the first filter in a row")
+    axes.set_ylabel("filter number")
     bar.imshow(np.linspace(1, 0, 256)[:, None], cmap="gray", aspect="auto", extent=(0, 1, -1, 1))
     bar.set_xticks([])
     bar.set_yticks([-1, 0, 1], [f"−{scale:.3g}", "0", f"{scale:.3g}"])

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
+import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from pj2.analysis.band import BAND_SCHEMA, band_runs, band_width_table, bin_band, bin_width
+from pj2.analysis.band import (
+    BAND_SCHEMA,
+    band_runs,
+    band_width_table,
+    bin_band,
+    bin_width,
+    common_steps,
+)
 from pj2.analysis.runs import PathLike, RunRecord, load_runs, read_parquet, steps
+from pj2.errors import UserError
 from pj2.figures import style
 
 _BINS = 400  # about two pixels each in the PNG
@@ -29,15 +38,20 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
     members = band_runs(runs)
     band = read_parquet(band_path, BAND_SCHEMA.names)
     raw, binned = band.to_pandas(), bin_band(band, _BINS).to_pandas()
+    if set(raw["model"]) != set(members):
+        raise UserError(
+            f"{band_path}: holds the bands of {', '.join(raw['model'].unique())}; "
+            f"expected those of {', '.join(members)}"
+        )
     width = bin_width(band, _BINS)
-    medians = dict(band_width_table(band).set_index("model")["median_width"])
+    shared = common_steps(band)
+    medians = dict(band_width_table(shared).set_index("model")["median_width"])
     colours = style.colours(members)
     top = style.loss_ceiling([raw["min"], raw["max"]])
     low = float(raw["min"].min())
 
     lost = sum(run.diverged_at is not None for group in members.values() for run in group)
-    entries = len(members) + lost
-    figure = style.new_figure(3.6 + 0.17 * entries, _WIDTH)
+    figure = style.new_figure(3.3 + 0.32 * len(members) + 0.18 * lost, _WIDTH)
     axes = figure.subplots()
     axes.set(
         xlim=(0, max(1, raw["step"].max())),
@@ -53,12 +67,19 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
     for model, group in members.items():
         rates = ", ".join(run.lr for run in sorted(group, key=lambda run: run.learning_rate))
         label = f"{model}, median width {medians[model]:.3g}\nlr {rates}"
-        handles.append(Patch(facecolor=(colours[model], 0.3), edgecolor=colours[model], label=label))
+        face = (colours[model], 0.3)
+        handles.append(Patch(facecolor=face, edgecolor=colours[model], label=label))
         for run in group:
             if run.diverged_at is not None:
                 handles.append(_mark_divergence(axes, run, run.diverged_at, colours[model], top))
-    figure.legend(handles=handles, loc="outside upper left", ncols=2)
-    style.note(figure, *_small_print(runs, members, width, raw["max"], top))
+    figure.legend(handles=handles, loc="outside upper left")
+    common = f"Widths are over the {pc.max(shared['step']).as_py() + 1:,} steps all models have."
+    style.note(
+        figure,
+        *_small_print(runs, members, width),
+        common if len(members) > 1 else "",
+        style.note_above(raw["max"], top, "steps"),
+    )
     style.save(figure, stem)
 
 
@@ -78,7 +99,7 @@ def _mark_divergence(axes: Axes, run: RunRecord, step: int, colour: str, top: fl
         axes.plot(step - 1, height, **style.cross(colour), clip_on=False, zorder=5)
     return Line2D(
         [], [], linestyle="", **style.cross(colour),
-        label=f"{run.model}, lr {run.lr}:\ndiverged at step {step:,}",
+        label=f"{run.model}, lr {run.lr}: diverged at step {step:,}",
     )  # fmt: skip
 
 
@@ -86,8 +107,6 @@ def _small_print(
     runs: Sequence[RunRecord],
     members: Mapping[str, Sequence[RunRecord]],
     width: int,
-    highest: pd.Series[float],
-    top: float,
 ) -> list[str]:
     seeds = {run.seed for group in members.values() for run in group}
     others = sorted({run.seed for run in runs} - seeds)
@@ -96,5 +115,4 @@ def _small_print(
         "a model's shortest run goes, seed " + ", ".join(map(str, sorted(seeds)))
         + (f" (not shown: seed {', '.join(map(str, others))})." if others else "."),
         f"Drawn in bins of {width} steps: least minimum, greatest maximum." if width > 1 else "",
-        style.note_above(highest, top, "steps"),
     ]  # fmt: skip

@@ -13,12 +13,14 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import ArrayLike
 
 from pj2.analysis.runs import PathLike
 from pj2.store.files import atomic_path
 
 WIDTH = 7.0  # inches: the text width of a page; type is set for this size
+_DPI = 200
 INK = "#222222"
 MUTED = "#666666"
 
@@ -85,7 +87,8 @@ def shade(colour: str, rank: int, of: int) -> str:
     """Return `colour` for the `rank`-th of `of` variants: from light to dark, alone unchanged."""
     place = 0.0 if of == 1 else 2 * rank / (of - 1) - 1  # −1 lightest, 1 darkest
     target, amount = (1.0, -0.4 * place) if place < 0 else (0.0, 0.4 * place)
-    return to_hex((1 - amount) * np.array(to_rgb(colour)) + amount * target)
+    red, green, blue = ((1 - amount) * part + amount * target for part in to_rgb(colour))
+    return to_hex((red, green, blue))
 
 
 def loss_ceiling(losses: Iterable[ArrayLike]) -> float:
@@ -127,9 +130,7 @@ def cross(colour: str) -> dict[str, Any]:
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:
     """Return an empty figure, in inches, whose parts are laid out without overlaps."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)  # type: ignore[union-attr]
-    return figure
+    return Figure((width, height), dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06))
 
 
 def heading(figure: Figure, title: str, handles: Sequence[Artist], columns: int) -> None:
@@ -143,10 +144,8 @@ def heading(figure: Figure, title: str, handles: Sequence[Artist], columns: int)
 def note(figure: Figure, *sentences: str) -> None:
     """Set small print under a figure."""
     text = " ".join(sentence for sentence in sentences if sentence)
-    characters = int(figure.get_figwidth() * 18.5)
-    figure.supxlabel(
-        textwrap.fill(text, characters), x=0.01, ha="left", fontsize=7.5, color=MUTED
-    )
+    characters = int(figure.get_figwidth() * 17.2)
+    figure.supxlabel(textwrap.fill(text, characters), x=0.01, ha="left", fontsize=7.5, color=MUTED)
 
 
 def placeholder(message: str) -> Figure:
@@ -158,9 +157,11 @@ def placeholder(message: str) -> Figure:
 
 def save(figure: Figure, stem: PathLike) -> None:
     """Write ``stem.png`` (200 dpi) and ``stem.svg``, each atomically, without dates or versions."""
+    figure.draw_without_rendering()  # settles the layout once, so that both files share it
+    figure.set_layout_engine("none")
     for suffix, metadata in (
         (".png", {"Software": None}),
         (".svg", {"Date": None, "Creator": None}),
     ):
         with atomic_path(f"{stem}{suffix}") as path:
-            figure.savefig(path, dpi=200, metadata=metadata)
+            figure.savefig(path, dpi=_DPI, metadata=metadata)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pj2.analysis.runs import (
@@ -16,6 +17,7 @@ from pj2.analysis.runs import (
     predictions,
 )
 from pj2.analysis.statistics import wilson_interval
+from pj2.config.names import learning_rate_text
 from pj2.tables.format import count, percent, write_all_formats
 
 _CAPTION = (
@@ -25,6 +27,9 @@ _CAPTION = (
     "Best test epoch (published protocol): the greatest test accuracy of any epoch, chosen on "
     "the test set itself and therefore biased upwards, which its interval does not cover."
 )
+_OPTIONAL_INTEGERS = (
+    "diverged_at_step", "best_epoch", "val_n", "test_n", "published_n", "published_epoch",
+)  # fmt: skip
 _STATUS = {"completed": "completed", "stopped_early": "stopped early"}
 
 
@@ -41,9 +46,7 @@ def comparison_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     epoch); ``seconds`` (wall time), ``images_per_second``, ``device, hardware, threads``.
     """
     rows = [_row(run) for run in load_runs(index_paths)]
-    frame = pd.DataFrame(rows).convert_dtypes(
-        infer_objects=True, convert_string=False, convert_floating=False
-    )
+    frame = pd.DataFrame(rows).astype(dict.fromkeys(_OPTIONAL_INTEGERS, "Int64"))
     shown = pd.DataFrame([_shown(row) for row in rows])
     write_all_formats(frame, stem, caption=_CAPTION, display=shown)
 
@@ -51,7 +54,7 @@ def comparison_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 def _row(run: RunRecord) -> dict[str, Any]:
     info, data = run.info, run.info["data"]
     best, measured, guesses = at_best_epoch(run), epochs(run), predictions(run)
-    published = measured["test_accuracy"]
+    published = measured["test_accuracy"].to_numpy()
     row: dict[str, Any] = {
         "experiment": run.experiment,
         "model": run.model,
@@ -72,11 +75,10 @@ def _row(run: RunRecord) -> dict[str, Any]:
     else:
         n = len(guesses.label)
         row |= _accuracy("test", guesses.correct / n, n)
-    top = None if published.isna().all() else published.idxmax()
-    row |= _accuracy(
-        "published", None if top is None else float(published[top]), data["test_images"]
-    )
-    row["published_epoch"] = None if top is None else int(measured["epoch"][top]) + 1
+    top = None if np.isnan(published).all() else int(np.nanargmax(published))
+    greatest = None if top is None else float(published[top])
+    row |= _accuracy("published", greatest, data["test_images"])
+    row["published_epoch"] = None if top is None else int(measured["epoch"].iloc[top]) + 1
     return row | {
         "seconds": info["seconds"],
         "images_per_second": info["images_per_second"],
@@ -100,14 +102,14 @@ def _shown(row: dict[str, Any]) -> dict[str, str | None]:
     def accuracy(name: str) -> str:
         return percent(row[f"{name}_accuracy"], (row[f"{name}_low"], row[f"{name}_high"]))
 
-    diverged = f"diverged at step {row['diverged_at_step']}"
+    status = _STATUS.get(row["status"]) or f"diverged at step {row['diverged_at_step']:,}"
     threads = row["threads"]
     return {
         "Experiment": row["experiment"],
         "Model": row["model"],
-        "Learning rate": f"{row['learning_rate']:g}",
+        "Learning rate": learning_rate_text(row["learning_rate"]),
         "Seed": str(row["seed"]),
-        "Status": _STATUS.get(row["status"], diverged),
+        "Status": status,
         "Parameters": count(row["parameters"]),
         "MACs": count(row["macs"]),
         "Epochs": count(row["epochs"]),

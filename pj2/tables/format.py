@@ -36,23 +36,23 @@ def write_all_formats(
     cells = shown.where(shown.notna(), MISSING).astype(str)
     header = [str(name) for name in cells.columns]
     rows = [list(row) for row in cells.itertuples(index=False, name=None)]
-    numeric = [all(_NUMBER.fullmatch(cell) for cell in column) for column in zip(*rows, strict=True)]
+    numeric = [bool(rows) and all(map(_NUMBER.fullmatch, cells[name])) for name in cells]
     write_text(f"{stem}.csv", frame.to_csv(index=False, lineterminator="\n"))
     write_text(f"{stem}.md", _markdown(header, rows, numeric, caption))
     write_text(f"{stem}.tex", _latex(header, rows, numeric, caption))
 
 
-def percent(fraction: float, interval: tuple[float, float] | None = None) -> str:
+def percent(fraction: float | None, interval: tuple[float, float] | None = None) -> str:
     """Write a fraction in percent with 2 decimals, its interval in brackets."""
-    if pd.isna(fraction):
+    if fraction is None:
         return MISSING
     text = f"{100 * fraction:.2f}"
     return text + f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]" if interval else text
 
 
-def count(value: float) -> str:
+def count(value: float | None) -> str:
     """Write a number rounded to a whole one, with thousands separated."""
-    return MISSING if pd.isna(value) else f"{value:,.0f}"
+    return MISSING if value is None else f"{value:,.0f}"
 
 
 def _markdown(
@@ -61,7 +61,7 @@ def _markdown(
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(_MARKDOWN_SPECIAL.sub(r"\\\1", cell) for cell in cells) + " |"
 
-    rule = "|" + "|".join(" ---: " if right else " --- " for right in numeric or header) + "|"
+    rule = "|" + "|".join(" ---: " if right else " --- " for right in numeric) + "|"
     table = [line(header), rule, *(line(row) for row in rows)]
     return "\n".join([_MARKDOWN_SPECIAL.sub(r"\\\1", caption), "", *table]) + "\n"
 
@@ -72,7 +72,7 @@ def _latex(
     def line(cells: Sequence[str]) -> str:
         return " & ".join(map(escape_latex, cells)) + r" \\"
 
-    columns = "".join("r" if right else "l" for right in numeric) or "l" * len(header)
+    columns = "".join("r" if right else "l" for right in numeric)
     return "\n".join(
         [
             r"% needs \usepackage{booktabs, adjustbox}",

@@ -15,7 +15,7 @@ from pj2.analysis.band import (
     separation_table,
 )
 from pj2.analysis.runs import PathLike, load_runs
-from pj2.tables.format import MISSING, count, write_all_formats
+from pj2.tables.format import write_all_formats
 
 _CAPTION = (
     "Width of the band between the least and the greatest training loss over learning rates, "
@@ -38,24 +38,23 @@ def landscape_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     runs = load_runs(index_paths)
     band = landscape_band(runs)
     members = band_runs(runs)
-    widths = band_width_table(band).set_index("model")
-    common = band_width_table(common_steps(band)).set_index("model")
-    pairs = separation_table(band).set_index(["model", "other"])
+    own = band_width_table(band).to_dict("records")
+    common = band_width_table(common_steps(band)).to_dict("records")
+    pairs = separation_table(band).to_dict("records")
     rows = []
     shown = []
-    for model, group in members.items():
+    for (model, group), width, shared in zip(members.items(), own, common, strict=True):
         lost = diverged(group)
         rates = [run.lr for run in sorted(group, key=lambda run: run.learning_rate)]
-        own, shared = widths.loc[model], common.loc[model]
         row = {
             "model": model,
             "learning_rates": " ".join(rates),
             "seed": group[0].seed,
             "diverged": " ".join(f"{run.lr}@{run.step}" for run in lost),
-            "steps": int(own["steps"]),
-            "mean_width": own["mean_width"],
-            "median_width": own["median_width"],
-            "common_steps": int(shared["steps"]),
+            "steps": width["steps"],
+            "mean_width": width["mean_width"],
+            "median_width": width["median_width"],
+            "common_steps": shared["steps"],
             "common_mean_width": shared["mean_width"],
             "common_median_width": shared["median_width"],
         }
@@ -63,26 +62,29 @@ def landscape_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
             "Model": model,
             "Learning rates": ", ".join(rates),
             "Seed": str(group[0].seed),
-            "Diverged": ", ".join(f"{run.lr} at step {run.step}" for run in lost) or "none",
-            "Steps": count(own["steps"]),
-            "Mean width": f"{own['mean_width']:.4f}",
-            "Median width": f"{own['median_width']:.4f}",
-            "Common steps": count(shared["steps"]),
+            "Diverged": ", ".join(f"{run.lr} at step {run.step:,}" for run in lost) or "none",
+            "Steps": f"{width['steps']:,}",
+            "Mean width": f"{width['mean_width']:.4f}",
+            "Median width": f"{width['median_width']:.4f}",
+            "Common steps": f"{shared['steps']:,}",
             "Mean width (common)": f"{shared['mean_width']:.4f}",
             "Median width (common)": f"{shared['median_width']:.4f}",
         }
-        for other in members if len(members) > 1 else ():
-            pair = None if other == model else pairs.loc[(model, other)]
-            row[f"steps_apart_from_{other}"] = None if pair is None else pair["apart"]
-            row[f"share_apart_from_{other}"] = None if pair is None else pair["share"]
-            row[f"steps_below_{other}"] = None if pair is None else pair["below"]
-            row[f"first_step_apart_from_{other}"] = None if pair is None else pair["first_apart"]
-            text[f"Apart from {other}"] = (
-                MISSING
-                if pair is None
-                else f"{pair['apart']:,} of {pair['steps']:,} ({100 * pair['share']:.1f} %)"
-            )
+        for pair in pairs:
+            if pair["model"] == model:
+                other, apart, share = pair["other"], pair["apart"], pair["share"]
+                row |= {
+                    f"steps_apart_from_{other}": apart,
+                    f"share_apart_from_{other}": share,
+                    f"steps_below_{other}": pair["below"],
+                    f"first_step_apart_from_{other}": pair["first_apart"],
+                }
+                text[f"Apart from {other}"] = (
+                    f"{apart:,} of {pair['steps']:,} ({100 * share:.1f} %)"
+                )
         rows.append(row)
         shown.append(text)
-    frame = pd.DataFrame(rows).convert_dtypes(convert_string=False, convert_floating=False)
+    frame = pd.DataFrame(rows)
+    integers = [name for name in map(str, frame) if name.startswith(("steps_", "first_step_"))]
+    frame = frame.astype(dict.fromkeys(integers, "Int64"))
     write_all_formats(frame, stem, caption=_CAPTION, display=pd.DataFrame(shown))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import astuple
 
 import pandas as pd
 
@@ -61,7 +62,7 @@ def confused_pairs_table(index_paths: Iterable[PathLike], stem: PathLike, top: i
     shown = []
     for name, (run, result) in chosen.items():
         for pair in result.most_confused(top):
-            rows.append((*_identity(run), *pair))
+            rows.append((*_identity(run), *astuple(pair)))
             mistake = f"{pair.true} → {pair.predicted}"
             shown.append((name, mistake, f"{pair.count:,}", percent(pair.share)))
     write_all_formats(

@@ -40,8 +40,8 @@ def prepare_device(device: torch.device, threads: int) -> None:
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     torch.use_deterministic_algorithms(True)
-    # Filling fresh memory guards against reading it too early; it costs time and changes no result.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    # Filling fresh memory would cost time and change no result.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if device.type == "cuda":
         # cuBLAS needs this to be deterministic, and reads it when it starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -50,10 +50,8 @@ def prepare_device(device: torch.device, threads: int) -> None:
 
 def describe_device(device: torch.device) -> dict[str, Any]:
     """Return the device, its product name and the thread count, for `run.json`."""
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    else:
-        name = _processor_name()
+    gpu = device.type == "cuda"
+    name = torch.cuda.get_device_name(device) if gpu else _processor_name()
     return {"device": device.type, "name": name, "threads": torch.get_num_threads()}
 
 

@@ -59,7 +59,7 @@ def run_training(
         seed=derive_seed(settings.seed, "init"),
     )
     macs = count_macs(model)
-    model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = model.to(device).to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model.parameters(), settings.optimizer, settings.learning_rate)
     stopping = EarlyStopping(settings.patience)
     history = History()

@@ -28,5 +28,5 @@ def make_optimizer(
             weight_decay=config.weight_decay,
             fused=True,
         )
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.name]
+    kind = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
     return kind(parameters, lr=learning_rate, weight_decay=config.weight_decay, fused=True)

@@ -60,7 +60,7 @@ def make_run(
             "val_loss": [t + 0.1 for t in train_loss],
             "val_accuracy": list(val),
             "test_loss": [t + 0.15 if test is not None else None for t in train_loss],
-            "test_accuracy": list(test) if test is not None else [None] * len(val),
+            "test_accuracy": list(test)[: len(val)] if test is not None else [None] * len(val),
         },
         dtype="float64",
     )
@@ -69,7 +69,10 @@ def make_run(
     write_table(folder / "epochs.parquet", pa.Table.from_pandas(table, preserve_index=False))
     if len(val):
         metadata = {"classes": json.dumps(list(classes))}
-        columns = {"label": pa.array(labels, pa.int16()), "predicted": pa.array(predicted, pa.int16())}
+        columns = {
+            "label": pa.array(labels, pa.int16()),
+            "predicted": pa.array(predicted, pa.int16()),
+        }
         write_table(
             folder / "predictions.parquet",
             pa.table(columns).replace_schema_metadata(metadata),

@@ -39,8 +39,7 @@ def test_check_lists_runs(tmp_path):
         (["prepare", "--dataset", '{"source": "flickr"}', "--output", "x"], "--dataset: source"),
         (["train", "--settings", "{", "--data", "x", "--output", "y"], "--settings: not JSON"),
         (
-            ["train", "--data", "absent", "--output", "y", "--settings"]
-            + [json.dumps({"model": "BasicCNN", "learning_rate": 1e-3, "seed": 0})],
+            ["train", "--data", "absent", "--output", "y", "--settings", json.dumps({"model": "BasicCNN", "learning_rate": 0.001, "seed": 0})],
             "absent",
         ),
         (["evaluate", "--run", "absent", "--data", "x", "--output", "y"], "absent/run.json"),

@@ -45,9 +45,7 @@ def test_a_step_is_the_loss_before_its_update(images):
     plain = {"crop_padding": 0, "horizontal_flip": False}
     _, result = epoch(images, batch_size=len(images), augmentation=plain)
     model = build_model("BasicCNN", 10, seed=0)
-    expected = torch.nn.functional.cross_entropy(
-        model(images.inputs(images.images)), images.labels
-    )
+    expected = torch.nn.functional.cross_entropy(model(images.inputs(images.images)), images.labels)
     assert result.losses.tolist() == pytest.approx([expected.item()], abs=1e-5)
 
 
@@ -87,7 +85,7 @@ def test_progress_counts_steps(images):
 
 
 def test_a_loss_that_is_not_finite_ends_the_epoch_before_its_update(images):
-    model, result = epoch(images, learning_rate=1e12, optimizer={"name": "sgd"})
+    _, result = epoch(images, learning_rate=1e12, optimizer={"name": "sgd"})
     assert result.diverged
     assert 0 < len(result.losses) < 5
     assert torch.isfinite(result.losses).all()

@@ -1,18 +1,17 @@
 # The study, and the names that the rules share.
+import json
 import os
 import sys
 
-# The package beside this Snakefile is the one that runs, here and in the jobs,
-# even where another clone of it is installed in the environment.
 sys.path.insert(0, str(workflow.basedir))
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])
-)
 
+from pj2.config.environment import use_checkout
 from pj2.config.load import parse_study
 from pj2.config.study import list_runs
 from pj2.data.sources import input_files
 from pj2.errors import UserError
+
+use_checkout(workflow.basedir)
 
 
 def exit_with(error):
@@ -38,7 +37,9 @@ CELLS = {}
 for run in RUNS:
     CELLS.setdefault((run.experiment, run.model), []).append(run)
 # A band needs at least two learning rates of a model.
-LANDSCAPES = sorted({e for (e, _), runs in CELLS.items() if len({r.settings.learning_rate for r in runs}) > 1})
+LANDSCAPES = sorted(
+    {e for (e, _), runs in CELLS.items() if len({r.settings.learning_rate for r in runs}) > 1}
+)
 
 
 wildcard_constraints:
@@ -82,3 +83,25 @@ def cells_of(wildcards):
 
 def formats(stem, endings):
     return [f"{stem}.{ending}" for ending in endings]
+
+
+def stem_of_output(wildcards, output):
+    """What a command that writes several formats adds its endings to."""
+    return os.path.splitext(output[0])[0]
+
+
+def index_json(wildcards):
+    """The runs of one pair, as the tables and figures read them."""
+    runs = CELLS[wildcards.experiment, wildcards.model]
+    entries = [
+        {**run.wildcards, "seed": run.settings.seed, "folder": f"{RESULTS}/runs/{run.folder}"} for run in runs
+    ]
+    return json.dumps(
+        {
+            "study": STUDY.study,
+            "experiment": wildcards.experiment,
+            "model": wildcards.model,
+            "runs": entries,
+        },
+        indent=2,
+    )

@@ -15,12 +15,12 @@ rule prepare_data:
     output:
         images=f"{DATA}/dataset.safetensors",
         info=f"{DATA}/dataset.json",
-    params:
-        dataset=DATASET_JSON,
-        folder=DATA,
     log:
         f"{RESULTS}/logs/prepare_data.log",
     conda:
         "../envs/pj2.yaml"
+    params:
+        dataset=DATASET_JSON,
+        folder=lambda wildcards, output: os.path.dirname(output.info),
     shell:
-        "{sys.executable} -m pj2 prepare --dataset {params.dataset:q} --output {params.folder} 2>&1 | tee {log}"
+        "python -m pj2 prepare --dataset {params.dataset:q} --output {params.folder} 2>&1 | tee {log}"

@@ -5,14 +5,20 @@ rule evaluate:
     input:
         run=f"{RUN}/run.json",
         best=ancient(f"{RUN}/best.safetensors"),
+        info=ancient(rules.prepare_data.output.info),
         images=ancient(rules.prepare_data.output.images),
     output:
         f"{RUN}/predictions.parquet",
     log:
         f"{RESULTS}/logs/evaluate/{{experiment}}/{{model}}/lr={{lr}}/seed={{seed}}.log",
-    threads: STUDY.threads
     conda:
         "../envs/pj2.yaml"
+    threads: STUDY.threads
+    resources:
+        device=STUDY.device,
+    params:
+        data=lambda wildcards, input: os.path.dirname(input.info),
+        folder=lambda wildcards, input: os.path.dirname(input.run),
     shell:
-        "{sys.executable} -m pj2 evaluate --run $(dirname {input.run}) --data {DATA} --output {output} "
-        "--device {STUDY.device} --threads {threads} > {log} 2>&1"
+        "python -m pj2 evaluate --run {params.folder} --data {params.data} --output {output} "
+        "--device {resources.device} --threads {threads} > {log} 2>&1"

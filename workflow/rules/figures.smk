@@ -9,14 +9,14 @@ rule confusion_matrix:
         predictions=lambda wildcards: of_runs("predictions.parquet", cell_of(wildcards)),
     output:
         formats(f"{RESULTS}/figures/confusion_matrices/{{experiment}}/{{model}}", FIGURE_FORMATS),
-    params:
-        stem=f"{RESULTS}/figures/confusion_matrices/{{experiment}}/{{model}}",
     log:
         f"{RESULTS}/logs/figures/confusion_matrices/{{experiment}}/{{model}}.log",
     conda:
         "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
     shell:
-        "{sys.executable} -m pj2 figure confusion {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure confusion {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule filter_grid:
@@ -25,14 +25,14 @@ rule filter_grid:
         runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
     output:
         formats(f"{RESULTS}/figures/filter_grids/{{experiment}}/{{model}}", FIGURE_FORMATS),
-    params:
-        stem=f"{RESULTS}/figures/filter_grids/{{experiment}}/{{model}}",
     log:
         f"{RESULTS}/logs/figures/filter_grids/{{experiment}}/{{model}}.log",
     conda:
         "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
     shell:
-        "{sys.executable} -m pj2 figure filters {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure filters {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule model_curves:
@@ -41,14 +41,14 @@ rule model_curves:
         runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
     output:
         formats(f"{RESULTS}/figures/training_curves/{{experiment}}/{{model}}", FIGURE_FORMATS),
-    params:
-        stem=f"{RESULTS}/figures/training_curves/{{experiment}}/{{model}}",
     log:
         f"{RESULTS}/logs/figures/training_curves/{{experiment}}/{{model}}.log",
     conda:
         "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
     shell:
-        "{sys.executable} -m pj2 figure curves {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure curves {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule experiment_curves:
@@ -57,14 +57,14 @@ rule experiment_curves:
         runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
     output:
         formats(f"{RESULTS}/figures/training_curves/{{experiment}}", FIGURE_FORMATS),
-    params:
-        stem=f"{RESULTS}/figures/training_curves/{{experiment}}",
     log:
         f"{RESULTS}/logs/figures/training_curves/{{experiment}}.log",
     conda:
         "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
     shell:
-        "{sys.executable} -m pj2 figure curves {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure curves {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule study_curves:
@@ -73,14 +73,14 @@ rule study_curves:
         runs=of_runs("run.json", cells()),
     output:
         formats(f"{RESULTS}/figures/all_models", FIGURE_FORMATS),
-    params:
-        stem=f"{RESULTS}/figures/all_models",
     log:
         f"{RESULTS}/logs/figures/all_models.log",
     conda:
         "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
     shell:
-        "{sys.executable} -m pj2 figure all-models {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure all-models {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule confusion_matrices:

@@ -12,7 +12,7 @@ rule landscape_band:
     conda:
         "../envs/pj2.yaml"
     shell:
-        "{sys.executable} -m pj2 band {input.index} --output {output} > {log} 2>&1"
+        "python -m pj2 band {input.index} --output {output} > {log} 2>&1"
 
 
 rule landscape_figure:
@@ -22,14 +22,14 @@ rule landscape_figure:
         band=rules.landscape_band.output,
     output:
         formats(f"{RESULTS}/figures/landscape/{{experiment}}", FIGURE_FORMATS),
-    params:
-        stem=f"{RESULTS}/figures/landscape/{{experiment}}",
     log:
         f"{RESULTS}/logs/landscape/{{experiment}}.figure.log",
     conda:
         "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
     shell:
-        "{sys.executable} -m pj2 figure landscape {input.index} --band {input.band} "
+        "python -m pj2 figure landscape {input.index} --band {input.band} "
         "--output {params.stem} > {log} 2>&1"
 
 
@@ -40,14 +40,14 @@ rule landscape_table:
         band=rules.landscape_band.output,
     output:
         formats(f"{RESULTS}/tables/landscape/{{experiment}}", TABLE_FORMATS),
-    params:
-        stem=f"{RESULTS}/tables/landscape/{{experiment}}",
     log:
         f"{RESULTS}/logs/landscape/{{experiment}}.table.log",
     conda:
         "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
     shell:
-        "{sys.executable} -m pj2 table landscape {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 table landscape {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule landscape_plot:

@@ -1,33 +1,16 @@
 # Tables: functions of index, run.json, epochs.parquet and predictions.parquet.
-import json
-
 TABLE_FORMATS = ["csv", "md", "tex"]
-
-
-def index_json(wildcards):
-    runs = CELLS[wildcards.experiment, wildcards.model]
-    entries = [
-        {**run.wildcards, "seed": run.settings.seed, "folder": f"{RESULTS}/runs/{run.folder}"}
-        for run in runs
-    ]
-    return json.dumps(
-        {
-            "study": STUDY.study,
-            "experiment": wildcards.experiment,
-            "model": wildcards.model,
-            "runs": entries,
-        },
-        indent=2,
-    )
 
 
 rule index:
     output:
         INDEX,
-    params:
-        index=index_json,
     log:
         f"{RESULTS}/logs/index/{{experiment}}/{{model}}.log",
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        index=index_json,
     script:
         "../scripts/write_index.py"
 
@@ -39,17 +22,17 @@ rule study_table:
         predictions=of_runs("predictions.parquet", cells()),
     output:
         formats(f"{RESULTS}/tables/{{table}}", TABLE_FORMATS),
-    wildcard_constraints:
-        table="comparison|per_class_accuracy|confused_pairs",
-    params:
-        stem=f"{RESULTS}/tables/{{table}}",
-        command=lambda wildcards: wildcards.table.replace("_", "-"),
     log:
         f"{RESULTS}/logs/tables/{{table}}.log",
+    wildcard_constraints:
+        table="comparison|per_class_accuracy|confused_pairs",
     conda:
         "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
+        command=lambda wildcards: wildcards.table.replace("_", "-"),
     shell:
-        "{sys.executable} -m pj2 table {params.command} {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 table {params.command} {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule comparison_table:

@@ -12,13 +12,17 @@ rule train:
         steps=f"{RUN}/steps.parquet",
         epochs=f"{RUN}/epochs.parquet",
         run=f"{RUN}/run.json",
-    params:
-        settings=run_settings,
     log:
         f"{RESULTS}/logs/train/{{experiment}}/{{model}}/lr={{lr}}/seed={{seed}}.log",
-    threads: STUDY.threads
     conda:
         "../envs/pj2.yaml"
+    threads: STUDY.threads
+    resources:
+        device=STUDY.device,
+    params:
+        settings=run_settings,
+        data=lambda wildcards, input: os.path.dirname(input.info),
+        folder=lambda wildcards, output: os.path.dirname(output.run),
     shell:
-        "{sys.executable} -m pj2 train --settings {params.settings:q} --data {DATA} "
-        "--output $(dirname {output.run}) --device {STUDY.device} --threads {threads} 2>&1 | tee {log}"
+        "python -m pj2 train --settings {params.settings:q} --data {params.data} --output {params.folder} "
+        "--device {resources.device} --threads {threads} 2>&1 | tee {log}"

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from analysis.made_up import make_index, make_run
+
+from pj2.tables.landscape import landscape_table
+
+
+def test_widths_gaps_and_diverged_runs(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, "A", [1.0, 1.0, 4.0, 0.0], lr="0.01"),
+        make_run(tmp_path, "A", [2.0, 5.0, 6.0, 1.0], lr="0.1"),
+        make_run(tmp_path, "A", [9.0], lr="1.0", val=(), diverged=True),
+        make_run(tmp_path, "B", [2.0, 6.0, 1.0], lr="0.01"),
+        make_run(tmp_path, "B", [4.0, 7.0, 3.0], lr="0.1"),
+    ]
+    landscape_table(make_index(tmp_path, runs), tmp_path / "t")
+    first, second = pd.read_csv(tmp_path / "t.csv").to_dict("records")
+    assert first["learning_rates"] == "0.01 0.1 1.0"
+    assert first["diverged"] == "1.0@1"
+    assert (first["steps"], first["mean_width"], first["median_width"]) == (4, 3.75, 3.0)
+    assert (first["common_steps"], first["common_median_width"]) == (3, 4.0)
+    assert first["steps_apart_from_B"] == 2
+    assert first["share_apart_from_B"] == 2 / 3
+    assert (first["steps_below_B"], second["steps_below_A"]) == (1, 1)
+    assert first["first_step_apart_from_B"] == 1
+    assert pd.isna(first["steps_apart_from_A"])
+    text = (tmp_path / "t.md").read_text()
+    assert "| 1.0 at step 1 | 4 | 3.7500 | 3.0000 |" in text
+    assert "| 2 of 3 (66.7 %) |" in text
+    assert (tmp_path / "t.tex").exists()
+
+
+def test_one_model_has_no_gaps(tmp_path: Path) -> None:
+    landscape_table(make_index(tmp_path, [make_run(tmp_path, "A", [1.0])]), tmp_path / "t")
+    frame = pd.read_csv(tmp_path / "t.csv")
+    assert frame["mean_width"].tolist() == [0.0]
+    assert not any("apart" in column for column in frame.columns)

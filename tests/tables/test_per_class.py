@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from analysis.made_up import make_index, make_run
+
+from pj2.analysis.statistics import wilson_interval
+from pj2.tables.per_class import confused_pairs_table, per_class_table
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> list[Path]:
+    labels = [0] * 5 + [1] * 5
+    guesses = [0, 0, 0, 0, 2, 1, 2, 2, 2, 0]
+    seen = {"labels": labels, "predicted": guesses}
+    return make_index(
+        tmp_path,
+        [
+            make_run(tmp_path, "A", [2.0], lr="0.1", val=(0.5,)),
+            make_run(tmp_path, "A", [2.0], lr="0.2", val=(0.6,), **seen),
+            make_run(tmp_path, "B", [2.0], val=(), diverged=True),
+            make_run(tmp_path, "C", [2.0], val=(0.1,), labels=labels, predicted=labels),
+        ],
+    )
+
+
+def test_classes_of_the_chosen_runs(index: list[Path], tmp_path: Path) -> None:
+    per_class_table(index, tmp_path / "t")
+    frame = pd.read_csv(tmp_path / "t.csv", keep_default_na=False)
+    one = frame[frame["model"] == "A"]
+    assert one["learning_rate"].unique().tolist() == [0.2]
+    assert one["class"].tolist() == ["plane", "car", ""]  # no image of the other two
+    assert one["n"].tolist() == [5, 5, 10]
+    assert one["accuracy"].tolist() == [0.8, 0.2, 0.5]
+    assert one[["low", "high"]].iloc[0].tolist() == list(wilson_interval(4, 5))
+    text = (tmp_path / "t.md").read_text()
+    assert "A: lr 0.2, seed 0; B: no run finished an epoch; C: lr 0.001, seed 0" in text
+    assert "| Class | n | A | C |" in text
+    assert "| all classes | 10 | 50.00 [23.66, 76.34] | 100.00 [72.25, 100.00] |" in text
+
+
+def test_most_frequent_mistakes(index: list[Path], tmp_path: Path) -> None:
+    confused_pairs_table(index, tmp_path / "t", top=2)
+    assert (tmp_path / "t.csv").read_text() == (
+        "experiment,model,learning_rate,seed,true,predicted,count,share\n"
+        "e,A,0.2,0,car,bird,3,0.6\n"
+        "e,A,0.2,0,plane,bird,1,0.2\n"
+    )
+    assert "| A | car → bird | 3 | 60.00 |" in (tmp_path / "t.md").read_text()
+    assert r"car $\rightarrow$ bird" in (tmp_path / "t.tex").read_text()
