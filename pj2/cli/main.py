@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from pj2.cli import figures, jobs, tables
@@ -31,16 +30,8 @@ app.command()(tables.band)
 def main() -> None:
     """Run the command line; a user's mistake is one line a problem and exit code 2."""
     try:
-        app(standalone_mode=False)
+        app()
     except UserError as error:
         for problem in error.problems:
             print(f"pj2: {problem}", file=sys.stderr)
         sys.exit(USER_ERROR)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(USER_ERROR)
-    except (click.Abort, KeyboardInterrupt):
-        print("pj2: interrupted", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(1)

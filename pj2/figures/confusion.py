@@ -50,10 +50,14 @@ def plot_confusion(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     style.note(
         figure,
         f"Run: learning rate {run.lr}, seed {run.seed}{choice}; weights of epoch "
-        f"{(run.best_epoch or 0) + 1}. Cells: images and, from 0.5 %, percent of the true class; "
-        "colour: that share, on a square-root scale.",
+        f"{(run.best_epoch or 0) + 1}. Colour: share of the true class, on a square-root scale.",
+        "Cells: images and, from 0.5 %, that share in percent." if _has_numbers(result) else "",
     )
     style.save(figure, stem)
+
+
+def _has_numbers(result: Confusion) -> bool:
+    return len(result.classes) <= _MOST_WITH_NUMBERS
 
 
 def _draw_cells(axes: Axes, result: Confusion) -> None:
@@ -63,7 +67,7 @@ def _draw_cells(axes: Axes, result: Confusion) -> None:
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     axes.set(xlabel="predicted class", ylabel="true class")
-    if size > _MOST_WITH_NUMBERS:
+    if not _has_numbers(result):
         axes.set_xticks(range(size), result.classes, rotation=90, fontsize=3.5)
         axes.set_yticks(range(size), result.classes, fontsize=3.5)
         return

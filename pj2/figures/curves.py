@@ -69,50 +69,62 @@ def plot_all_models(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 
 def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str | None) -> None:
     looks, handles = _looks(runs)
-    default_title = ", ".join(model_names(runs).values())
     curves = [_read(run, look) for run, look in zip(runs, looks, strict=True)]
+    title = title or ", ".join(model_names(runs).values())
     measured = any(drawn.table["test_accuracy"].notna().any() for drawn in curves)
     splits = ["train", "val", "test"] if measured else ["train", "val"]
-    single = len(runs) == 1
-    if single:  # line styles are free to tell the splits apart
-        default_title = str(handles[0].get_label())
+    losses = np.concatenate(
+        [drawn.loss for drawn in curves]
+        + [drawn.table[f"{split}_loss"].dropna() for drawn in curves for split in splits[1:]]
+    )
+    if not len(losses):
+        style.save(style.placeholder(f"{title}: no finite loss was recorded"), stem)
+        return
+    if len(runs) == 1:  # line styles are free to tell the splits apart
         handles = [
             Line2D([], [], label=_SPLITS[split], **_split_look(looks[0], split)) for split in splits
         ]
+    columns = _legend_columns(runs, handles)
+    rows = 1 if len(runs) == 1 else len(splits)
+    legend = 0.18 * -(-len(handles) // columns)
+    figure = style.new_figure(1.0 + legend + (2.3 if rows == 1 else 1.7 * rows))
+    grid = figure.subplots(rows, 2, sharex=True, sharey="col", squeeze=False)
+    top, low = style.loss_ceiling([losses]), float(losses.min())
     window = max(5, max(len(drawn.loss) for drawn in curves) // 100)
-    losses = [drawn.loss for drawn in curves]
-    for split in splits[1:]:
-        losses += [drawn.table[f"{split}_loss"].dropna().to_numpy() for drawn in curves]
-    top = style.loss_ceiling(losses)
+    _draw_panels(grid, curves, splits, window, top)
+    grid[0, 0].set_ylim(max(0.0, low - 0.05 * (top - low)), top)
+    if not any(len(drawn.table) for drawn in curves):
+        grid[0, 1].set_ylim(0, 100)
+    style.heading(figure, title, handles, columns)
+    style.note(figure, *_small_print(runs, curves, window), style.note_above(losses, top, "losses"))
+    style.save(figure, stem)
+
+
+def _draw_panels(
+    grid: np.ndarray, curves: Sequence[_Curves], splits: Sequence[str], window: int, top: float
+) -> None:
+    """Fill the axes: loss left, accuracy right; a row for each split, or one row for all."""
     longest = max(drawn.epochs for drawn in curves)
     points = "o" if longest <= 15 else ""
-
-    low = min(float(np.min(part)) for part in losses if len(part))
-    rows = 1 if single else len(splits)
-    columns = _legend_columns(runs, handles)
-    legend_rows = -(-len(handles) // columns)
-    figure = style.new_figure(1.0 + 0.18 * legend_rows + (2.3 if single else 1.7) * rows)
-    grid = figure.subplots(rows, 2, sharex=True, sharey="col", squeeze=False)
+    together = len(grid) == 1
     for row, split in enumerate(splits):
-        loss_axes, accuracy_axes = grid[0 if single else row]
+        loss_axes, accuracy_axes = grid[0 if together else row]
         for drawn in curves:
-            look = _split_look(drawn.look, split) if single else drawn.look
+            look = _split_look(drawn.look, split) if together else drawn.look
             if split == "train":
                 _draw_steps(loss_axes, drawn, look, window, top)
             else:
                 _draw_epochs(loss_axes, drawn, f"{split}_loss", look, points)
+                high = drawn.table[f"{split}_loss"] > top
+                style.mark_above(loss_axes, drawn.table["epoch"][high] + 1, look["color"])
             _draw_epochs(accuracy_axes, drawn, f"{split}_accuracy", look, points)
-        prefix = "" if single else f"{_SPLITS[split]} "
+        prefix = "" if together else f"{_SPLITS[split]} "
         loss_axes.set_ylabel(f"{prefix}loss (nats)")
         accuracy_axes.set_ylabel(f"{prefix}accuracy (%)")
-    grid[0, 0].set_ylim(max(0.0, low - 0.05 * (top - low)), top)
     for axes in grid[-1]:
         axes.set_xlim(0, 1.03 * longest)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-    style.heading(figure, title or default_title, handles, columns)
-    style.note(figure, *_small_print(runs, curves, window, top))
-    style.save(figure, stem)
 
 
 def _legend_columns(runs: Sequence[RunRecord], handles: Sequence[Line2D]) -> int:
@@ -193,13 +205,10 @@ def _draw_epochs(
         axes.plot(x[best], values[best], zorder=4, **_CHOSEN)
 
 
-def _small_print(
-    runs: Sequence[RunRecord], curves: Sequence[_Curves], window: int, top: float
-) -> list[str]:
+def _small_print(runs: Sequence[RunRecord], curves: Sequence[_Curves], window: int) -> list[str]:
     names = model_names(runs)
-    recorded = np.concatenate([drawn.loss for drawn in curves])
     binned = any(len(drawn.loss) > _BINS for drawn in curves)
-    pale = "from least to greatest in each of 400 bins" if binned else "of each step"
+    pale = "from least to greatest in each of up to 400 bins" if binned else "of each step"
     lost = [
         f"{names[run.experiment, run.model]}, lr {run.lr}, seed {run.seed} "
         f"at step {run.diverged_at:,}"
@@ -209,11 +218,12 @@ def _small_print(
     smoothed = sorted(
         {run.model for run in runs if run.info["settings"]["loss"]["label_smoothing"]}
     )
+    (run, *others) = runs
     return [
+        "" if others else f"Run: learning rate {run.lr}, seed {run.seed}.",
         f"Training loss: pale, {pale}; line, running mean of {window} steps. Training accuracy is "
         "a mean over its epoch and drawn at its middle.",
         "○: the epoch that the run chose." if any(len(c.table) > 1 for c in curves) else "",
         f"The training loss of {', '.join(smoothed)} includes label smoothing." if smoothed else "",
         f"✖ diverged: {'; '.join(lost)}." if lost else "",
-        style.note_above(recorded, top, "steps"),
     ]

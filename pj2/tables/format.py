@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 import pandas as pd
+from tabulate import tabulate
 
 from pj2.analysis.runs import PathLike
 from pj2.store.files import write_text
@@ -34,12 +34,12 @@ def write_all_formats(
     """
     shown = (frame if display is None else display).astype(object)
     cells = shown.where(shown.notna(), MISSING).astype(str)
-    header = [str(name) for name in cells.columns]
-    rows = [list(row) for row in cells.itertuples(index=False, name=None)]
-    numeric = [bool(rows) and all(map(_NUMBER.fullmatch, cells[name])) for name in cells]
+    cells.columns = cells.columns.map(str)
+    numeric = [len(cells) > 0 and all(map(_NUMBER.fullmatch, cells[name])) for name in cells]
+    align = ["right" if right else "left" for right in numeric]
     write_text(f"{stem}.csv", frame.to_csv(index=False, lineterminator="\n"))
-    write_text(f"{stem}.md", _markdown(header, rows, numeric, caption))
-    write_text(f"{stem}.tex", _latex(header, rows, numeric, caption))
+    write_text(f"{stem}.md", _markdown(cells, align, caption))
+    write_text(f"{stem}.tex", _latex(cells, align, caption))
 
 
 def percent(fraction: float | None, interval: tuple[float, float] | None = None) -> str:
@@ -55,24 +55,24 @@ def count(value: float | None) -> str:
     return MISSING if value is None else f"{value:,.0f}"
 
 
-def _markdown(
-    header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], caption: str
-) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(_MARKDOWN_SPECIAL.sub(r"\\\1", cell) for cell in cells) + " |"
+def _markdown(cells: pd.DataFrame, align: list[str], caption: str) -> str:
+    safe = cells.map(_escape_markdown)
+    table = tabulate(
+        safe.to_numpy().tolist(),
+        headers=[_escape_markdown(name) for name in cells.columns],
+        tablefmt="pipe",
+        colalign=align,
+        disable_numparse=True,
+    )
+    return f"{_escape_markdown(caption)}\n\n{table}\n"
 
-    rule = "|" + "|".join(" ---: " if right else " --- " for right in numeric) + "|"
-    table = [line(header), rule, *(line(row) for row in rows)]
-    return "\n".join([_MARKDOWN_SPECIAL.sub(r"\\\1", caption), "", *table]) + "\n"
 
-
-def _latex(
-    header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], caption: str
-) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return " & ".join(map(escape_latex, cells)) + r" \\"
-
-    columns = "".join("r" if right else "l" for right in numeric)
+def _latex(cells: pd.DataFrame, align: list[str], caption: str) -> str:
+    table = (
+        cells.map(escape_latex)
+        .rename(columns=escape_latex)
+        .to_latex(index=False, escape=False, column_format="".join(side[0] for side in align))
+    )
     return "\n".join(
         [
             r"% needs \usepackage{booktabs, adjustbox}",
@@ -80,13 +80,7 @@ def _latex(
             r"\centering",
             rf"\caption{{{escape_latex(caption)}}}",
             r"\begin{adjustbox}{max width=\linewidth}",
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            line(header),
-            r"\midrule",
-            *(line(row) for row in rows),
-            r"\bottomrule",
-            r"\end{tabular}",
+            table.rstrip(),
             r"\end{adjustbox}",
             r"\end{table}",
             "",
@@ -97,3 +91,7 @@ def _latex(
 def escape_latex(text: str) -> str:
     """Escape what LaTeX would read as a command."""
     return _LATEX_SPECIAL.sub(lambda match: _LATEX[match[0]], text)
+
+
+def _escape_markdown(text: str) -> str:
+    return _MARKDOWN_SPECIAL.sub(r"\\\1", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -115,3 +116,8 @@ def make_index(root: Path, runs: Sequence[dict[str, Any]]) -> list[Path]:
         write_json(path, {"study": "s", "experiment": experiment, "model": model, "runs": entries})
         paths.append(path)
     return paths
+
+
+def squeezed(path: Path) -> str:
+    """A Markdown table without the spaces and dashes that align its columns."""
+    return re.sub("-{2,}", "-", re.sub(" +", " ", path.read_text(encoding="utf-8")))

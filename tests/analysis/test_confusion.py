@@ -38,5 +38,5 @@ def test_wilson_interval_has_known_values() -> None:
     assert wilson_interval(8, 10) == pytest.approx((0.4901625, 0.9433178), abs=1e-7)
     assert wilson_interval(0, 10) == pytest.approx((0.0, 0.2775328), abs=1e-7)
     assert wilson_interval(10, 10) == pytest.approx((0.7224672, 1.0), abs=1e-7)
-    with pytest.raises(ValueError, match="no proportion"):
+    with pytest.raises(ValueError, match="must not be greater"):
         wilson_interval(3, 2)

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+SETTINGS = json.dumps({"model": "BasicCNN", "learning_rate": 1e-3, "seed": 0})
+
 
 def pj2(*arguments, cwd=None):
     return subprocess.run(
@@ -39,7 +41,7 @@ def test_check_lists_runs(tmp_path):
         (["prepare", "--dataset", '{"source": "flickr"}', "--output", "x"], "--dataset: source"),
         (["train", "--settings", "{", "--data", "x", "--output", "y"], "--settings: not JSON"),
         (
-            ["train", "--data", "absent", "--output", "y", "--settings", json.dumps({"model": "BasicCNN", "learning_rate": 0.001, "seed": 0})],
+            ["train", "--data", "absent", "--output", "y", "--settings", SETTINGS],
             "absent",
         ),
         (["evaluate", "--run", "absent", "--data", "x", "--output", "y"], "absent/run.json"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -95,7 +97,7 @@ def test_vgg_pair_differs_by_batch_norm_only():
     assert [kind for kind in kinds if kind is not nn.BatchNorm2d] == [
         type(module) for module in plain.features
     ]
-    for before, after in zip(kinds, kinds[1:], strict=False):
+    for before, after in pairwise(kinds):
         if before is nn.Conv2d:
             assert after is nn.BatchNorm2d
 

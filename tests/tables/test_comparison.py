@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from analysis.made_up import make_index, make_run
+from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.analysis.statistics import wilson_interval
 from pj2.tables.comparison import comparison_table
@@ -49,7 +49,7 @@ def test_csv_holds_fractions_at_full_precision(stem: Path) -> None:
 
 
 def test_people_read_percent_intervals_and_n(stem: Path) -> None:
-    lines = Path(f"{stem}.md").read_text().splitlines()
+    lines = squeezed(Path(f"{stem}.md")).splitlines()
     header, rows = lines[2], lines[4:]
     assert "Best test epoch (published protocol), %" in header
     assert "75.00 [53.13, 88.81] | 20 | 75.00 [30.06, 95.44] | 4 | 65.00 [" in rows[0]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from analysis.made_up import make_index, make_run
+from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.tables.landscape import landscape_table
 
@@ -27,7 +27,7 @@ def test_widths_gaps_and_diverged_runs(tmp_path: Path) -> None:
     assert (first["steps_below_B"], second["steps_below_A"]) == (1, 1)
     assert first["first_step_apart_from_B"] == 1
     assert pd.isna(first["steps_apart_from_A"])
-    text = (tmp_path / "t.md").read_text()
+    text = squeezed(tmp_path / "t.md")
     assert "| 1.0 at step 1 | 4 | 3.7500 | 3.0000 |" in text
     assert "| 2 of 3 (66.7 %) |" in text
     assert (tmp_path / "t.tex").exists()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from analysis.made_up import make_index, make_run
+from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.analysis.statistics import wilson_interval
 from pj2.tables.per_class import confused_pairs_table, per_class_table
@@ -35,7 +35,7 @@ def test_classes_of_the_chosen_runs(index: list[Path], tmp_path: Path) -> None:
     assert one["n"].tolist() == [5, 5, 10]
     assert one["accuracy"].tolist() == [0.8, 0.2, 0.5]
     assert one[["low", "high"]].iloc[0].tolist() == list(wilson_interval(4, 5))
-    text = (tmp_path / "t.md").read_text()
+    text = squeezed(tmp_path / "t.md")
     assert "A: lr 0.2, seed 0; B: no run finished an epoch; C: lr 0.001, seed 0" in text
     assert "| Class | n | A | C |" in text
     assert "| all classes | 10 | 50.00 [23.66, 76.34] | 100.00 [72.25, 100.00] |" in text
@@ -48,5 +48,5 @@ def test_most_frequent_mistakes(index: list[Path], tmp_path: Path) -> None:
         "e,A,0.2,0,car,bird,3,0.6\n"
         "e,A,0.2,0,plane,bird,1,0.2\n"
     )
-    assert "| A | car → bird | 3 | 60.00 |" in (tmp_path / "t.md").read_text()
+    assert "| A | car → bird | 3 | 60.00 |" in squeezed(tmp_path / "t.md")
     assert r"car $\rightarrow$ bird" in (tmp_path / "t.tex").read_text()

@@ -31,7 +31,8 @@ def epoch(images, learning_rate=1e-3, observers=(), progress=None, epochs=1, **r
     return model, result
 
 
-# The second epoch's losses, recorded once on a CPU in fp32; a change meant to be neutral must keep them.
+# The second epoch's losses, recorded once on a CPU in fp32; a change meant to be
+# neutral must keep them.
 STORED_LOSSES = [1.70658, 1.80052, 1.68307, 1.70834, 1.71791]
 
 
