@@ -9,11 +9,19 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
+
+include: "workflow/rules/setup.smk"
+
+
 # A config given on the command line replaces the default study; Snakemake would
 # otherwise merge the two, and the default's experiments would leak into it.
 if not workflow.overwrite_configfiles and not config.get("experiments"):
     own = Path("config.yaml")
     default_config = own if own.exists() else Path(workflow.basedir, "config.yaml")
+    try:
+        read_yaml(default_config)  # Snakemake would not say where the mistake is
+    except UserError as error:
+        exit_with(error)
 
     configfile: str(default_config)
 

@@ -26,20 +26,22 @@ def load_study(path: str | os.PathLike[str]) -> StudyConfig:
     Raises UserError, one line a mistake, if the file is missing, is not YAML
     or does not validate.
     """
+    return parse_study(read_yaml(path), str(path))
+
+
+def read_yaml(path: str | os.PathLike[str]) -> Any:
+    """Read a YAML file. Raises UserError, naming the place, if that cannot be done."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: is not UTF-8 text; a config is a YAML file") from None
-    try:
-        raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         reason = getattr(error, "problem", None) or "unreadable"
         raise UserError(f"{path}{where}: not valid YAML: {reason}") from None
-    return parse_study(raw, str(path))
 
 
 def parse_study(raw: Any, origin: str, environment: Mapping[str, str] = os.environ) -> StudyConfig:

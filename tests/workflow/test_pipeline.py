@@ -156,6 +156,14 @@ def test_a_mistake_in_the_config_is_a_line_and_exit_code_2(study):
     assert finished.read_bytes() == before
 
 
+def test_a_config_that_is_not_yaml_is_named(study, tmp_path):
+    (tmp_path / "config.yaml").write_text("study: [\nexperiments: {")
+    result = type(study)(tmp_path).snakemake("-n")
+    assert result.returncode == 2
+    assert "config.yaml, line 2" in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
 def test_data_that_is_not_there_is_named(study):
     change = study.with_config("source: sample", "source: parquet\n  path: /nowhere/cifar10")
     result = study.snakemake("-n", *change[:-1])

@@ -1,24 +1,8 @@
 # The study, and the names that the rules share.
 import json
-import os
-import sys
 
-sys.path.insert(0, str(workflow.basedir))
-
-from pj2.config.environment import use_checkout
-from pj2.config.load import parse_study
 from pj2.config.study import list_runs
 from pj2.data.sources import input_files
-from pj2.errors import UserError
-
-use_checkout(workflow.basedir)
-
-
-def exit_with(error):
-    """End snakemake the way pj2 ends: a line a problem, exit code 2, no traceback."""
-    print(*error.problems, sep="\n", file=sys.stderr, flush=True)
-    os._exit(2)
-
 
 try:
     STUDY = parse_study(config, str(workflow.configfiles[-1] if workflow.configfiles else "--config"))

@@ -1,0 +1,17 @@
+# The package beside the Snakefile, and how a user's mistake ends the run.
+import os
+import sys
+
+sys.path.insert(0, str(workflow.basedir))
+
+from pj2.config.environment import use_checkout
+from pj2.config.load import parse_study, read_yaml
+from pj2.errors import UserError
+
+use_checkout(workflow.basedir)
+
+
+def exit_with(error):
+    """End snakemake the way pj2 ends: a line a problem, exit code 2, no traceback."""
+    print(*error.problems, sep="\n", file=sys.stderr, flush=True)
+    os._exit(2)
