@@ -31,6 +31,9 @@ def plot_filters(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         style.save(style.placeholder(f"{model}: no run finished an epoch"), stem)
         return
     key = run.info["first_conv"]
+    if key is None:
+        style.save(style.placeholder(f"{model} has no convolution, and so no filters"), stem)
+        return
     weights = _read_tensor(run.folder / "best.safetensors", key)
     out, channels, *kernel = weights.shape
     scale = float(np.abs(weights).max()) or 1.0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from pj2.figures.confusion import plot_confusion
 from pj2.figures.curves import plot_all_models, plot_curves
 from pj2.figures.filters import plot_filters
 from pj2.figures.landscape import plot_landscape
-from pj2.store.files import write_table
+from pj2.store.files import write_json, write_table
 
 Plot = Callable[[list[Path], Path], None]
 DRAW = """
@@ -118,6 +119,14 @@ def test_long_runs_many_runs_and_seeds_fit(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("error")
+def test_a_model_without_a_convolution_says_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "A", [1.0])
+    path = Path(run["folder"]) / "run.json"
+    write_json(path, {**json.loads(path.read_text()), "first_conv": None})
+    plot_filters(make_index(tmp_path, [run]), tmp_path / "filters")
+    assert (tmp_path / "filters.svg").exists()
+
+
 def test_a_hundred_classes_and_grey_filters_fit(tmp_path: Path) -> None:
     labels = list(range(100)) * 2
     run = make_run(
