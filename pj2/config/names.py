@@ -7,8 +7,7 @@ import math
 import re
 from typing import Any
 
-NAME_PATTERN = r"[A-Za-z][A-Za-z0-9_]*"
-_NAME = re.compile(NAME_PATTERN)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def canonical_learning_rate(value: object) -> float:
