@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import permutations
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pj2.analysis.runs import RunRecord, steps
+from pj2.analysis.runs import PathLike, RunRecord, read_parquet, steps
 from pj2.errors import UserError
 
 BAND_SCHEMA = pa.schema(
@@ -83,6 +83,17 @@ def landscape_band(runs: Sequence[RunRecord]) -> pa.Table:
         ]
         parts.append(pa.Table.from_arrays(columns, schema=BAND_SCHEMA))
     return pa.concat_tables(parts)
+
+
+def read_band(path: PathLike, models: Collection[str]) -> pa.Table:
+    """Read what `landscape_band` made. Raises UserError unless it is of these models."""
+    band = read_parquet(path, BAND_SCHEMA.names)
+    found = band["model"].unique().to_pylist()
+    if set(found) != set(models):
+        raise UserError(
+            f"{path}: holds the bands of {', '.join(found)}; expected those of {', '.join(models)}"
+        )
+    return band
 
 
 def diverged(runs: Sequence[RunRecord]) -> list[Divergence]:

@@ -10,6 +10,7 @@ import typer
 app = typer.Typer(no_args_is_help=True)
 
 Indices = Annotated[list[Path], typer.Argument(help="Index files: which runs to show.")]
+Band = Annotated[Path, typer.Option(help="The file that `pj2 band` wrote.")]
 Stem = Annotated[Path, typer.Option("--output", help="Path without an ending.")]
 
 
@@ -46,11 +47,7 @@ def all_models(index: Indices, output: Stem) -> None:
 
 
 @app.command()
-def landscape(
-    index: Indices,
-    band: Annotated[Path, typer.Option(help="The file that `pj2 band` wrote.")],
-    output: Stem,
-) -> None:
+def landscape(index: Indices, band: Band, output: Stem) -> None:
     """Min/max band of the training loss over learning rates, all models on one figure."""
     from pj2.figures.landscape import plot_landscape
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pj2.cli.figures import Indices, Stem
+from pj2.cli.figures import Band, Indices, Stem
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -37,11 +37,11 @@ def confused_pairs(index: Indices, output: Stem) -> None:
 
 
 @app.command()
-def landscape(index: Indices, output: Stem) -> None:
+def landscape(index: Indices, band: Band, output: Stem) -> None:
     """Band widths, and the steps at which two models' bands do not overlap."""
     from pj2.tables.landscape import landscape_table
 
-    landscape_table(index, output)
+    landscape_table(index, band, output)
 
 
 def band(

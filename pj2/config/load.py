@@ -101,7 +101,6 @@ def _override_problems(raw: Mapping[str, Any], origin: str) -> list[str]:
         if not isinstance(overrides, Mapping):
             continue
         base = {key: value for key, value in experiment.items() if key not in _NOT_OVERRIDABLE}
-        base_problems = set(_grid_problems(base, "", ()))
         models = experiment.get("models")
         for model, changes in overrides.items():
             where = ("experiments", str(name), "overrides", str(model))
@@ -112,12 +111,10 @@ def _override_problems(raw: Mapping[str, Any], origin: str) -> list[str]:
                 )
             if not isinstance(changes, Mapping):
                 continue  # the schema has said so
-            merged = _merge(base, changes)
-            known = {line.split(": ", 1)[1] for line in base_problems}
-            for line in _grid_problems(merged, origin, where):
-                relative = line.removeprefix(f"{origin}: {'.'.join(where)}.")
-                if relative not in known:
-                    problems.append(line)
+            # What is wrong without the override has been said of the experiment.
+            known = _grid_problems(base, origin, where)
+            found = _grid_problems(_merge(base, changes), origin, where)
+            problems += [line for line in found if line not in known]
     return problems
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from pj2.data.batches import ImageSet
 from pj2.data.prepare import IMAGES_FILE, INFO_FILE
 from pj2.errors import UserError
 
@@ -35,6 +36,21 @@ class PreparedData:
     hash: str
     name: str
     source: str
+
+    @property
+    def train(self) -> ImageSet:
+        """The training split, before any validation images are set aside."""
+        return self._image_set(self.train_images, self.train_labels)
+
+    @property
+    def test(self) -> ImageSet:
+        """The test split."""
+        return self._image_set(self.test_images, self.test_labels)
+
+    def _image_set(self, images: torch.Tensor, labels: torch.Tensor) -> ImageSet:
+        mean = torch.tensor(self.mean, dtype=torch.float32)
+        std = torch.tensor(self.std, dtype=torch.float32)
+        return ImageSet(images, labels, mean, std)
 
 
 def open_prepared(folder: str | Path) -> PreparedData:

@@ -12,7 +12,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from pj2.config.study import RunSettings
-from pj2.data.batches import ImageSet
 from pj2.data.prepared import PreparedData
 from pj2.errors import UserError
 from pj2.evaluation.evaluate import compute_logits
@@ -39,8 +38,7 @@ def predict(
         reason = str(error).splitlines()[0]
         raise UserError(f"{weights}: not the weights of a {settings.model}: {reason}") from None
     model = model.to(device).to(memory_format=torch.channels_last)
-    mean, std = torch.tensor(data.mean).float(), torch.tensor(data.std).float()
-    images = ImageSet(data.test_images, data.test_labels, mean, std).to(device)
+    images = data.test.to(device)
     probabilities = compute_logits(model, images).softmax(1).numpy()
     classes = len(data.classes)
     table = pa.table(

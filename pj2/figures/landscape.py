@@ -11,15 +11,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from pj2.analysis.band import (
-    BAND_SCHEMA,
     band_runs,
     band_width_table,
     bin_band,
     bin_width,
     common_steps,
+    read_band,
 )
-from pj2.analysis.runs import PathLike, RunRecord, load_runs, read_parquet, steps
-from pj2.errors import UserError
+from pj2.analysis.runs import PathLike, RunRecord, load_runs, steps
 from pj2.figures import style
 
 _BINS = 400  # about two pixels each in the PNG
@@ -36,13 +35,8 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
     """
     runs = load_runs(index_paths)
     members = band_runs(runs)
-    band = read_parquet(band_path, BAND_SCHEMA.names)
+    band = read_band(band_path, members)
     raw, binned = band.to_pandas(), bin_band(band, _BINS).to_pandas()
-    if set(raw["model"]) != set(members):
-        raise UserError(
-            f"{band_path}: holds the bands of {', '.join(raw['model'].unique())}; "
-            f"expected those of {', '.join(members)}"
-        )
     width = bin_width(band, _BINS)
     shared = common_steps(band)
     medians = dict(band_width_table(shared).set_index("model")["median_width"])

@@ -11,7 +11,7 @@ from pj2.analysis.band import (
     band_width_table,
     common_steps,
     diverged,
-    landscape_band,
+    read_band,
     separation_table,
 )
 from pj2.analysis.runs import PathLike, load_runs
@@ -25,8 +25,10 @@ _CAPTION = (
 )
 
 
-def landscape_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
+def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike, stem: PathLike) -> None:
     """Write one row a model as ``stem.csv``, ``.md`` and ``.tex``.
+
+    `band_path` is the Parquet file of `analysis.band.landscape_band` for the same runs.
 
     CSV: ``model, learning_rates, seed, diverged`` (``lr@step``, both separated by
     blanks), ``steps, mean_width, median_width`` (nats), ``common_steps,
@@ -35,9 +37,8 @@ def landscape_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     ``steps_below_M`` (the row's band lies beneath M's) and
     ``first_step_apart_from_M``; empty where M is the row's own model.
     """
-    runs = load_runs(index_paths)
-    band = landscape_band(runs)
-    members = band_runs(runs)
+    members = band_runs(load_runs(index_paths))
+    band = read_band(band_path, members)
     own = band_width_table(band).to_dict("records")
     common = band_width_table(common_steps(band)).to_dict("records")
     pairs = separation_table(band).to_dict("records")

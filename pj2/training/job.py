@@ -12,7 +12,6 @@ import torch
 
 import pj2
 from pj2.config.study import RunSettings
-from pj2.data.batches import ImageSet
 from pj2.data.prepared import PreparedData
 from pj2.data.randomness import derive_seed
 from pj2.data.split import stratified_split
@@ -51,7 +50,10 @@ def run_training(
     started = time.perf_counter()
     device = choose_device(device_name)
     prepare_device(device, threads)
-    train, validation, test = _image_sets(data, settings, device)
+    kept, held_out = stratified_split(data.train_labels, settings.validation_fraction)
+    train = data.train.subset(kept).to(device)
+    validation = data.train.subset(held_out).to(device)
+    test = data.test.to(device)
     model = build_model(
         settings.model,
         num_classes=len(data.classes),
@@ -137,14 +139,3 @@ def run_training(
     }
     write_run(output, best, snapshot(model), history, information)
     return information
-
-
-def _image_sets(
-    data: PreparedData, settings: RunSettings, device: torch.device
-) -> tuple[ImageSet, ImageSet, ImageSet]:
-    mean = torch.tensor(data.mean, dtype=torch.float32)
-    std = torch.tensor(data.std, dtype=torch.float32)
-    whole = ImageSet(data.train_images, data.train_labels, mean, std)
-    kept, held_out = stratified_split(data.train_labels, settings.validation_fraction)
-    test = ImageSet(data.test_images, data.test_labels, mean, std)
-    return whole.subset(kept).to(device), whole.subset(held_out).to(device), test.to(device)

@@ -5,7 +5,15 @@ from pathlib import Path
 import pandas as pd
 from analysis.made_up import make_index, make_run, squeezed
 
+from pj2.analysis.band import landscape_band
+from pj2.analysis.runs import load_runs
+from pj2.store.files import write_table
 from pj2.tables.landscape import landscape_table
+
+
+def write_landscape_table(index: list[Path], folder: Path) -> None:
+    write_table(folder / "band.parquet", landscape_band(load_runs(index)))
+    landscape_table(index, folder / "band.parquet", folder / "t")
 
 
 def test_widths_gaps_and_diverged_runs(tmp_path: Path) -> None:
@@ -16,7 +24,7 @@ def test_widths_gaps_and_diverged_runs(tmp_path: Path) -> None:
         make_run(tmp_path, "B", [2.0, 6.0, 1.0], lr="0.01"),
         make_run(tmp_path, "B", [4.0, 7.0, 3.0], lr="0.1"),
     ]
-    landscape_table(make_index(tmp_path, runs), tmp_path / "t")
+    write_landscape_table(make_index(tmp_path, runs), tmp_path)
     first, second = pd.read_csv(tmp_path / "t.csv").to_dict("records")
     assert first["learning_rates"] == "0.01 0.1 1.0"
     assert first["diverged"] == "1.0@1"
@@ -34,7 +42,7 @@ def test_widths_gaps_and_diverged_runs(tmp_path: Path) -> None:
 
 
 def test_one_model_has_no_gaps(tmp_path: Path) -> None:
-    landscape_table(make_index(tmp_path, [make_run(tmp_path, "A", [1.0])]), tmp_path / "t")
+    write_landscape_table(make_index(tmp_path, [make_run(tmp_path, "A", [1.0])]), tmp_path)
     frame = pd.read_csv(tmp_path / "t.csv")
     assert frame["mean_width"].tolist() == [0.0]
     assert not any("apart" in column for column in frame.columns)

@@ -47,7 +47,8 @@ rule landscape_table:
     params:
         stem=stem_of_output,
     shell:
-        "python -m pj2 table landscape {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 table landscape {input.index} --band {input.band} "
+        "--output {params.stem} > {log} 2>&1"
 
 
 rule landscape_plot:
