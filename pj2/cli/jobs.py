@@ -12,6 +12,11 @@ from pj2.errors import UserError
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads; part of what a run computes.")]
+StorePath = Annotated[str, typer.Option(envvar="PJ2_STORE", help="Folder of the run store.")]
+StoreRemote = Annotated[
+    str | None, typer.Option(envvar="PJ2_STORE_REMOTE", help="Where the store is mirrored.")
+]
+DEFAULT_STORE = ".pj2/store"
 PreparedFolder = Annotated[Path, typer.Option(help="Folder that `pj2 prepare` wrote.")]
 
 
@@ -61,43 +66,76 @@ def train(
     output: Annotated[Path, typer.Option(help="Folder for the run's artifacts.")],
     device: Device = "auto",
     threads: Threads = 1,
+    store: StorePath = DEFAULT_STORE,
+    store_remote: StoreRemote = None,
 ) -> None:
-    """Train one run.
+    """Train one run, or restore it from the store if it was trained before.
 
     Example: pj2 train --settings '{"model": "BasicCNN", "learning_rate": 0.001, "seed": 0}'
     --data results/data --output results/mine
     """
     from pj2.config.study import parse_settings
+    from pj2.data.layout import read_info
+    from pj2.fingerprint.run import run_fingerprint
+    from pj2.store.open import open_store
+    from pj2.training.result import restore_run
+
+    resolved = parse_settings(settings)
+    runs = open_store(store, store_remote)
+    fingerprint = run_fingerprint(resolved, read_info(data)["hash"])
+    restored = restore_run(runs, resolved, fingerprint, output)
+    if restored:
+        print(f"{output}: restored from the store and verified, {restored.epochs} epochs")
+        return
     from pj2.data.prepared import open_prepared
     from pj2.training.job import run_training
 
-    run_training(parse_settings(settings), open_prepared(data), output, device, threads)
+    run_training(resolved, open_prepared(data), output, runs, device, threads)
 
 
 def evaluate(
-    run: Annotated[Path, typer.Option(help="Folder of a finished run.")],
+    run: Annotated[Path, typer.Option(help="Folder of a finished run; predictions go there too.")],
     data: PreparedFolder,
-    output: Annotated[Path, typer.Option(help="The predictions file to write.")],
     device: Device = "auto",
     threads: Threads = 1,
+    store: StorePath = DEFAULT_STORE,
+    store_remote: StoreRemote = None,
 ) -> None:
-    """Predict the test split with a run's best weights.
+    """Predict the test split with a run's best weights, or restore what was predicted before.
 
-    Example: pj2 evaluate --run results/mine --data results/data --output predictions.parquet
+    Example: pj2 evaluate --run results/mine --data results/data
     """
+    from pj2.evaluation.record import (
+        PREDICTIONS,
+        check_weights,
+        fingerprint_of,
+        keep_predictions,
+        restore_predictions,
+    )
+    from pj2.store.open import open_store
+    from pj2.training.artifacts import BEST, RUN
+
+    information = read_json(run / RUN)
+    fingerprint = fingerprint_of(information)
+    runs = open_store(store, store_remote)
+    if restore_predictions(runs, fingerprint, run):
+        print(f"{run / PREDICTIONS}: restored from the store and verified")
+        return
+    check_weights(run / BEST, information)
     from pj2.config.study import RunSettings
     from pj2.data.prepared import open_prepared
     from pj2.evaluation.predict import predict
-    from pj2.training.artifacts import BEST, RUN
     from pj2.training.device import choose_device, prepare_device
 
-    settings = RunSettings.model_validate(_read_json(run / RUN)["settings"])
+    settings = RunSettings.model_validate(information["settings"])
     where = choose_device(device)
     prepare_device(where, threads)
-    predict(run / BEST, settings, open_prepared(data), output, where)
+    predict(run / BEST, settings, open_prepared(data), run / PREDICTIONS, where)
+    keep_predictions(runs, fingerprint, run)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises UserError if that cannot be done."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import typer
 
 from pj2.cli import figures, jobs, tables
 from pj2.errors import UserError
+from pj2.training.interrupt import EXIT_INTERRUPTED, Interrupted
 
 USER_ERROR = 2
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 app = typer.Typer(
     name="pj2",
@@ -34,4 +37,12 @@ def main() -> None:
     except UserError as error:
         for problem in error.problems:
             print(f"pj2: {problem}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except Interrupted as stopped:
+        print(f"pj2: {stopped}", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        print(f"pj2: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
         sys.exit(USER_ERROR)

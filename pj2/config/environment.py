@@ -1,10 +1,13 @@
-"""Which package and which Python the jobs of a pipeline use."""
+"""Which package, Python and run store the jobs of a pipeline use."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
+
+from pj2.config.load import STORE_VARIABLES
+from pj2.config.schema import StoreConfig
 
 
 def use_checkout(root: str | os.PathLike[str]) -> None:
@@ -18,3 +21,10 @@ def use_checkout(root: str | os.PathLike[str]) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), before]))
     programs = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join(filter(None, [programs, os.environ.get("PATH")]))
+
+
+def use_store(store: StoreConfig) -> None:
+    """Make the jobs of this process, wherever they run, use one store."""
+    os.environ[STORE_VARIABLES["path"]] = os.path.abspath(store.path)
+    if store.remote:
+        os.environ[STORE_VARIABLES["remote"]] = store.remote

@@ -16,6 +16,7 @@ from pj2.config.schema import Experiment, Grid, StudyConfig
 from pj2.errors import UserError
 
 DATA_VARIABLE = "PJ2_DATA"
+STORE_VARIABLES = {"path": "PJ2_STORE", "remote": "PJ2_STORE_REMOTE"}
 # What an override cannot change, because it is what the experiment is a grid of.
 _NOT_OVERRIDABLE = frozenset(Experiment.model_fields) - frozenset(Grid.model_fields)
 
@@ -48,13 +49,14 @@ def parse_study(raw: Any, origin: str, environment: Mapping[str, str] = os.envir
     """Validate a config that is already a mapping; `origin` names it in errors.
 
     ``$PJ2_DATA``, where set, replaces ``dataset.path`` for every source that
-    has a path; the bundled sample has none.
+    has a path; the bundled sample has none. ``$PJ2_STORE`` and
+    ``$PJ2_STORE_REMOTE`` replace ``store.path`` and ``store.remote``.
 
     Raises UserError with one line for every mistake found.
     """
     if not isinstance(raw, Mapping) or not raw:
         raise UserError(f"{origin}: holds no settings; expected keys such as study, experiments")
-    raw = _with_data_variable(dict(raw), environment)
+    raw = _with_store_variables(_with_data_variable(dict(raw), environment), environment)
     problems: list[str] = []
     study = None
     try:
@@ -78,6 +80,18 @@ def _with_data_variable(raw: dict[str, Any], environment: Mapping[str, str]) -> 
     dataset = raw.get("dataset")
     if path and isinstance(dataset, Mapping) and dataset.get("source", "sample") != "sample":
         raw["dataset"] = {**dataset, "path": path}
+    return raw
+
+
+def _with_store_variables(raw: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    given = {
+        key: environment[name] for key, name in STORE_VARIABLES.items() if environment.get(name)
+    }
+    store = raw.get("store", {})
+    if isinstance(store, str):
+        store = {"path": store}
+    if given and isinstance(store, Mapping):
+        raw["store"] = {**store, **given}
     return raw
 
 

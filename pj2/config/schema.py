@@ -98,6 +98,21 @@ class DatasetConfig(Strict):
         return self
 
 
+def _path_is_enough(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
+class StoreConfig(Strict):
+    """Where finished runs and checkpoints are kept, and a second place that is behind it.
+
+    ``path`` is a folder. ``remote`` is anything that pyarrow.fs opens: another
+    folder, or a URI such as ``s3://bucket/prefix``.
+    """
+
+    path: Annotated[str, AfterValidator(os.path.expanduser)] = ".pj2/store"
+    remote: str | None = None
+
+
 class OptimizerConfig(Strict):
     """An optimizer of torch.optim, with the arguments that its name allows."""
 
@@ -182,6 +197,7 @@ class StudyConfig(Strict):
     dataset: DatasetConfig = DatasetConfig()
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Count = 1
+    store: Annotated[StoreConfig, BeforeValidator(_path_is_enough)] = StoreConfig()
     experiments: Annotated[dict[str, Experiment], Field(min_length=1)]
 
     @field_validator("study")

@@ -15,6 +15,10 @@ from pj2.config.names import canonical_json, learning_rate_text
 from pj2.config.schema import LearningRate, ModelName, Recipe, Seed, StudyConfig
 from pj2.errors import UserError
 
+# What decides how far a run goes and which epoch it keeps, but not what an epoch
+# computes: a run with other values continues, or is cut from, the same epochs.
+BUDGET = frozenset({"epochs", "patience", "monitor"})
+
 
 class RunSettings(Recipe):
     """Everything that decides what one training run computes, and nothing else.
@@ -30,6 +34,10 @@ class RunSettings(Recipe):
     def canonical(self) -> str:
         """Return the one JSON text of these settings, in which key order is fixed."""
         return canonical_json(self.model_dump(mode="json"))
+
+    def identity(self) -> dict[str, Any]:
+        """Return the settings that decide what an epoch computes: all but the budget."""
+        return self.model_dump(mode="json", exclude=set(BUDGET))
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,16 @@ class ImageSet:
         return normalise(images, self.mean, self.std).contiguous(memory_format=torch.channels_last)
 
     def epoch(
-        self, batch_size: int, augmentation: AugmentationConfig, seed: int, epoch: int
+        self,
+        batch_size: int,
+        augmentation: AugmentationConfig,
+        seed: int,
+        epoch: int,
+        first: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield one epoch of augmented training batches, in the order `seed` decides.
+
+        The batches before `first` are left out; the others are as they would be with them.
 
         The last batch is smaller where the sizes do not divide, as it is in a
         DataLoader; a single left-over image is dropped, since BatchNorm has no
@@ -65,7 +72,7 @@ class ImageSet:
             generator(seed, "augmentation", epoch),
         )
         crops = Crops(drawn.top.to(device), drawn.left.to(device), drawn.flip.to(device))
-        for start, stop in batch_bounds(len(self), batch_size):
+        for start, stop in batch_bounds(len(self), batch_size)[first:]:
             chosen = order[start:stop]
             batch = Crops(crops.top[start:stop], crops.left[start:stop], crops.flip[start:stop])
             images = crop_and_flip(self.images[chosen], batch, padding)

@@ -17,13 +17,11 @@ import numpy.typing as npt
 from safetensors.numpy import save_file
 
 from pj2.config.schema import DatasetConfig
+from pj2.data.layout import IMAGES_FILE, INFO_FILE
 from pj2.data.sources import read_source
 from pj2.data.sources.raw import Split
 from pj2.errors import UserError
 from pj2.store.files import atomic_path, write_json
-
-IMAGES_FILE = "dataset.safetensors"
-INFO_FILE = "dataset.json"
 
 
 def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 
 from pj2.data.batches import ImageSet
-from pj2.data.prepare import IMAGES_FILE, INFO_FILE
+from pj2.data.layout import AGAIN, IMAGES_FILE, INFO_FILE, read_info
 from pj2.errors import UserError
 
 _KEYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -61,9 +59,8 @@ def open_prepared(folder: str | Path) -> PreparedData:
     """
     images = Path(folder) / IMAGES_FILE
     description = Path(folder) / INFO_FILE
-    again = "run the prepare rule again (pj2 prepare)"
+    info = read_info(folder)
     try:
-        info: dict[str, Any] = json.loads(description.read_text(encoding="utf-8"))
         with safe_open(images, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in _KEYS}
         data = PreparedData(
@@ -77,16 +74,15 @@ def open_prepared(folder: str | Path) -> PreparedData:
         )
         sizes = {"train": info["train_images"], "test": info["test_images"]}
     except FileNotFoundError:
-        missing = description if images.exists() else images
-        raise UserError(f"{missing}: no such file; {again}") from None
+        raise UserError(f"{images}: no such file; {AGAIN}") from None
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{images}: damaged ({str(error).splitlines()[0]}); {again}") from None
+        raise UserError(f"{images}: damaged ({str(error).splitlines()[0]}); {AGAIN}") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{description}: damaged ({type(error).__name__}); {again}") from None
+        raise UserError(f"{description}: damaged ({type(error).__name__}); {AGAIN}") from None
     for split, size in sizes.items():
         shape = tuple(tensors[f"{split}_images"].shape)
         if shape != (size, 3, 32, 32) or tensors[f"{split}_labels"].shape != (size,):
             raise UserError(
-                f"{images}: {split}_images is {list(shape)}, but {INFO_FILE} counts {size}; {again}"
+                f"{images}: {split}_images is {list(shape)}, but {INFO_FILE} counts {size}; {AGAIN}"
             )
     return data

@@ -18,12 +18,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+TEMPORARY = ".tmp-"
 _CHUNK = 1 << 20
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], mode: int = 0o666) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; rename it on success.
+
+    The file gets the permissions `mode`, less the umask.
 
     The folder is made if it is missing. On an exception the temporary file is
     removed and `path` keeps whatever it held before.
@@ -31,14 +34,14 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
     # The suffix is kept because some writers (matplotlib) choose a format by it.
-    handle, name = tempfile.mkstemp(dir=final.parent, prefix=".tmp-", suffix=final.suffix)
+    handle, name = tempfile.mkstemp(dir=final.parent, prefix=TEMPORARY, suffix=final.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp gives 0600, which a shared folder cannot use
+        temporary.chmod(mode & ~umask)  # mkstemp gives 0600, which a shared folder cannot use
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, final)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
+import numpy as np
 import pyarrow as pa
-import torch
-from safetensors.torch import save_file
-from torch import Tensor
-
-from pj2.store.files import atomic_path, sha256_file, write_json, write_table
 
 BEST = "best.safetensors"
 LAST = "last.safetensors"
 STEPS = "steps.parquet"
 EPOCHS = "epochs.parquet"
 RUN = "run.json"
+PREDICTIONS = "predictions.parquet"
+EVALUATION = "evaluation.json"
 
 _EPOCHS_SCHEMA = pa.schema(
     [
@@ -54,54 +50,29 @@ class EpochRecord:
     images_per_second: float
 
 
-@dataclass
-class History:
-    """What a run has recorded so far."""
+@dataclass(frozen=True)
+class StepRecords:
+    """The steps of one epoch: ``loss`` and ``grad_norm``, float32 ``[steps]``."""
 
-    losses: list[Tensor] = field(default_factory=list)
-    grad_norms: list[Tensor] = field(default_factory=list)
-    epochs: list[EpochRecord] = field(default_factory=list)
-
-    def steps_table(self) -> pa.Table:
-        """Return the rows of `steps.parquet`; `step` counts from 0 over all epochs."""
-        lengths = torch.tensor([len(part) for part in self.losses], dtype=torch.int64)
-        losses = torch.cat([*self.losses, torch.empty(0)]).float().numpy()
-        grad_norms = torch.cat([*self.grad_norms, torch.empty(0)]).float().numpy()
-        epochs = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
-        return pa.table(
-            {
-                "step": pa.array(range(len(losses)), pa.int64()),
-                "epoch": pa.array(epochs.to(torch.int32).numpy(), pa.int32()),
-                "loss": pa.array(losses, pa.float32()),
-                "grad_norm": pa.array(grad_norms, pa.float32()),
-            }
-        )
-
-    def epochs_table(self) -> pa.Table:
-        """Return the rows of `epochs.parquet`."""
-        return pa.Table.from_pylist([asdict(row) for row in self.epochs], schema=_EPOCHS_SCHEMA)
+    loss: np.ndarray
+    grad_norm: np.ndarray
 
 
-def snapshot(model: torch.nn.Module) -> dict[str, Tensor]:
-    """Copy a model's weights to the CPU, in the default memory order."""
-    return {
-        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, value in model.state_dict().items()
-    }
+def steps_table(epochs: Sequence[StepRecords]) -> pa.Table:
+    """Return the rows of `steps.parquet`; `step` counts from 0 over all epochs."""
+    lengths = [len(part.loss) for part in epochs]
+    total = sum(lengths)
+    empty = np.empty(0, np.float32)
+    return pa.table(
+        {
+            "step": pa.array(np.arange(total, dtype=np.int64)),
+            "epoch": pa.array(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)),
+            "loss": pa.array(np.concatenate([empty, *(part.loss for part in epochs)])),
+            "grad_norm": pa.array(np.concatenate([empty, *(part.grad_norm for part in epochs)])),
+        }
+    )
 
 
-def write_run(
-    folder: Path,
-    best: Mapping[str, Tensor],
-    last: Mapping[str, Tensor],
-    history: History,
-    information: Mapping[str, Any],
-) -> None:
-    """Write all files of a run; `run.json`, which holds the others' hashes, comes last."""
-    for name, weights in ((BEST, best), (LAST, last)):
-        with atomic_path(folder / name) as temporary:
-            save_file(dict(weights), temporary)
-    write_table(folder / STEPS, history.steps_table())
-    write_table(folder / EPOCHS, history.epochs_table())
-    hashes = {name: sha256_file(folder / name) for name in (BEST, LAST, STEPS, EPOCHS)}
-    write_json(folder / RUN, {**information, "artifacts": hashes})
+def epochs_table(rows: Sequence[EpochRecord]) -> pa.Table:
+    """Return the rows of `epochs.parquet`."""
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=_EPOCHS_SCHEMA)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import platform
-import statistics
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,129 +13,212 @@ import torch
 import pj2
 from pj2.config.study import RunSettings
 from pj2.data.prepared import PreparedData
-from pj2.data.randomness import derive_seed
-from pj2.data.split import stratified_split
-from pj2.evaluation.evaluate import score
-from pj2.models.inspect import count_macs, count_parameters, first_convolution
-from pj2.models.registry import build_model
-from pj2.training.artifacts import EpochRecord, History, snapshot, write_run
+from pj2.errors import UserError
+from pj2.fingerprint.code import read_sources_again
+from pj2.fingerprint.run import Fingerprint, run_fingerprint
+from pj2.store.manifest import Manifest
+from pj2.store.store import BlobUnavailable, RunStore
+from pj2.training.artifacts import EpochRecord, StepRecords
+from pj2.training.checkpoint import load_state
 from pj2.training.device import choose_device, describe_device, prepare_device
-from pj2.training.early_stopping import EarlyStopping
-from pj2.training.loop import train_epoch
+from pj2.training.interrupt import Interrupted, InterruptFlag
+from pj2.training.loop import PartialEpoch
 from pj2.training.observers import Observers
-from pj2.training.optimizer import make_optimizer
-from pj2.training.progress import Reporter
+from pj2.training.progress import Reporter, say
+from pj2.training.recorder import Recorder
+from pj2.training.result import Cut, cut, write_result
+from pj2.training.trainer import Trainer
+from pj2.training.trajectory import Trajectory
 
 
 def run_training(
     settings: RunSettings,
     data: PreparedData,
     output: Path,
+    store: RunStore,
     device_name: str = "auto",
     threads: int = 1,
     observers: Observers = (),
-) -> dict[str, Any]:
-    """Train one run and write its artifacts into `output`.
+) -> Cut:
+    """Train one run, from where the store has it to where its budget ends; write its artifacts.
 
-    A loss that is not finite ends the run with status ``diverged``; that is a
+    After every epoch, and when asked to stop, the state goes to the store. A
+    loss that is not finite ends the run with status ``diverged``; that is a
     result, not an error. The kept weights are then those of the best epoch
     before, or the initial ones.
 
-    Returns:
-        What `run.json` holds, without the hashes.
-
     Raises:
-        UserError: for a device that is not there, or a split that cannot be made.
+        UserError: for a device that is not there, a split that cannot be made,
+            or source code that changed while it was being loaded.
+        Interrupted: after SIGTERM or SIGINT, once everything is saved.
     """
-    started = time.perf_counter()
+    fingerprint = run_fingerprint(settings, data.hash)
     device = choose_device(device_name)
     prepare_device(device, threads)
-    kept, held_out = stratified_split(data.train_labels, settings.validation_fraction)
-    train = data.train.subset(kept).to(device)
-    validation = data.train.subset(held_out).to(device)
-    test = data.test.to(device)
-    model = build_model(
-        settings.model,
-        num_classes=len(data.classes),
-        init=settings.init,
-        seed=derive_seed(settings.seed, "init"),
-    )
-    macs = count_macs(model)
-    model = model.to(device).to(memory_format=torch.channels_last)
-    optimizer = make_optimizer(model.parameters(), settings.optimizer, settings.learning_rate)
-    stopping = EarlyStopping(settings.patience)
-    history = History()
-    best = snapshot(model)
-    status, diverged_at = "completed", None
-    name = f"{settings.model} lr={settings.learning_rate!r} seed={settings.seed}"
+    with InterruptFlag() as interrupted:
+        trainer = Trainer(settings, data, device)
+        read_sources_again()
+        if run_fingerprint(settings, data.hash).digest != fingerprint.digest:
+            raise UserError("pj2: its source changed while it was being loaded; run it again")
+        recorder = _resume(trainer, fingerprint, store, device) or _fresh(
+            trainer, data, fingerprint, store, device
+        )
+        try:
+            return _finish(trainer, recorder, output, store, fingerprint, observers, interrupted)
+        except BlobUnavailable:
+            # What an earlier process stored shows its damage only now.
+            say(f"{_name(settings)} · starts over: what was stored of it is damaged")
+            trainer = Trainer(settings, data, device)
+            recorder = _fresh(trainer, data, fingerprint, store, device)
+            return _finish(trainer, recorder, output, store, fingerprint, observers, interrupted)
 
-    with Reporter(name, settings.epochs) as reporter:
-        for epoch in range(settings.epochs):
-            epoch_started = time.perf_counter()
 
-            def on_step(done: int, steps: int, loss: float | None, epoch: int = epoch) -> None:
-                images = min(done * settings.batch_size, len(train))
-                reporter.on_step(epoch, done, steps, images, loss)
-
-            result = train_epoch(
-                model, optimizer, train, settings, settings.seed, epoch, observers, on_step
-            )
-            training_seconds = time.perf_counter() - epoch_started
-            history.losses.append(result.losses)
-            history.grad_norms.append(result.grad_norms)
-            if result.diverged:
-                status = "diverged"
-                diverged_at = sum(len(part) for part in history.losses)
-                reporter.line(f"diverged at step {diverged_at}: the loss is not finite")
-                break
-            validated = score(model, validation)
-            tested = score(model, test) if settings.test_every_epoch else None
-            row = EpochRecord(
-                epoch=epoch,
-                train_loss=result.mean_loss,
-                train_accuracy=result.accuracy,
-                val_loss=validated.loss,
-                val_accuracy=validated.accuracy,
-                test_loss=tested.loss if tested else None,
-                test_accuracy=tested.accuracy if tested else None,
-                seconds=time.perf_counter() - epoch_started,
-                images_per_second=result.images / training_seconds,
-            )
-            history.epochs.append(row)
-            reporter.on_epoch(row)
-            if stopping.update(epoch, getattr(row, settings.monitor)):
-                best = snapshot(model)
-            if stopping.should_stop:
-                status = "stopped_early"
-                reporter.line(f"stopped: {settings.patience} epochs without a better one")
-                break
-
-    rates = [row.images_per_second for row in history.epochs]
-    information = {
-        "status": status,
-        "diverged_at_step": diverged_at,
-        "best_epoch": stopping.best_epoch,
-        "epochs_run": len(history.epochs),
-        "settings": settings.model_dump(mode="json"),
-        "parameters": count_parameters(model),
-        "macs": macs,
-        "first_conv": first_convolution(model),
-        "seconds": time.perf_counter() - started,
-        "images_per_second": statistics.median(rates) if rates else None,
-        "hardware": describe_device(device),
-        "versions": {
-            "pj2": pj2.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-        },
+def _fresh(
+    trainer: Trainer,
+    data: PreparedData,
+    fingerprint: Fingerprint,
+    store: RunStore,
+    device: torch.device,
+) -> Recorder:
+    """Return a recorder for a trainer that has not made a step."""
+    facts = {
+        **trainer.facts(),
         "data": {
             "hash": data.hash,
             "name": data.name,
             "source": data.source,
-            "train_images": len(train),
-            "validation_images": len(validation),
-            "test_images": len(test),
+            "train_images": len(trainer.train),
+            "validation_images": len(trainer.validation),
+            "test_images": len(trainer.test),
         },
     }
-    write_run(output, best, snapshot(model), history, information)
-    return information
+    trajectory = Trajectory(facts, describe_device(device), _versions())
+    return Recorder(store, fingerprint, trainer.settings, trajectory, [])
+
+
+def _resume(
+    trainer: Trainer, fingerprint: Fingerprint, store: RunStore, device: torch.device
+) -> Recorder | None:
+    """Bring a trainer to the most advanced state that this machine continues exactly, if any."""
+    name, settings = _name(trainer.settings), trainer.settings
+    elsewhere: Trajectory | None = None
+    usable: list[tuple[Manifest, Trajectory]] = []
+    for manifest in store.manifests(fingerprint.digest):
+        stored = Trajectory.of(manifest)
+        if _continues_exactly(stored, describe_device(device)):
+            usable.append((manifest, stored))
+        else:
+            elsewhere = elsewhere or stored
+    for position, (_, stored) in enumerate(usable):
+        # One that has all the epochs was tried before, and lacks what the result needs.
+        if stored.state is None or cut(stored, settings):
+            continue
+        try:
+            for epoch in stored.epochs:
+                store.read(epoch.steps)
+            torch.set_num_threads(stored.hardware["threads"])
+            load_state(store, trainer, len(stored.epochs), stored.state)
+        except BlobUnavailable:
+            continue
+        within = f" and {stored.state.steps} steps" if stored.state.steps else ""
+        say(f"{name} · continues after {len(stored.epochs)} epochs{within}")
+        older = [manifest for manifest, _ in usable[position:]]
+        return Recorder(store, fingerprint, settings, stored, older)
+    if elsewhere and not usable:
+        say(
+            f"{name} · starts over: {len(elsewhere.epochs)} epochs were made on "
+            f"{elsewhere.hardware['name']} with torch {elsewhere.versions['torch']}, "
+            "whose last digits this machine would not continue"
+        )
+    return None
+
+
+def _continues_exactly(stored: Trajectory, hardware: Mapping[str, Any]) -> bool:
+    """Tell whether this machine computes to the last digit what the one before would have.
+
+    The number of threads matters too, but it can be chosen: the stored one is kept.
+    """
+    same = {**stored.hardware, "threads": None} == {**hardware, "threads": None}
+    return same and stored.versions["torch"] == torch.__version__
+
+
+def _finish(
+    trainer: Trainer,
+    recorder: Recorder,
+    output: Path,
+    store: RunStore,
+    fingerprint: Fingerprint,
+    observers: Observers,
+    interrupted: InterruptFlag,
+) -> Cut:
+    """Train until the budget ends, write the artifacts, and send them to the remote tier."""
+    settings = trainer.settings
+    with Reporter(_name(settings), settings.epochs) as reporter:
+        while (where := cut(recorder.trajectory, settings)) is None:
+            if interrupted():
+                raise Interrupted(f"{_name(settings)}: stopped after {trainer.epoch} epochs, saved")
+            _train_epoch(trainer, recorder, reporter, observers, interrupted)
+        if where.status == "stopped_early":
+            reporter.line(f"stopped: {settings.patience} epochs without a better one")
+    write_result(store, recorder.trajectory, where, settings, fingerprint, output)
+    if recorder.newest:
+        store.push(recorder.newest)
+    return where
+
+
+def _train_epoch(
+    trainer: Trainer,
+    recorder: Recorder,
+    reporter: Reporter,
+    observers: Observers,
+    interrupted: InterruptFlag,
+) -> None:
+    epoch, batch_size = trainer.epoch, trainer.settings.batch_size
+    state = recorder.trajectory.state
+    before = state.seconds if state else 0.0
+    started = time.perf_counter()
+
+    def on_step(done: int, steps: int, loss: float | None) -> None:
+        images = min(done * batch_size, len(trainer.train))
+        reporter.on_step(epoch, done, steps, images, loss)
+
+    result = trainer.train_epoch(observers, on_step, interrupted)
+    training_seconds = before + time.perf_counter() - started
+    steps = StepRecords(loss=result.losses.numpy(), grad_norm=result.grad_norms.numpy())
+    if isinstance(result, PartialEpoch):
+        saved = recorder.save_partial(result, training_seconds, trainer)
+        raise Interrupted(
+            f"{_name(trainer.settings)}: stopped after {epoch} epochs and {len(steps.loss)} steps"
+            + (", saved; run it again to continue" if saved else "; they could not be saved")
+        )
+    if result.diverged:
+        recorder.add_divergence(steps, trainer)
+        step = epoch * trainer.steps_per_epoch + len(steps.loss)
+        reporter.line(f"diverged at step {step}: the loss is not finite")
+        return
+    validated, tested = trainer.evaluate()
+    row = EpochRecord(
+        epoch=epoch,
+        train_loss=result.mean_loss,
+        train_accuracy=result.accuracy,
+        val_loss=validated.loss,
+        val_accuracy=validated.accuracy,
+        test_loss=tested.loss if tested else None,
+        test_accuracy=tested.accuracy if tested else None,
+        seconds=before + time.perf_counter() - started,
+        images_per_second=result.images / training_seconds,
+    )
+    recorder.add_epoch(row, steps, trainer)
+    reporter.on_epoch(row)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "pj2": pj2.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def _name(settings: RunSettings) -> str:
+    return f"{settings.model} lr={settings.learning_rate!r} seed={settings.seed}"

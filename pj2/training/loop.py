@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,26 @@ from pj2.training.observers import Observers, Step
 
 Progress = Callable[[int, int, "float | None"], None]
 """Called with the steps done, the steps of the epoch and, where it costs nothing, the loss."""
+
+
+def never() -> bool:
+    """Say that nothing interrupts."""
+    return False
+
+
+@dataclass(frozen=True)
+class PartialEpoch:
+    """An epoch that was interrupted between two steps, so that it can go on there.
+
+    ``losses`` and ``grad_norms``: float32 ``[steps done]`` on the CPU;
+    ``correct``: images classified rightly so far; ``random``: the random
+    states that dropout has reached, by kind of device.
+    """
+
+    losses: Tensor
+    grad_norms: Tensor
+    correct: int
+    random: dict[str, Tensor] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -50,7 +70,9 @@ def train_epoch(
     epoch: int,
     observers: Observers = (),
     progress: Progress | None = None,
-) -> EpochResult:
+    start: PartialEpoch | None = None,
+    interrupted: Callable[[], bool] = never,
+) -> EpochResult | PartialEpoch:
     """Train for one epoch and record every step.
 
     A step's loss is the minibatch mean in train mode before the update, and
@@ -63,6 +85,8 @@ def train_epoch(
         recipe: batch size, augmentation and loss.
         seed: decides batch order, augmentation and dropout together with `epoch`.
         epoch: 0-based.
+        start: where an interrupted epoch stopped; model and optimizer as they were then.
+        interrupted: asked between steps; once it says yes, what is done so far is returned.
     """
     device = data.labels.device
     bounds = batch_bounds(len(data), recipe.batch_size)
@@ -73,7 +97,14 @@ def train_epoch(
     torch.manual_seed(derive_seed(seed, "dropout", epoch))
     model.train()
     done = 0
-    for inputs, labels in data.epoch(recipe.batch_size, recipe.augmentation, seed, epoch):
+    if start is not None:
+        done = len(start.losses)
+        losses[:done] = start.losses.to(device)
+        grad_norms[:done] = start.grad_norms.to(device)
+        correct += start.correct
+        _set_random_states(start.random)
+    batches = data.epoch(recipe.batch_size, recipe.augmentation, seed, epoch, first=done)
+    for inputs, labels in batches:
         logits = model(inputs)
         loss = F.cross_entropy(logits, labels, label_smoothing=recipe.loss.label_smoothing)
         losses[done] = loss.detach()
@@ -94,6 +125,10 @@ def train_epoch(
         done += 1
         if progress is not None:
             progress(done, len(bounds), visible)
+        if interrupted() and done < len(bounds):
+            return PartialEpoch(
+                losses[:done].cpu(), grad_norms[:done].cpu(), int(correct), _random_states(device)
+            )
     return _result(losses[:done].cpu(), grad_norms[:done].cpu(), int(correct), bounds)
 
 
@@ -110,3 +145,20 @@ def _result(
         images=images,
         diverged=bool(len(bad)),
     )
+
+
+def _random_states(device: torch.device) -> dict[str, Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def _set_random_states(states: dict[str, Tensor]) -> None:
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"])
+    if "mps" in states:
+        torch.mps.set_rng_state(states["mps"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -24,6 +25,9 @@ class Reporter:
         self._epochs = epochs
         self._accuracy = "-"
         self._loss = float("nan")
+        self._epoch = -1
+        self._before = 0
+        self._started = 0.0
         self._bar: Progress | None = None
         if sys.stderr.isatty():
             self._bar = Progress(
@@ -39,7 +43,6 @@ class Reporter:
     def __enter__(self) -> Reporter:
         if self._bar is not None:
             self._bar.start()
-        self._started = time.perf_counter()
         return self
 
     def __exit__(
@@ -55,10 +58,11 @@ class Reporter:
         """See a step: `done` of `steps` in this 0-based epoch, `images` so far in the epoch."""
         if self._bar is None:
             return
-        if done == 1:
-            self._started = time.perf_counter()
+        if epoch != self._epoch:  # the first step seen of an epoch, which may be resumed
+            self._epoch, self._before, self._started = epoch, images, time.perf_counter()
         elapsed = time.perf_counter() - self._started
-        rate = f"{images / elapsed:,.0f} images/s" if done > 1 else ""
+        done_now = images - self._before
+        rate = f"{done_now / elapsed:,.0f} images/s" if done_now else ""
         shown = "" if loss is None else f"loss {loss:.3f} · "
         self._bar.update(
             self._task,
@@ -84,4 +88,13 @@ class Reporter:
         if self._bar is not None:
             self._bar.console.print(f"{self._name} · {text}", highlight=False)
         else:
-            print(f"{self._name} · {text}", flush=True)
+            say(f"{self._name} · {text}")
+
+
+def say(line: str) -> None:
+    """Print a line at once; that nobody reads it any more must not end a run."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        # Ctrl-C also ends the `tee` that reads this. Python would complain again at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

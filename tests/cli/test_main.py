@@ -44,7 +44,7 @@ def test_check_lists_runs(tmp_path):
             ["train", "--data", "absent", "--output", "y", "--settings", SETTINGS],
             "absent",
         ),
-        (["evaluate", "--run", "absent", "--data", "x", "--output", "y"], "absent/run.json"),
+        (["evaluate", "--run", "absent", "--data", "x"], "absent/run.json"),
         (["figure", "filters", "absent.json", "--output", "x"], "absent.json"),
         (["band", "absent.json", "--output", "x"], "absent.json"),
         (["train", "--no-such-option"], "--no-such-option"),

@@ -15,6 +15,8 @@ from pj2.errors import UserError
 from pj2.evaluation.evaluate import score
 from pj2.models.registry import build_model
 from pj2.store.files import sha256_file
+from pj2.store.store import RunStore
+from pj2.store.tiers import Folder
 from pj2.training.artifacts import BEST, EPOCHS, LAST, RUN, STEPS
 from pj2.training.job import run_training
 
@@ -35,7 +37,8 @@ def settings(**changes):
 def train(data, tmp_path):
     def run(name="run", **changes):
         folder = tmp_path / name
-        run_training(settings(**changes), data, folder, "cpu")
+        store = RunStore(Folder(tmp_path / f"store of {name}"))  # nothing is shared
+        run_training(settings(**changes), data, folder, store, "cpu")
         return folder, json.loads((folder / RUN).read_text())
 
     return run
@@ -124,7 +127,7 @@ def test_a_device_that_is_not_there(data, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(UserError, match="cuda is not available here; this machine has cpu"):
-        run_training(settings(), data, tmp_path, "cuda")
+        run_training(settings(), data, tmp_path, RunStore(Folder(tmp_path / "store")), "cuda")
 
 
 def test_one_line_per_epoch_off_a_terminal(train, capsys):

@@ -47,6 +47,7 @@ def test_every_artifact_is_there(study):
             "epochs.parquet",
             "run.json",
             "predictions.parquet",
+            "evaluation.json",
         }
 
 

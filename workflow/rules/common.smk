@@ -11,6 +11,8 @@ try:
 except UserError as error:
     exit_with(error)
 
+use_store(STUDY.store)
+
 RESULTS = f"results/{STUDY.study}"
 RUN = f"{RESULTS}/runs/experiment={{experiment}}/model={{model}}/lr={{lr}}/seed={{seed}}"
 INDEX = f"{RESULTS}/index/experiment={{experiment}}/model={{model}}.json"

@@ -8,7 +8,8 @@ rule evaluate:
         info=ancient(rules.prepare_data.output.info),
         images=ancient(rules.prepare_data.output.images),
     output:
-        f"{RUN}/predictions.parquet",
+        predictions=f"{RUN}/predictions.parquet",
+        record=f"{RUN}/evaluation.json",
     log:
         f"{RESULTS}/logs/evaluate/{{experiment}}/{{model}}/lr={{lr}}/seed={{seed}}.log",
     conda:
@@ -20,5 +21,5 @@ rule evaluate:
         data=lambda wildcards, input: os.path.dirname(input.info),
         folder=lambda wildcards, input: os.path.dirname(input.run),
     shell:
-        "python -m pj2 evaluate --run {params.folder} --data {params.data} --output {output} "
+        "python -m pj2 evaluate --run {params.folder} --data {params.data} "
         "--device {resources.device} --threads {threads} > {log} 2>&1"

@@ -4,7 +4,7 @@ import sys
 
 sys.path.insert(0, str(workflow.basedir))
 
-from pj2.config.environment import use_checkout
+from pj2.config.environment import use_checkout, use_store
 from pj2.config.load import parse_study, read_yaml
 from pj2.errors import UserError
 

@@ -1,0 +1,135 @@
+"""Which code a step of the pipeline runs: the modules it imports, and their digests."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import grimp
+
+from pj2.config.catalogue import model_modules
+from pj2.config.names import canonical_json
+from pj2.fingerprint.syntax import source_digests
+
+# The training of one epoch, whatever the model; its imports are followed.
+TRAINING = "pj2.training.trainer"
+# What cuts a run's artifacts out of recorded epochs; changing it needs no training.
+RESULT = "pj2.training.result"
+PREDICTION = "pj2.evaluation.predict"
+
+_PACKAGE = "pj2"  # its own file holds the version, which decides nothing
+PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
+
+# What these decide is in a fingerprint by value (the resolved settings), or they
+# only move bytes from place to place.
+_BY_VALUE = ("pj2.config", "pj2.errors", "pj2.store", "pj2.fingerprint")
+
+# Import names that are not the names of their distributions.
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
+
+
+@dataclass(frozen=True)
+class Code:
+    """The code behind one step: digests by module and part, and package versions.
+
+    ``packages`` holds ``major.minor`` of each third-party package that the
+    modules import directly.
+    """
+
+    modules: dict[str, dict[str, str]]
+    packages: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """One digest of all of it."""
+        return hashlib.sha256(canonical_json(self.as_json()).encode()).hexdigest()
+
+    def as_json(self) -> dict[str, Any]:
+        """What run.json and the store keep, to tell later what has changed."""
+        return {"modules": self.modules, "packages": self.packages}
+
+
+@cache
+def code_of(*roots: str) -> Code:
+    """Return the code that importing the modules `roots` brings in.
+
+    Imports are followed inside this package, by reading the source and
+    without importing anything. A module that is imported by a computed name
+    is invisible; models are, so name theirs among the roots.
+
+    Raises ValueError for a module that does not exist.
+    """
+    graph = _graph()
+    found: set[str] = set()
+    packages: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        module = waiting.pop()
+        if module in found or module == _PACKAGE or module.startswith(_BY_VALUE):
+            continue
+        if module not in graph.modules:
+            raise ValueError(f"{module}: no such module")
+        if graph.is_module_squashed(module):
+            if module not in sys.stdlib_module_names:
+                packages.add(module)
+            continue
+        found.add(module)
+        waiting += graph.find_modules_directly_imported_by(module)
+        waiting.append(module.rpartition(".")[0])  # importing a module runs its package
+    return Code(
+        {module: source_digests(_source_file(module)) for module in sorted(found)},
+        {package: _version(package) for package in sorted(packages)},
+    )
+
+
+def training_code(model: str) -> Code:
+    """Return the code that decides what a run of `model` learns."""
+    return code_of(TRAINING, model_modules()[model])
+
+
+def prediction_code(model: str) -> Code:
+    """Return the code that decides what a trained `model` predicts."""
+    return code_of(PREDICTION, model_modules()[model])
+
+
+def train_digest(model: str) -> str:
+    """Return the digest that decides whether a training job must run again."""
+    return code_of(TRAINING, RESULT, model_modules()[model]).digest
+
+
+@cache
+def _graph() -> grimp.ImportGraph:
+    return grimp.build_graph(
+        _PACKAGE,
+        include_external_packages=True,
+        exclude_type_checking_imports=True,
+        cache_dir=None,
+    )
+
+
+def _source_file(module: str) -> Path:
+    path = PACKAGE_FOLDER.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@cache
+def _version(package: str) -> str:
+    try:
+        version = importlib.metadata.version(_DISTRIBUTIONS.get(package, package))
+    except importlib.metadata.PackageNotFoundError:
+        names = importlib.metadata.packages_distributions().get(package)
+        if not names:
+            return "unknown"
+        version = importlib.metadata.version(names[0])
+    return ".".join(version.split(".")[:2])
+
+
+def read_sources_again() -> None:
+    """Forget what was read of the source files, so that the next look sees them as they are."""
+    for known in (code_of, _graph, source_digests, model_modules):
+        known.cache_clear()

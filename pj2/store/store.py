@@ -1,0 +1,265 @@
+"""The run store: what was trained once, kept, and handed out only after verification.
+
+A local folder comes first; an optional remote tier is read through and written
+behind. Neither failing stops a run: what cannot be kept is held in memory, and
+the user is told in one line.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from pj2.store.files import atomic_path, sha256_file
+from pj2.store.manifest import (
+    DAMAGED,
+    PENDING,
+    Blob,
+    Kind,
+    Manifest,
+    entry_folder,
+    parse_manifest,
+    progress_of,
+)
+from pj2.store.tiers import Folder, Tier, TierError
+
+Result = TypeVar("Result")
+
+# A manifest and the one before it: should the newer be damaged, the older is used.
+GENERATIONS = 2
+
+
+class BlobUnavailable(Exception):
+    """A blob is missing or damaged in every tier; what needs it must be made again."""
+
+
+class RunStore:
+    """Blobs and manifests in a local folder, with an optional remote tier behind it.
+
+    Args:
+        local: where this machine keeps its runs; made when first written to.
+        remote: another tier, or None.
+        say: takes each line that the user must see.
+    """
+
+    def __init__(
+        self, local: Folder, remote: Tier | None = None, say: Callable[[str], None] = print
+    ) -> None:
+        self.local = local
+        self.remote = remote
+        self.writable = True
+        self._say = say
+        self._memory: dict[str, bytes] = {}
+
+    # Writing
+
+    def put(self, data: bytes) -> Blob:
+        """Keep bytes, on disk where that is possible, in memory for this process otherwise."""
+        blob = Blob.of(data)
+        if self.writable:
+            try:
+                if self.local.size(blob.name) == blob.size:
+                    self.local.touch(blob.name)  # so that gc sees that it is in use
+                else:
+                    self.local.write(blob.name, data)
+                return blob
+            except OSError as error:
+                self._stop_writing(error)
+        self._memory[blob.sha256] = data
+        return blob
+
+    def forget(self, blob: Blob) -> None:
+        """Drop bytes that are held in memory only; what is on disk stays."""
+        self._memory.pop(blob.sha256, None)
+
+    def publish(self, manifest: Manifest) -> bool:
+        """Write a manifest, after all its blobs; return whether it is on disk."""
+        if self.writable and not any(blob.sha256 in self._memory for blob in manifest.blobs):
+            try:
+                if self.local.size(manifest.name) is None:
+                    self.local.write(manifest.name, manifest.content)
+                return True
+            except OSError as error:
+                self._stop_writing(error)
+        return False
+
+    def retire(self, manifest: Manifest, blobs: list[Blob]) -> None:
+        """Remove a manifest that a later one replaces, and those blobs that only it needed."""
+        if self.writable:
+            self.local.remove(manifest.name)
+            for blob in blobs:
+                self.local.remove(blob.name)
+
+    def push(self, manifest: Manifest) -> None:
+        """Write an entry to the remote tier too, with those that could not be written before."""
+        if self.remote is None or not self.writable:
+            return
+        try:
+            self.local.write(f"{PENDING}/{manifest.name.replace('/', '+')}", b"")
+        except OSError as error:
+            self._stop_writing(error)
+            return
+        for name in self.local.names(PENDING):
+            waiting = name.removeprefix(f"{PENDING}/").replace("+", "/")
+            if not self._push(waiting):
+                return
+            self.local.remove(name)
+
+    # Reading
+
+    def manifests(self, fingerprint: str, kind: Kind = "run") -> Iterator[Manifest]:
+        """Yield the intact manifests of a fingerprint, the most advanced first, local ones first.
+
+        Damaged ones are set aside and reported. The remote tier is asked only
+        if the local ones were not enough for the caller.
+        """
+        seen = set()
+        for name in self._entries(self.local, fingerprint, kind):
+            seen.add(name)
+            manifest = self._read_local_manifest(name)
+            if manifest:
+                yield manifest
+        if self.remote is None:
+            return
+        remote = self.remote
+        for name in self._guarded(lambda: self._entries(remote, fingerprint, kind)) or []:
+            content = None if name in seen else self._guarded(partial(remote.read, name))
+            if content is None:
+                continue
+            manifest = parse_manifest(name, content)
+            if manifest:
+                yield manifest
+            else:
+                self._say(f"store {remote}: {name} is damaged; it is not used")
+
+    def has(self, blob: Blob) -> bool:
+        """Tell whether a blob seems to be there: its content is checked when it is fetched."""
+        if blob.sha256 in self._memory or self.local.size(blob.name) == blob.size:
+            return True
+        remote = self.remote
+        return remote is not None and self._guarded(lambda: remote.size(blob.name)) == blob.size
+
+    def fetch(self, blob: Blob, path: Path) -> None:
+        """Copy a blob to `path`, verified on the way. Raises BlobUnavailable."""
+        if blob.sha256 in self._memory:
+            with atomic_path(path) as temporary:
+                temporary.write_bytes(self._memory[blob.sha256])
+            return
+        try:
+            with atomic_path(path) as temporary:
+                self.local.copy_to(blob.name, temporary)
+                if sha256_file(temporary) == blob.sha256:
+                    return
+                raise BlobUnavailable
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except BlobUnavailable:
+            self._set_aside(blob.name)
+        data = self._download(blob)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(data)
+
+    def read(self, blob: Blob) -> bytes:
+        """Return a blob's bytes, verified. Raises BlobUnavailable."""
+        if blob.sha256 in self._memory:
+            return self._memory[blob.sha256]
+        try:
+            data = self.local.read(blob.name)
+        except OSError:
+            return self._download(blob)
+        if Blob.of(data) == blob:
+            return data
+        self._set_aside(blob.name)
+        return self._download(blob)
+
+    def touch(self, manifest: Manifest) -> None:
+        """Mark an entry as used now; gc removes those unused for longest first."""
+        self.local.touch(manifest.name)
+
+    # Below: how
+
+    def _download(self, blob: Blob) -> bytes:
+        remote = self.remote
+        data = self._guarded(lambda: remote.read(blob.name)) if remote is not None else None
+        if data is None:
+            raise BlobUnavailable(f"{blob.sha256[:12]} is not in the store")
+        if Blob.of(data) != blob:
+            self._say(f"store {remote}: blob {blob.sha256[:12]} is damaged; it is not used")
+            raise BlobUnavailable(f"{blob.sha256[:12]} is damaged")
+        if self.writable:
+            try:
+                self.local.write(blob.name, data)
+            except OSError as error:
+                self._stop_writing(error)
+        return data
+
+    def _push(self, name: str) -> bool:
+        """Copy one entry to the remote tier, its manifest last; False if the remote failed."""
+        remote = self.remote
+        assert remote is not None
+        manifest = self._read_local_manifest(name)
+        if manifest is None:
+            return True  # replaced or removed since; nothing is left to push
+
+        def copy() -> bool:
+            for blob in manifest.blobs:
+                if remote.size(blob.name) != blob.size:
+                    try:
+                        data = self.read(blob)
+                    except BlobUnavailable:
+                        return True  # it was reported; an entry without it is of no use there
+                    remote.write(blob.name, data)
+            remote.write(manifest.name, manifest.content)
+            return True
+
+        return bool(self._guarded(copy))
+
+    def _entries(self, tier: Tier, fingerprint: str, kind: Kind) -> list[str]:
+        names = tier.names(entry_folder(fingerprint))
+        names = [name for name in names if name.rpartition("/")[2].startswith(f"{kind}.")]
+        return sorted(names, key=lambda name: (progress_of(name), name), reverse=True)
+
+    def _read_local_manifest(self, name: str) -> Manifest | None:
+        try:
+            content = self.local.read(name)
+        except FileNotFoundError:
+            return None  # replaced by its writer in the meantime
+        except OSError as error:
+            self._say(f"store {self.local}: {name} cannot be read ({error.strerror})")
+            return None
+        manifest = parse_manifest(name, content)
+        if manifest is None:
+            self._set_aside(name)
+        return manifest
+
+    def _set_aside(self, name: str) -> None:
+        place = f"{DAMAGED}/{name.rpartition('/')[2]}.{time.time_ns()}"
+        try:
+            self.local.path(DAMAGED).mkdir(parents=True, exist_ok=True)
+            self.local.path(name).rename(self.local.path(place))
+            done = f"set aside as {place}"
+        except OSError:
+            done = "left there, since the store cannot be written"
+        self._say(f"store {self.local}: {name} is damaged; it is not used, and was {done}")
+
+    def _stop_writing(self, error: OSError) -> None:
+        self.writable = False
+        self._say(
+            f"store {self.local}: cannot be written ({error.strerror or error}); "
+            "going on, but this run can be neither resumed nor reused"
+        )
+
+    def _guarded(self, action: Callable[[], Result]) -> Result | None:
+        """Do something with the remote tier; if it fails, say so once and do without it."""
+        try:
+            return action()
+        except FileNotFoundError:
+            return None
+        except TierError as error:
+            reason = str(error).splitlines()[0]
+            self._say(f"store {self.remote}: not reachable ({reason}); going on without it")
+            self.remote = None
+            return None

@@ -1,0 +1,202 @@
+"""Where a store's files lie: a folder, or anything that pyarrow.fs opens.
+
+Both hold named files that are written whole and never changed, so neither
+needs a lock: two writers of one name write the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+from pyarrow import ArrowException, fs
+
+from pj2.errors import UserError
+from pj2.store.files import TEMPORARY, atomic_path
+
+READ_ONLY = 0o444
+# Object stores show a file only once it is complete; elsewhere it is moved into place.
+_OBJECT_STORES = ("s3", "gcs", "abfs")
+_CONNECT_SECONDS, _REQUEST_SECONDS, _ATTEMPTS = 5, 60, 2
+
+TierError = (OSError, ArrowException)
+"""What reading from or writing to a tier may raise."""
+
+
+class Tier(Protocol):
+    """Named files; a name is a relative path with forward slashes."""
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content. Raises FileNotFoundError, or another of TierError."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file as a whole. Raises one of TierError."""
+
+    def copy_to(self, name: str, path: Path) -> None:
+        """Copy a file to a local path. Raises FileNotFoundError, or another of TierError."""
+
+    def size(self, name: str) -> int | None:
+        """Return a file's size in bytes, None if there is none."""
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of all files below a folder, none if it does not exist."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+
+
+class Folder:
+    """A folder on a local or a network file system; its files are read-only."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root)
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def path(self, name: str) -> Path:
+        """Return where a file is, or would be."""
+        return self.root / name
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content."""
+        return self.path(name).read_bytes()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file beside its place and rename it into it."""
+        with atomic_path(self.path(name), READ_ONLY) as temporary:
+            temporary.write_bytes(data)
+
+    def copy_to(self, name: str, path: Path) -> None:
+        """Copy a file; where the file system can share the blocks, Python lets it."""
+        shutil.copyfile(self.path(name), path)
+
+    def size(self, name: str) -> int | None:
+        """Return a file's size."""
+        try:
+            return self.path(name).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def names(self, folder: str) -> list[str]:
+        """Return the files below a folder; those half written are left out."""
+        return sorted(
+            path.relative_to(self.root).as_posix()
+            for path in self.path(folder).rglob("*")
+            if not path.name.startswith(TEMPORARY) and path.is_file()
+        )
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        self.path(name).unlink(missing_ok=True)
+
+    def touch(self, name: str) -> None:
+        """Mark a file as used now, where that is allowed."""
+        with suppress(OSError):  # a store shared read-only keeps the times that it has
+            os.utime(self.path(name))
+
+
+class Remote:
+    """A place that pyarrow.fs opens, such as ``s3://bucket/prefix``."""
+
+    def __init__(self, filesystem: fs.FileSystem, root: str, address: str) -> None:
+        self._files = filesystem
+        self._root = root.rstrip("/")
+        self._address = address
+
+    def __str__(self) -> str:
+        return self._address
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content."""
+        with self._files.open_input_stream(self._path(name)) as stream:
+            data: bytes = stream.read()
+        return data
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file so that it is never seen half."""
+        path = self._path(name)
+        if self._files.type_name in _OBJECT_STORES:
+            self._write(path, data)
+            return
+        folder, _, last = path.rpartition("/")
+        self._files.create_dir(folder, recursive=True)
+        temporary = f"{folder}/{TEMPORARY}{uuid.uuid4().hex}-{last}"
+        self._write(temporary, data)
+        self._files.move(temporary, path)
+
+    def copy_to(self, name: str, path: Path) -> None:
+        """Download a file."""
+        with self._files.open_input_stream(self._path(name)) as stream, path.open("wb") as file:
+            shutil.copyfileobj(stream, file, 1 << 20)
+
+    def size(self, name: str) -> int | None:
+        """Return a file's size."""
+        info = self._files.get_file_info(self._path(name))
+        return info.size if info.type == fs.FileType.File else None
+
+    def names(self, folder: str) -> list[str]:
+        """Return the files below a folder."""
+        selector = fs.FileSelector(self._path(folder), allow_not_found=True, recursive=True)
+        found = [
+            info.path.removeprefix(self._root + "/")
+            for info in self._files.get_file_info(selector)
+            if info.type == fs.FileType.File
+        ]
+        return sorted(name for name in found if TEMPORARY not in name)
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        if self.size(name) is not None:
+            self._files.delete_file(self._path(name))
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    def _write(self, path: str, data: bytes) -> None:
+        with self._files.open_output_stream(path) as stream:
+            stream.write(data)
+
+
+def open_tier(address: str) -> Tier:
+    """Open a path or a URI: ``/mnt/lab/pj2``, ``file://``, ``s3://bucket/prefix?region=…``.
+
+    ``s3://`` takes the options ``endpoint_override``, ``scheme``, ``region``
+    and ``anonymous`` (``true``); keys come from the environment, as AWS's
+    tools read it. Nothing is reached before the first use.
+
+    Raises UserError for an address that cannot be understood.
+    """
+    parts = urlsplit(address)
+    if not parts.scheme or parts.scheme == "file":
+        return Folder(os.path.expanduser(parts.path))
+    try:
+        if parts.scheme == "s3":
+            return Remote(_s3(dict(parse_qsl(parts.query))), parts.netloc + parts.path, address)
+        filesystem, root = fs.FileSystem.from_uri(address)
+    except (ArrowException, ValueError, TypeError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"store.remote: {address}: cannot be opened ({reason})") from None
+    return Remote(filesystem, root, address)
+
+
+def _s3(options: dict[str, str]) -> fs.FileSystem:
+    known = {"endpoint_override", "scheme", "region", "anonymous"}
+    unknown = sorted(options.keys() - known)
+    if unknown:
+        raise ValueError(
+            f"unknown option {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+        )
+    return fs.S3FileSystem(
+        **{key: value for key, value in options.items() if key != "anonymous"},
+        anonymous=options.get("anonymous") == "true",
+        # A store that does not answer must not hold up a run.
+        connect_timeout=_CONNECT_SECONDS,
+        request_timeout=_REQUEST_SECONDS,
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
+    )

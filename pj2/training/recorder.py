@@ -1,0 +1,95 @@
+"""Adds epochs to a trajectory, and keeps trajectory and checkpoint in the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from safetensors.torch import save
+
+from pj2.config.study import RunSettings
+from pj2.fingerprint.run import Fingerprint
+from pj2.store.manifest import Manifest
+from pj2.store.store import GENERATIONS, RunStore
+from pj2.training.artifacts import EpochRecord, StepRecords
+from pj2.training.checkpoint import save_state
+from pj2.training.early_stopping import EarlyStopping
+from pj2.training.loop import PartialEpoch
+from pj2.training.trainer import Trainer
+from pj2.training.trajectory import Divergence, Epoch, Trajectory, pack_steps
+
+
+class Recorder:
+    """A trajectory that grows; after each change it is published as a new generation.
+
+    Args:
+        trajectory: where the trainer is.
+        generations: the manifests it came from, the newest first.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        fingerprint: Fingerprint,
+        settings: RunSettings,
+        trajectory: Trajectory,
+        generations: list[Manifest],
+    ) -> None:
+        self.trajectory = trajectory
+        self._store = store
+        self._fingerprint = fingerprint
+        self._settings = settings
+        self._generations = generations
+
+    @property
+    def newest(self) -> Manifest | None:
+        """The last generation that is on disk."""
+        return self._generations[0] if self._generations else None
+
+    def add_epoch(self, row: EpochRecord, steps: StepRecords, trainer: Trainer) -> None:
+        """Record a whole epoch, with the state after it."""
+        state = save_state(self._store, trainer) if self._store.writable else None
+        weights = state.weights if state else self._store.put(save(trainer.weights()))
+        epoch = Epoch(row, self._store.put(pack_steps(steps)), weights)
+        self.trajectory = self.trajectory.after(epoch, state)
+        self._publish()
+
+    def add_divergence(self, steps: StepRecords, trainer: Trainer) -> None:
+        """Record the steps before a loss that is not finite; nothing comes after it."""
+        initial = None
+        if not self.trajectory.epochs:
+            initial = self._store.put(save(trainer.initial_weights()))
+        divergence = Divergence(
+            count=len(steps.loss),
+            steps=self._store.put(pack_steps(steps)),
+            weights=self._store.put(save(trainer.weights())),
+            initial=initial,
+        )
+        self.trajectory = replace(self.trajectory, divergence=divergence, state=None)
+        self._publish()
+
+    def save_partial(self, partial: PartialEpoch, seconds: float, trainer: Trainer) -> bool:
+        """Save the state within an epoch; return whether it is on disk."""
+        state = save_state(self._store, trainer, partial, seconds)
+        self.trajectory = replace(self.trajectory, state=state)
+        return self._publish()
+
+    def _publish(self) -> bool:
+        manifest = self.trajectory.manifest(self._fingerprint)
+        if not self._store.publish(manifest):
+            self._keep_memory_small()
+            return False
+        self._generations = [manifest, *(m for m in self._generations if m.name != manifest.name)]
+        needed = {blob for kept in self._generations[:GENERATIONS] for blob in kept.blobs}
+        for old in self._generations[GENERATIONS:]:
+            self._store.retire(old, [blob for blob in old.blobs if blob not in needed])
+        del self._generations[GENERATIONS:]
+        return True
+
+    def _keep_memory_small(self) -> None:
+        """Where the disk takes nothing, hold only the weights that this run's result needs."""
+        stopping = EarlyStopping(None)
+        for epoch in self.trajectory.epochs:
+            stopping.update(epoch.row.epoch, getattr(epoch.row, self._settings.monitor))
+        for epoch in self.trajectory.epochs[:-1]:
+            if epoch.row.epoch != stopping.best_epoch:
+                self._store.forget(epoch.weights)

@@ -1,0 +1,119 @@
+"""A run's artifacts, cut from the epochs that the store holds; no training, no torch."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+from pj2.config.study import RunSettings
+from pj2.fingerprint.run import Fingerprint
+from pj2.store.files import sha256_file, write_json, write_table
+from pj2.store.manifest import Blob
+from pj2.store.store import BlobUnavailable, RunStore
+from pj2.training.artifacts import BEST, EPOCHS, LAST, RUN, STEPS, epochs_table, steps_table
+from pj2.training.early_stopping import EarlyStopping
+from pj2.training.trajectory import Trajectory, unpack_steps
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where a budget ends a trajectory: after how many epochs, why, and which one is kept."""
+
+    epochs: int
+    status: str
+    best_epoch: int | None
+
+
+def cut(trajectory: Trajectory, settings: RunSettings) -> Cut | None:
+    """Return where the budget of `settings` ends a trajectory; None if it needs more epochs.
+
+    ``patience`` epochs without a better monitored accuracy stop a run; a tie
+    is not better.
+    """
+    stopping = EarlyStopping(settings.patience)
+    for epoch in trajectory.epochs[: settings.epochs]:
+        stopping.update(epoch.row.epoch, getattr(epoch.row, settings.monitor))
+        if stopping.should_stop:
+            return Cut(epoch.row.epoch + 1, "stopped_early", stopping.best_epoch)
+    if len(trajectory.epochs) >= settings.epochs:
+        return Cut(settings.epochs, "completed", stopping.best_epoch)
+    if trajectory.divergence:
+        return Cut(len(trajectory.epochs), "diverged", stopping.best_epoch)
+    return None
+
+
+def kept_weights(trajectory: Trajectory, where: Cut) -> tuple[Blob, Blob]:
+    """Return the weights of the best epoch, and those at the end."""
+    divergence = trajectory.divergence if where.status == "diverged" else None
+    last = divergence.weights if divergence else trajectory.epochs[where.epochs - 1].weights
+    if where.best_epoch is not None:
+        return trajectory.epochs[where.best_epoch].weights, last
+    assert divergence is not None
+    assert divergence.initial is not None
+    return divergence.initial, last
+
+
+def write_result(
+    store: RunStore,
+    trajectory: Trajectory,
+    where: Cut,
+    settings: RunSettings,
+    fingerprint: Fingerprint,
+    output: Path,
+) -> None:
+    """Write all files of a run; `run.json`, which holds the others' hashes, comes last.
+
+    Raises BlobUnavailable if the store lacks, or holds damaged, what is needed.
+    """
+    epochs = trajectory.epochs[: where.epochs]
+    divergence = trajectory.divergence if where.status == "diverged" else None
+    best, last = kept_weights(trajectory, where)
+    steps = [epoch.steps for epoch in epochs] + ([divergence.steps] if divergence else [])
+    records = [unpack_steps(store.read(blob)) for blob in steps]
+    rows = [epoch.row for epoch in epochs]
+
+    (output / RUN).unlink(missing_ok=True)  # it must never stand beside another run's files
+    store.fetch(best, output / BEST)
+    store.fetch(last, output / LAST)
+    write_table(output / STEPS, steps_table(records))
+    write_table(output / EPOCHS, epochs_table(rows))
+    information = {
+        "status": where.status,
+        "diverged_at_step": sum(len(part.loss) for part in records) if divergence else None,
+        "best_epoch": where.best_epoch,
+        "epochs_run": len(rows),
+        "settings": settings.model_dump(mode="json"),
+        **trajectory.facts,
+        "seconds": sum(row.seconds for row in rows),
+        "images_per_second": statistics.median(r.images_per_second for r in rows) if rows else None,
+        "hardware": trajectory.hardware,
+        "versions": trajectory.versions,
+        "fingerprint": fingerprint.digest,
+        "code": {key: fingerprint.inputs[key] for key in ("modules", "packages")},
+        "artifacts": {
+            BEST: best.sha256,
+            LAST: last.sha256,
+            STEPS: sha256_file(output / STEPS),
+            EPOCHS: sha256_file(output / EPOCHS),
+        },
+    }
+    write_json(output / RUN, information)
+
+
+def restore_run(
+    store: RunStore, settings: RunSettings, fingerprint: Fingerprint, output: Path
+) -> Cut | None:
+    """Write a run's artifacts from the store; None if that needs epochs it does not have."""
+    for manifest in store.manifests(fingerprint.digest):
+        trajectory = Trajectory.of(manifest)
+        where = cut(trajectory, settings)
+        if where is None:
+            continue
+        try:
+            write_result(store, trajectory, where, settings, fingerprint, output)
+        except BlobUnavailable:
+            continue
+        store.touch(manifest)
+        return where
+    return None

@@ -1,0 +1,149 @@
+"""What one epoch of a run computes: the code that a run's fingerprint is made of.
+
+Model, data, optimizer and randomness meet here; files, progress and the
+decision when to stop do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pj2.config.study import RunSettings
+from pj2.data.batches import batch_bounds
+from pj2.data.prepared import PreparedData
+from pj2.data.randomness import derive_seed
+from pj2.data.split import stratified_split
+from pj2.evaluation.evaluate import Score, score
+from pj2.models.inspect import count_macs, count_parameters, first_convolution
+from pj2.models.registry import build_model
+from pj2.training.loop import EpochResult, PartialEpoch, Progress, never, train_epoch
+from pj2.training.observers import Observers
+from pj2.training.optimizer import make_optimizer
+
+
+class Trainer:
+    """A model between two epochs of its training.
+
+    What epoch ``n`` computes depends on the settings, the data, the state
+    after epoch ``n - 1`` and nothing else: all randomness is drawn from
+    streams of (seed, purpose, epoch).
+
+    Raises:
+        UserError: if the validation split cannot be made.
+    """
+
+    def __init__(self, settings: RunSettings, data: PreparedData, device: torch.device) -> None:
+        self.settings = settings
+        kept, held_out = stratified_split(data.train_labels, settings.validation_fraction)
+        self.train = data.train.subset(kept).to(device)
+        self.validation = data.train.subset(held_out).to(device)
+        self.test = data.test.to(device)
+        self._classes = len(data.classes)
+        model = self._initial_model()
+        self._macs = count_macs(model)
+        self.model = model.to(device).to(memory_format=torch.channels_last)
+        self.optimizer = make_optimizer(
+            self.model.parameters(), settings.optimizer, settings.learning_rate
+        )
+        self.epoch = 0
+        self._partial: PartialEpoch | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches a whole epoch has."""
+        return len(batch_bounds(len(self.train), self.settings.batch_size))
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the tables state of the model: parameters, MACs, first convolution."""
+        return {
+            "parameters": count_parameters(self.model),
+            "macs": self._macs,
+            "first_conv": first_convolution(self.model),
+        }
+
+    def train_epoch(
+        self,
+        observers: Observers = (),
+        progress: Progress | None = None,
+        interrupted: Callable[[], bool] = never,
+    ) -> EpochResult | PartialEpoch:
+        """Train the next epoch, or what is left of one that was interrupted."""
+        result = train_epoch(
+            self.model,
+            self.optimizer,
+            self.train,
+            self.settings,
+            self.settings.seed,
+            self.epoch,
+            observers,
+            progress,
+            self._partial,
+            interrupted,
+        )
+        self._partial = None
+        if isinstance(result, EpochResult):
+            self.epoch += 1
+        return result
+
+    def evaluate(self) -> tuple[Score, Score | None]:
+        """Score the validation split, and the test split where the settings ask for it."""
+        tested = score(self.model, self.test) if self.settings.test_every_epoch else None
+        return score(self.model, self.validation), tested
+
+    def weights(self) -> dict[str, Tensor]:
+        """Copy the model's weights to the CPU, in the default memory order."""
+        return _snapshot(self.model)
+
+    def initial_weights(self) -> dict[str, Tensor]:
+        """Return the weights before the first step."""
+        return _snapshot(self._initial_model())
+
+    def optimizer_state(self) -> dict[str, Tensor]:
+        """Copy the optimizer's state to the CPU, as ``<parameter index>.<name>``."""
+        return {
+            f"{index}.{name}": value.detach().cpu().contiguous()
+            for index, state in self.optimizer.state_dict()["state"].items()
+            for name, value in state.items()
+            if value is not None
+        }
+
+    def restore(
+        self,
+        epoch: int,
+        weights: Mapping[str, Tensor],
+        optimizer_state: Mapping[str, Tensor],
+        partial: PartialEpoch | None,
+    ) -> None:
+        """Go to where `epoch` whole epochs, and the steps of `partial`, were done."""
+        self.model.load_state_dict(weights)
+        parameters = list(self.model.parameters())
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in optimizer_state.items():
+            index, _, name = key.partition(".")
+            like = parameters[int(index)]
+            # The fused updates walk memory in order: moments must lie as their parameter does.
+            if value.shape == like.shape:
+                value = torch.empty_like(like).copy_(value)
+            state.setdefault(int(index), {})[name] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self.epoch, self._partial = epoch, partial
+
+    def _initial_model(self) -> nn.Module:
+        return build_model(
+            self.settings.model,
+            num_classes=self._classes,
+            init=self.settings.init,
+            seed=derive_seed(self.settings.seed, "init"),
+        )
+
+
+def _snapshot(model: nn.Module) -> dict[str, Tensor]:
+    return {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in model.state_dict().items()
+    }

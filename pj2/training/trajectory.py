@@ -1,0 +1,140 @@
+"""The epochs that a run has been through, as the run store keeps them.
+
+A trajectory knows nothing of a budget: results with other numbers of epochs or
+another patience are cut from the same one, and a longer one continues it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from pj2.fingerprint.run import Fingerprint
+from pj2.store.manifest import Blob, Manifest
+from pj2.training.artifacts import EpochRecord, StepRecords
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A whole epoch: its row, its steps, and the weights at its end."""
+
+    row: EpochRecord
+    steps: Blob
+    weights: Blob
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The epoch in which the loss stopped being finite, which ends a trajectory.
+
+    ``count`` steps went well before it. ``initial`` is set where no epoch was
+    finished: the weights to keep are then those before the first step.
+    """
+
+    count: int
+    steps: Blob
+    weights: Blob
+    initial: Blob | None
+
+
+@dataclass(frozen=True)
+class State:
+    """A checkpoint: what is needed to go on after the last epoch, or within the next.
+
+    ``partial``, ``steps`` and ``seconds`` belong to an epoch that was interrupted.
+    """
+
+    weights: Blob
+    optimizer: Blob
+    partial: Blob | None = None
+    steps: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What was computed under one fingerprint on one kind of hardware.
+
+    ``facts``: model size and data, for `run.json`. ``hardware`` and
+    ``versions`` decide the last bits of every number, so a run is continued
+    only where they are the same.
+    """
+
+    facts: Mapping[str, Any]
+    hardware: Mapping[str, Any]
+    versions: Mapping[str, str]
+    epochs: tuple[Epoch, ...] = ()
+    divergence: Divergence | None = None
+    state: State | None = field(default=None, compare=False)
+
+    def after(self, epoch: Epoch, state: State | None) -> Trajectory:
+        """Return this trajectory with one more epoch."""
+        return replace(self, epochs=(*self.epochs, epoch), state=state)
+
+    def manifest(self, fingerprint: Fingerprint) -> Manifest:
+        """Return how the store keeps this trajectory."""
+        body = {
+            "facts": self.facts,
+            "hardware": self.hardware,
+            "versions": self.versions,
+            "epochs": [
+                {
+                    "row": asdict(epoch.row),
+                    "steps": epoch.steps.as_json(),
+                    "weights": epoch.weights.as_json(),
+                }
+                for epoch in self.epochs
+            ],
+            "divergence": _as_json(self.divergence),
+            "state": _as_json(self.state),
+        }
+        steps = self.divergence.count if self.divergence else self.state.steps if self.state else 0
+        return Manifest(
+            "run", fingerprint.digest, fingerprint.inputs, body, len(self.epochs), steps
+        )
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Trajectory:
+        """Read a trajectory out of its manifest."""
+        body = manifest.body
+        return cls(
+            body["facts"],
+            body["hardware"],
+            body["versions"],
+            tuple(
+                Epoch(EpochRecord(**epoch["row"]), Blob(**epoch["steps"]), Blob(**epoch["weights"]))
+                for epoch in body["epochs"]
+            ),
+            _from_json(Divergence, body["divergence"]),
+            _from_json(State, body["state"]),
+        )
+
+
+def pack_steps(steps: StepRecords) -> bytes:
+    """Return the steps of an epoch as bytes."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.stack([steps.loss, steps.grad_norm]), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def unpack_steps(data: bytes) -> StepRecords:
+    """Read what `pack_steps` wrote."""
+    loss, grad_norm = np.load(io.BytesIO(data), allow_pickle=False)
+    return StepRecords(loss, grad_norm)
+
+
+def _as_json(part: Divergence | State | None) -> dict[str, Any] | None:
+    if part is None:
+        return None
+    values = {name: getattr(part, name) for name in part.__dataclass_fields__}
+    return {key: v.as_json() if isinstance(v, Blob) else v for key, v in values.items()}
+
+
+def _from_json(kind: type, value: Mapping[str, Any] | None) -> Any:
+    if value is None:
+        return None
+    return kind(**{key: Blob(**v) if isinstance(v, dict) else v for key, v in value.items()})
