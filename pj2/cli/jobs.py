@@ -105,6 +105,7 @@ def evaluate(
 
     Example: pj2 evaluate --run results/mine --data results/data
     """
+    from pj2.data.layout import read_info
     from pj2.evaluation.record import (
         PREDICTIONS,
         check_weights,
@@ -116,7 +117,7 @@ def evaluate(
     from pj2.training.artifacts import BEST, RUN
 
     information = read_json(run / RUN)
-    fingerprint = fingerprint_of(information)
+    fingerprint = fingerprint_of(information, read_info(data)["classes"])
     runs = open_store(store, store_remote)
     if restore_predictions(runs, fingerprint, run):
         print(f"{run / PREDICTIONS}: restored from the store and verified")

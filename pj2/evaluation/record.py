@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ PREDICTIONS = "predictions.parquet"
 EVALUATION = "evaluation.json"
 
 
-def fingerprint_of(run: Mapping[str, Any]) -> Fingerprint:
-    """Return the fingerprint of the predictions of a run, given its run.json."""
+def fingerprint_of(run: Mapping[str, Any], classes: Sequence[str]) -> Fingerprint:
+    """Return the fingerprint of a run's predictions, given its run.json and the data's classes."""
     weights = run["artifacts"]["best.safetensors"]
-    return prediction_fingerprint(weights, run["settings"]["model"], run["data"]["hash"])
+    return prediction_fingerprint(weights, run["settings"]["model"], run["data"]["hash"], classes)
 
 
 def check_weights(path: Path, run: Mapping[str, Any]) -> None:

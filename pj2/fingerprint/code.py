@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import sys
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 
 # What these decide is in a fingerprint by value (the resolved settings), or they
 # only move bytes from place to place.
-_BY_VALUE = ("pj2.config", "pj2.errors", "pj2.store", "pj2.fingerprint")
+_BY_VALUE = ("pj2.config", "pj2.errors", "pj2.store", "pj2.fingerprint", "pj2.data.layout")
 
 # Import names that are not the names of their distributions.
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
@@ -44,10 +44,15 @@ class Code:
     modules: dict[str, dict[str, str]]
     packages: dict[str, str]
 
+    @cached_property
+    def canonical(self) -> str:
+        """The one JSON text of all of it."""
+        return canonical_json(self.as_json())
+
     @property
     def digest(self) -> str:
         """One digest of all of it."""
-        return hashlib.sha256(canonical_json(self.as_json()).encode()).hexdigest()
+        return hashlib.sha256(self.canonical.encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
         """What run.json and the store keep, to tell later what has changed."""
@@ -70,7 +75,7 @@ def code_of(*roots: str) -> Code:
     waiting = list(roots)
     while waiting:
         module = waiting.pop()
-        if module in found or module == _PACKAGE or module.startswith(_BY_VALUE):
+        if module in found or module == _PACKAGE or _is_by_value(module):
             continue
         if module not in graph.modules:
             raise ValueError(f"{module}: no such module")
@@ -82,7 +87,7 @@ def code_of(*roots: str) -> Code:
         waiting += graph.find_modules_directly_imported_by(module)
         waiting.append(module.rpartition(".")[0])  # importing a module runs its package
     return Code(
-        {module: source_digests(_source_file(module)) for module in sorted(found)},
+        {module: source_digests(source_file(module)) for module in sorted(found)},
         {package: _version(package) for package in sorted(packages)},
     )
 
@@ -102,6 +107,12 @@ def train_digest(model: str) -> str:
     return code_of(TRAINING, RESULT, model_modules()[model]).digest
 
 
+def source_file(module: str) -> Path:
+    """Return where the source of a module of this package is, or would be."""
+    path = PACKAGE_FOLDER.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
 @cache
 def _graph() -> grimp.ImportGraph:
     return grimp.build_graph(
@@ -112,9 +123,8 @@ def _graph() -> grimp.ImportGraph:
     )
 
 
-def _source_file(module: str) -> Path:
-    path = PACKAGE_FOLDER.joinpath(*module.split(".")[1:])
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+def _is_by_value(module: str) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in _BY_VALUE)
 
 
 @cache

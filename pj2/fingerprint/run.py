@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pj2.config.names import canonical_json
 from pj2.config.study import RunSettings
-from pj2.fingerprint.code import Code, prediction_code, training_code
+from pj2.fingerprint.code import (
+    PACKAGE_FOLDER,
+    Code,
+    prediction_code,
+    source_file,
+    training_code,
+)
 
 
 @dataclass(frozen=True)
 class Fingerprint:
     """A hash, and everything that went into it."""
 
-    inputs: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    data: str
+    code: Code
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What went in: ``settings``, ``data``, ``modules`` and ``packages``."""
+        return {"settings": self.settings, "data": self.data, **self.code.as_json()}
 
     @property
     def digest(self) -> str:
         """The hex SHA-256 of the inputs' canonical JSON."""
-        return hashlib.sha256(canonical_json(self.inputs).encode()).hexdigest()
+        # Put together from parts in the order of their keys: the code is long, and the
+        # runs of a model share it.
+        code = self.code.canonical.removeprefix("{").removesuffix("}")
+        data, settings = canonical_json(self.data), canonical_json(self.settings)
+        text = f'{{"data":{data},{code},"settings":{settings}}}'
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def run_fingerprint(settings: RunSettings, data_hash: str) -> Fingerprint:
@@ -30,27 +49,28 @@ def run_fingerprint(settings: RunSettings, data_hash: str) -> Fingerprint:
     `data_hash` is the content hash in ``dataset.json``. The device is left
     out: a finished run serves every machine.
     """
-    return _fingerprint(settings.identity(), data_hash, training_code(settings.model))
+    return Fingerprint(settings.identity(), data_hash, training_code(settings.model))
 
 
-def prediction_fingerprint(weights: str, model: str, data_hash: str) -> Fingerprint:
-    """Return what decides predictions; `weights` is the SHA-256 of the weights' file."""
-    settings = {"model": model, "weights": weights}
-    return _fingerprint(settings, data_hash, prediction_code(model))
+def prediction_fingerprint(
+    weights: str, model: str, data_hash: str, classes: Sequence[str]
+) -> Fingerprint:
+    """Return what decides predictions; `weights` is the SHA-256 of the weights' file.
 
-
-def _fingerprint(settings: Mapping[str, Any], data_hash: str, code: Code) -> Fingerprint:
-    return Fingerprint({"settings": settings, "data": data_hash, **code.as_json()})
+    The names of the classes are in the predictions' file, and not in the data's hash.
+    """
+    settings = {"model": model, "weights": weights, "classes": list(classes)}
+    return Fingerprint(settings, data_hash, prediction_code(model))
 
 
 def explain(fingerprint: Fingerprint) -> list[str]:
     """Return one line for each thing that went into a fingerprint."""
     inputs = fingerprint.inputs
     lines = [f"setting  {key} = {value!r}" for key, value in _flat(inputs["settings"])]
-    lines.append(f"data     content hash {inputs['data']}")
+    lines.append(f"data     {inputs['data'] or 'not prepared yet'}")
     lines += [f"package  {name} {version}" for name, version in inputs["packages"].items()]
     for module, parts in inputs["modules"].items():
-        lines += [f"code     {_file(module)}: {part} {digest}" for part, digest in parts.items()]
+        lines += [f"code     {digest}  {_file(module)}: {part}" for part, digest in parts.items()]
     return lines
 
 
@@ -59,11 +79,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     lines = setting_differences(old["settings"], new["settings"])
     if old["data"] != new["data"]:
         lines.append(f"data: content hash {old['data'][:12]} → {new['data'][:12]}")
-    packages = old["packages"], new["packages"]
-    lines += [f"{name} {before} → {after}" for name, before, after in _changes(*packages)]
+    for name, before, after in _changes(old["packages"], new["packages"]):
+        lines.append(f"{name} {before} → {after}")
     for module, before, after in _changes(old["modules"], new["modules"]):
-        if before is None or after is None:
-            lines.append(f"{_file(module)} {'is new' if before is None else 'is gone'}")
+        if before is _ABSENT or after is _ABSENT:
+            lines.append(f"{_file(module)} {'is new' if before is _ABSENT else 'is gone'}")
         else:
             parts = [part for part, _, _ in _changes(before, after)]
             lines.append(f"{_file(module)} changed: {', '.join(parts)}")
@@ -76,10 +96,21 @@ def setting_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[
     return [f"{key} {before!r} → {after!r}" for key, before, after in changed]
 
 
+class _Absent:
+    """Stands for a value that one of two fingerprints lacks; null is a value."""
+
+    def __repr__(self) -> str:
+        return "(absent)"
+
+
+_ABSENT = _Absent()
+
+
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key):
-            yield key, old.get(key), new.get(key)
+        before, after = old.get(key, _ABSENT), new.get(key, _ABSENT)
+        if before != after:
+            yield key, before, after
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -90,6 +121,7 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", value
 
 
+@cache
 def _file(module: str) -> str:
-    """Name a module as people find it: its path below the package."""
-    return module.removeprefix("pj2.").replace(".", "/") + ".py"
+    """Name a module as people find it: its file below the package."""
+    return source_file(module).relative_to(PACKAGE_FOLDER).as_posix()

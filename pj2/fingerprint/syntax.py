@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +16,6 @@ MODULE_LEVEL = "(module level)"
 
 # `ctx` follows from where a node stands; `kind` is how a string was spelled.
 _IGNORED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
-_SCOPES = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -26,61 +26,68 @@ def source_digests(path: Path) -> dict[str, str]:
     The parts are named for people: ``function f``, ``class C``,
     ``method C.f``, and "(module level)" for the statements outside them. Two
     files have equal digests if and only if they differ in comments,
-    docstrings, layout or the order of their functions at most.
+    docstrings, layout, statements that do nothing or the order of their
+    functions and classes at most.
 
     Raises SyntaxError if the file is not valid Python.
     """
     tree = ast.parse(path.read_bytes(), str(path))
     parts: dict[str, list[str]] = {}
     loose: list[ast.stmt] = []
-    for node in _without_docstring(tree.body):
+    for node in tree.body:
         if isinstance(node, _FUNCTIONS):
             parts.setdefault(f"function {node.name}", []).append(_text(node))
         elif isinstance(node, ast.ClassDef):
-            body = _without_docstring(node.body)
-            for method in body:
-                if isinstance(method, _FUNCTIONS):
-                    name = f"method {node.name}.{method.name}"
-                    parts.setdefault(name, []).append(_text(method))
-            rest = [child for child in body if not isinstance(child, _FUNCTIONS)]
-            shell = [
-                node.name,
-                *map(_text, node.bases),
-                *map(_text, node.keywords),
-                *map(_text, node.decorator_list),
-                *map(_text, rest),
-            ]
-            parts.setdefault(f"class {node.name}", []).append("\n".join(shell))
+            methods = [child for child in node.body if isinstance(child, _FUNCTIONS)]
+            for method in methods:
+                parts.setdefault(f"method {node.name}.{method.name}", []).append(_text(method))
+            node.body = [child for child in node.body if child not in methods]
+            parts.setdefault(f"class {node.name}", []).append(_text(node))
         else:
             loose.append(node)
-    parts[MODULE_LEVEL] = [_text(node) for node in loose]
+    parts[MODULE_LEVEL] = [_text(loose)]
     return {name: _digest("\n".join(texts)) for name, texts in sorted(parts.items())}
-
-
-def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    match body:
-        case [ast.Expr(value=ast.Constant(value=str())), *rest]:
-            return rest
-    return body
 
 
 def _text(node: object) -> str:
     """Write a node out, the same on every Python that parses it to the same tree."""
     if isinstance(node, list):
-        return f"[{','.join(map(_text, node))}]"
+        return f"[{','.join(_text(item) for item in node if not _does_nothing(item))}]"
     if not isinstance(node, ast.AST):
-        return repr(node)
+        return ascii(node)  # repr would follow the Unicode tables of the Python that runs
+    if isinstance(node, ast.Constant):
+        return f"Constant({node.value!a})"
     fields = []
     for name in sorted(node._fields):
         value = getattr(node, name, None)
-        if name == "body" and isinstance(node, _SCOPES):
-            value = _without_docstring(node.body)
+        if isinstance(node, ast.JoinedStr):
+            value = _joined(node.values)
         # An empty field is left out: newer Pythons add fields (type_params) that are empty.
         if name not in _IGNORED_FIELDS and value not in (None, []):
             fields.append(f"{name}={_text(value)}")
-    if isinstance(node, ast.Constant):
-        fields = [f"value={node.value!r}"]
     return f"{type(node).__name__}({','.join(fields)})"
+
+
+def _does_nothing(node: object) -> bool:
+    """Tell whether a node is ``pass``, ``...``, a docstring, or a string below an attribute."""
+    match node:
+        case ast.Pass() | ast.Expr(value=ast.Constant()):
+            return True
+    return False
+
+
+def _joined(values: Sequence[ast.expr]) -> list[ast.expr]:
+    """Return an f-string's parts with neighbouring texts as one: Pythons split them differently."""
+    parts: list[ast.expr] = []
+    for value in values:
+        match parts[-1:], value:
+            case _, ast.Constant(value=""):
+                pass
+            case [ast.Constant(value=str(before))], ast.Constant(value=str(after)):
+                parts[-1] = ast.Constant(before + after)
+            case _:
+                parts.append(value)
+    return parts
 
 
 def _digest(text: str) -> str:

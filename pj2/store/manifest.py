@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,10 +26,11 @@ BLOBS, ENTRIES, DAMAGED, PENDING = "blobs", "entries", "damaged", "pending"
 
 Kind = Literal["run", "predictions"]
 _NAME = re.compile(
-    rf"{ENTRIES}/[0-9a-f]{{2}}/(?P<fingerprint>[0-9a-f]{{64}})/"
-    r"(?P<kind>run|predictions)\.(?P<epochs>\d{6})\.(?P<steps>\d{6})\.(?P<digest>[0-9a-f]{16})\.json"
+    rf"{ENTRIES}/(?P<start>[0-9a-f]{{2}})/(?P<fingerprint>(?P=start)[0-9a-f]{{62}})/"
+    r"(?P<kind>run|predictions)\.(?P<epochs>[0-9]{6})\.(?P<steps>[0-9]{6})\."
+    r"(?P<digest>[0-9a-f]{16})\.json"
 )
-_BLOB_NAME = re.compile(rf"{BLOBS}/[0-9a-f]{{2}}/(?P<sha256>[0-9a-f]{{64}})")
+_BLOB_NAME = re.compile(rf"{BLOBS}/(?P<start>[0-9a-f]{{2}})/(?P<sha256>(?P=start)[0-9a-f]{{62}})")
 
 
 @dataclass(frozen=True)
@@ -93,25 +94,30 @@ class Manifest:
     @property
     def blobs(self) -> list[Blob]:
         """Every blob that the manifest refers to, each once."""
-        return list(dict.fromkeys(_blobs(self.body)))
+        return list(dict.fromkeys(blob for _, blob in places(self)))
 
 
 def parse_manifest(name: str, content: bytes) -> Manifest | None:
-    """Read a manifest; None if its content is not what its name says."""
+    """Read a manifest; None if its content is not what its name says.
+
+    What it refers to is checked to be a blob: a manifest from elsewhere must
+    not lead to files outside the store.
+    """
     match = _NAME.fullmatch(name)
     if not match or hashlib.sha256(content).hexdigest()[:16] != match["digest"]:
         return None
-    value = json.loads(content)
-    if value["format"] != FORMAT:
+    try:
+        value = json.loads(content)
+        fields = ("kind", "fingerprint", "inputs", "body", "epochs", "steps")
+        manifest = Manifest(*(value[field] for field in fields))
+        intact = (
+            value["format"] == FORMAT
+            and manifest.name == name
+            and all(blob_in(blob.name) and blob.size >= 0 for blob in manifest.blobs)
+        )
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return Manifest(
-        value["kind"],
-        value["fingerprint"],
-        value["inputs"],
-        value["body"],
-        value["epochs"],
-        value["steps"],
-    )
+    return manifest if intact else None
 
 
 def entry_folder(fingerprint: str) -> str:
@@ -137,13 +143,39 @@ def progress_of(name: str) -> tuple[int, int]:
     return (int(match["epochs"]), int(match["steps"])) if match else (-1, -1)
 
 
-def _blobs(value: Any) -> Iterator[Blob]:
+def places(manifest: Manifest) -> list[tuple[str, Blob]]:
+    """Return where in a manifest's body each blob is referred to, such as ``epochs.3.weights``."""
+    return list(_places(manifest.body, ""))
+
+
+def thinnable(manifest: Manifest) -> set[Blob]:
+    """Return the weights that a run can do without: of epochs never the best and not the last.
+
+    Without them the run still gives its result and can go on; only a shorter
+    budget that ends at such an epoch has to be trained again.
+    """
+    epochs = manifest.body.get("epochs", []) if manifest.kind == "run" else []
+    kept, best = {len(epochs) - 1}, {"val_accuracy": -1.0, "test_accuracy": -1.0}
+    for position, epoch in enumerate(epochs):
+        for key, before in best.items():
+            value = epoch["row"].get(key)
+            if value is not None and value > before:
+                best[key] = value
+                kept.add(position)
+    spared = {f"epochs.{position}.weights" for position in range(len(epochs))}
+    spared -= {f"epochs.{position}.weights" for position in kept}
+    found = places(manifest)
+    needed = {blob for place, blob in found if place not in spared}
+    return {blob for place, blob in found if place in spared} - needed
+
+
+def _places(value: Any, place: str) -> Iterator[tuple[str, Blob]]:
     if isinstance(value, Mapping):
         if value.keys() == {"sha256", "size"}:
-            yield Blob(value["sha256"], value["size"])
-        else:
-            for part in value.values():
-                yield from _blobs(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _blobs(part)
+            yield place, Blob(value["sha256"], value["size"])
+            return
+        parts: Iterable[tuple[Any, Any]] = value.items()
+    else:
+        parts = enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from _places(part, f"{place}.{key}" if place else str(key))

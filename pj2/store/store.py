@@ -7,8 +7,10 @@ the user is told in one line.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -16,13 +18,16 @@ from typing import TypeVar
 from pj2.store.files import atomic_path, sha256_file
 from pj2.store.manifest import (
     DAMAGED,
+    ENTRIES,
     PENDING,
     Blob,
     Kind,
     Manifest,
     entry_folder,
+    fingerprint_in,
     parse_manifest,
     progress_of,
+    thinnable,
 )
 from pj2.store.tiers import Folder, Tier, TierError
 
@@ -34,6 +39,10 @@ GENERATIONS = 2
 
 class BlobUnavailable(Exception):
     """A blob is missing or damaged in every tier; what needs it must be made again."""
+
+
+class _Damaged(Exception):
+    """What was copied is not what its name says."""
 
 
 class RunStore:
@@ -51,8 +60,10 @@ class RunStore:
         self.local = local
         self.remote = remote
         self.writable = True
+        self._mirrored = remote is not None  # stays so when the remote tier fails
         self._say = say
         self._memory: dict[str, bytes] = {}
+        self._found: set[Blob] = set()
 
     # Writing
 
@@ -61,10 +72,8 @@ class RunStore:
         blob = Blob.of(data)
         if self.writable:
             try:
-                if self.local.size(blob.name) == blob.size:
-                    self.local.touch(blob.name)  # so that gc sees that it is in use
-                else:
-                    self.local.write(blob.name, data)
+                if not self.local.keep(blob.name, data):
+                    self._found.add(blob)
                 return blob
             except OSError as error:
                 self._stop_writing(error)
@@ -79,34 +88,47 @@ class RunStore:
         """Write a manifest, after all its blobs; return whether it is on disk."""
         if self.writable and not any(blob.sha256 in self._memory for blob in manifest.blobs):
             try:
-                if self.local.size(manifest.name) is None:
-                    self.local.write(manifest.name, manifest.content)
+                self.local.keep(manifest.name, manifest.content)
                 return True
             except OSError as error:
                 self._stop_writing(error)
         return False
 
     def retire(self, manifest: Manifest, blobs: list[Blob]) -> None:
-        """Remove a manifest that a later one replaces, and those blobs that only it needed."""
-        if self.writable:
+        """Remove a manifest that a later one replaces, and those blobs that only it needed.
+
+        Blobs that were there before this process put them may belong to
+        another entry too; gc removes them if they do not.
+        """
+        if not self.writable:
+            return
+        try:
             self.local.remove(manifest.name)
             for blob in blobs:
-                self.local.remove(blob.name)
+                if blob not in self._found:
+                    self.local.remove(blob.name)
+        except OSError as error:
+            self._stop_writing(error)
 
     def push(self, manifest: Manifest) -> None:
         """Write an entry to the remote tier too, with those that could not be written before."""
-        if self.remote is None or not self.writable:
+        if not self._mirrored or not self.writable:
             return
         try:
             self.local.write(f"{PENDING}/{manifest.name.replace('/', '+')}", b"")
         except OSError as error:
             self._stop_writing(error)
             return
+        self.push_pending()
+
+    def push_pending(self) -> None:
+        """Write those entries to the remote tier that could not be written before."""
         for name in self.local.names(PENDING):
             waiting = name.removeprefix(f"{PENDING}/").replace("+", "/")
-            if not self._push(waiting):
+            if self.remote is None or not self._push(waiting):
                 return
-            self.local.remove(name)
+            with suppress(OSError):  # it is pushed again next time, which changes nothing
+                self.local.remove(name)
 
     # Reading
 
@@ -116,24 +138,11 @@ class RunStore:
         Damaged ones are set aside and reported. The remote tier is asked only
         if the local ones were not enough for the caller.
         """
-        seen = set()
-        for name in self._entries(self.local, fingerprint, kind):
-            seen.add(name)
-            manifest = self._read_local_manifest(name)
-            if manifest:
-                yield manifest
-        if self.remote is None:
-            return
-        remote = self.remote
-        for name in self._guarded(lambda: self._entries(remote, fingerprint, kind)) or []:
-            content = None if name in seen else self._guarded(partial(remote.read, name))
-            if content is None:
-                continue
-            manifest = parse_manifest(name, content)
-            if manifest:
-                yield manifest
-            else:
-                self._say(f"store {remote}: {name} is damaged; it is not used")
+        yield from self._manifests(lambda tier: _of_entry(tier, fingerprint, kind))
+
+    def all_manifests(self) -> Iterator[Manifest]:
+        """Yield every intact manifest, local ones first, as `manifests` does."""
+        yield from self._manifests(_of_all_entries)
 
     def has(self, blob: Blob) -> bool:
         """Tell whether a blob seems to be there: its content is checked when it is fetched."""
@@ -149,15 +158,17 @@ class RunStore:
                 temporary.write_bytes(self._memory[blob.sha256])
             return
         try:
-            with atomic_path(path) as temporary:
-                self.local.copy_to(blob.name, temporary)
+            source = self.local.path(blob.name).open("rb")
+        except OSError:
+            source = None
+        if source:
+            with suppress(_Damaged), source, atomic_path(path) as temporary:
+                with temporary.open("wb") as target:
+                    shutil.copyfileobj(source, target, 1 << 20)
                 if sha256_file(temporary) == blob.sha256:
                     return
-                raise BlobUnavailable
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        except BlobUnavailable:
-            self._set_aside(blob.name)
+                raise _Damaged
+            self.set_aside(blob.name)
         data = self._download(blob)
         with atomic_path(path) as temporary:
             temporary.write_bytes(data)
@@ -172,14 +183,73 @@ class RunStore:
             return self._download(blob)
         if Blob.of(data) == blob:
             return data
-        self._set_aside(blob.name)
+        self.set_aside(blob.name)
         return self._download(blob)
 
     def touch(self, manifest: Manifest) -> None:
-        """Mark an entry as used now; gc removes those unused for longest first."""
-        self.local.touch(manifest.name)
+        """Mark an entry as used now; gc removes those unused for longest first.
+
+        One that came from the remote tier is held here from now on, as its
+        blobs are that were fetched.
+        """
+        if self.local.size(manifest.name) is not None:
+            self.local.touch(manifest.name)
+        else:
+            self.publish(manifest)
+
+    def local_manifest(self, name: str) -> Manifest | None:
+        """Read a manifest of the local tier; None if it is gone, damaged or unreadable.
+
+        One that is damaged is set aside and reported.
+        """
+        try:
+            content = self.local.read(name)
+        except FileNotFoundError:
+            return None  # replaced by its writer in the meantime
+        except OSError as error:
+            self._say(f"store {self.local}: {name} cannot be read ({error.strerror})")
+            return None
+        manifest = parse_manifest(name, content)
+        if manifest is None:
+            self.set_aside(name)
+        return manifest
+
+    def set_aside(self, name: str) -> None:
+        """Move a damaged file where nothing reads it, and report that."""
+        place = f"{DAMAGED}/{name.rpartition('/')[2]}.{time.time_ns()}"
+        try:
+            self.local.path(DAMAGED).mkdir(parents=True, exist_ok=True)
+            self.local.path(name).rename(self.local.path(place))
+            done = f"set aside as {place}"
+        except FileNotFoundError:
+            done = "set aside by another process"
+        except OSError:
+            done = "left there, since the store cannot be written"
+        self._say(f"store {self.local}: {name} is damaged; it is not used, and was {done}")
 
     # Below: how
+
+    def _manifests(self, names_in: Callable[[Tier], list[str]]) -> Iterator[Manifest]:
+        seen = set()
+        for name in names_in(self.local):
+            manifest = self.local_manifest(name)
+            if manifest:
+                seen.add(name)
+                yield manifest
+        if self.remote is None:
+            return
+        remote = self.remote
+        for name in self._guarded(lambda: names_in(remote)) or []:
+            if name in seen or self.remote is None:
+                continue
+            content = self._guarded(partial(remote.read, name))
+            if content is None:
+                continue
+            manifest = parse_manifest(name, content)
+            if manifest:
+                yield manifest
+            else:
+                self._say(f"store {remote}: {name} is damaged; it is not used")
 
     def _download(self, blob: Blob) -> bytes:
         remote = self.remote
@@ -200,7 +270,7 @@ class RunStore:
         """Copy one entry to the remote tier, its manifest last; False if the remote failed."""
         remote = self.remote
         assert remote is not None
-        manifest = self._read_local_manifest(name)
+        manifest = self.local_manifest(name)
         if manifest is None:
             return True  # replaced or removed since; nothing is left to push
 
@@ -210,40 +280,14 @@ class RunStore:
                     try:
                         data = self.read(blob)
                     except BlobUnavailable:
+                        if blob in thinnable(manifest):
+                            continue
                         return True  # it was reported; an entry without it is of no use there
                     remote.write(blob.name, data)
             remote.write(manifest.name, manifest.content)
             return True
 
         return bool(self._guarded(copy))
-
-    def _entries(self, tier: Tier, fingerprint: str, kind: Kind) -> list[str]:
-        names = tier.names(entry_folder(fingerprint))
-        names = [name for name in names if name.rpartition("/")[2].startswith(f"{kind}.")]
-        return sorted(names, key=lambda name: (progress_of(name), name), reverse=True)
-
-    def _read_local_manifest(self, name: str) -> Manifest | None:
-        try:
-            content = self.local.read(name)
-        except FileNotFoundError:
-            return None  # replaced by its writer in the meantime
-        except OSError as error:
-            self._say(f"store {self.local}: {name} cannot be read ({error.strerror})")
-            return None
-        manifest = parse_manifest(name, content)
-        if manifest is None:
-            self._set_aside(name)
-        return manifest
-
-    def _set_aside(self, name: str) -> None:
-        place = f"{DAMAGED}/{name.rpartition('/')[2]}.{time.time_ns()}"
-        try:
-            self.local.path(DAMAGED).mkdir(parents=True, exist_ok=True)
-            self.local.path(name).rename(self.local.path(place))
-            done = f"set aside as {place}"
-        except OSError:
-            done = "left there, since the store cannot be written"
-        self._say(f"store {self.local}: {name} is damaged; it is not used, and was {done}")
 
     def _stop_writing(self, error: OSError) -> None:
         self.writable = False
@@ -263,3 +307,14 @@ class RunStore:
             self._say(f"store {self.remote}: not reachable ({reason}); going on without it")
             self.remote = None
             return None
+
+
+def _of_entry(tier: Tier, fingerprint: str, kind: Kind) -> list[str]:
+    """Return the names of an entry's manifests, the most advanced first."""
+    names = tier.names(entry_folder(fingerprint))
+    names = [name for name in names if name.rpartition("/")[2].startswith(f"{kind}.")]
+    return sorted(names, key=lambda name: (progress_of(name), name), reverse=True)
+
+
+def _of_all_entries(tier: Tier) -> list[str]:
+    return [name for name in tier.names(ENTRIES) if fingerprint_in(name)]

@@ -7,7 +7,6 @@ needs a lock: two writers of one name write the same bytes.
 from __future__ import annotations
 
 import os
-import shutil
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -36,9 +35,6 @@ class Tier(Protocol):
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file as a whole. Raises one of TierError."""
-
-    def copy_to(self, name: str, path: Path) -> None:
-        """Copy a file to a local path. Raises FileNotFoundError, or another of TierError."""
 
     def size(self, name: str) -> int | None:
         """Return a file's size in bytes, None if there is none."""
@@ -72,24 +68,36 @@ class Folder:
         with atomic_path(self.path(name), READ_ONLY) as temporary:
             temporary.write_bytes(data)
 
-    def copy_to(self, name: str, path: Path) -> None:
-        """Copy a file; where the file system can share the blocks, Python lets it."""
-        shutil.copyfile(self.path(name), path)
+    def keep(self, name: str, data: bytes) -> bool:
+        """Make a file hold `data`, written anew unless it does; return whether it was written."""
+        with suppress(OSError):  # what cannot be read is written anew
+            if self.size(name) == len(data) and self.read(name) == data:
+                self.touch(name)
+                return False
+        self.write(name, data)
+        return True
 
     def size(self, name: str) -> int | None:
         """Return a file's size."""
         try:
             return self.path(name).stat().st_size
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def used(self, name: str) -> float | None:
+        """Return when a file was last used, in seconds of Unix time; None if there is none."""
+        try:
+            return self.path(name).stat().st_mtime
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def names(self, folder: str) -> list[str]:
         """Return the files below a folder; those half written are left out."""
-        return sorted(
-            path.relative_to(self.root).as_posix()
-            for path in self.path(folder).rglob("*")
-            if not path.name.startswith(TEMPORARY) and path.is_file()
-        )
+        return [name for name in self._below(folder) if TEMPORARY not in name]
+
+    def temporaries(self) -> list[str]:
+        """Return the files that are being written, or whose writer was killed."""
+        return [name for name in self._below("") if TEMPORARY in name]
 
     def remove(self, name: str) -> None:
         """Remove a file."""
@@ -98,7 +106,19 @@ class Folder:
     def touch(self, name: str) -> None:
         """Mark a file as used now, where that is allowed."""
         with suppress(OSError):  # a store shared read-only keeps the times that it has
-            os.utime(self.path(name))
+            try:
+                os.utime(self.path(name))
+            except PermissionError:
+                # Another user's file: only its owner sets its time, but all may replace it.
+                self.write(name, self.read(name))
+
+    def _below(self, folder: str) -> list[str]:
+        # Unlike Path.rglob, walk does not fail where a folder vanishes under it.
+        return sorted(
+            Path(parent, file).relative_to(self.root).as_posix()
+            for parent, _, files in os.walk(self.path(folder))
+            for file in files
+        )
 
 
 class Remote:
@@ -129,11 +149,6 @@ class Remote:
         temporary = f"{folder}/{TEMPORARY}{uuid.uuid4().hex}-{last}"
         self._write(temporary, data)
         self._files.move(temporary, path)
-
-    def copy_to(self, name: str, path: Path) -> None:
-        """Download a file."""
-        with self._files.open_input_stream(self._path(name)) as stream, path.open("wb") as file:
-            shutil.copyfileobj(stream, file, 1 << 20)
 
     def size(self, name: str) -> int | None:
         """Return a file's size."""
@@ -177,6 +192,8 @@ def open_tier(address: str) -> Tier:
         return Folder(os.path.expanduser(parts.path))
     try:
         if parts.scheme == "s3":
+            if not parts.netloc:
+                raise ValueError("no bucket; expected s3://bucket/prefix")
             return Remote(_s3(dict(parse_qsl(parts.query))), parts.netloc + parts.path, address)
         filesystem, root = fs.FileSystem.from_uri(address)
     except (ArrowException, ValueError, TypeError, OSError) as error:

@@ -13,8 +13,6 @@ LAST = "last.safetensors"
 STEPS = "steps.parquet"
 EPOCHS = "epochs.parquet"
 RUN = "run.json"
-PREDICTIONS = "predictions.parquet"
-EVALUATION = "evaluation.json"
 
 _EPOCHS_SCHEMA = pa.schema(
     [
@@ -56,6 +54,11 @@ class StepRecords:
 
     loss: np.ndarray
     grad_norm: np.ndarray
+
+    @classmethod
+    def none(cls) -> StepRecords:
+        """Return the record of no steps."""
+        return cls(np.empty(0, np.float32), np.empty(0, np.float32))
 
 
 def steps_table(epochs: Sequence[StepRecords]) -> pa.Table:

@@ -87,9 +87,15 @@ class Recorder:
 
     def _keep_memory_small(self) -> None:
         """Where the disk takes nothing, hold only the weights that this run's result needs."""
+        state = self.trajectory.state
+        if state:
+            for blob in (state.optimizer, state.partial):
+                if blob:
+                    self._store.forget(blob)
+            self.trajectory = replace(self.trajectory, state=None)
         stopping = EarlyStopping(None)
         for epoch in self.trajectory.epochs:
             stopping.update(epoch.row.epoch, getattr(epoch.row, self._settings.monitor))
         for epoch in self.trajectory.epochs[:-1]:
-            if epoch.row.epoch != stopping.best_epoch:
+            if epoch.weights and epoch.row.epoch != stopping.best_epoch:
                 self._store.forget(epoch.weights)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pj2.config.study import RunSettings
+from pj2.fingerprint.code import RESULT, code_of
 from pj2.fingerprint.run import Fingerprint
 from pj2.store.files import sha256_file, write_json, write_table
 from pj2.store.manifest import Blob
@@ -44,14 +45,33 @@ def cut(trajectory: Trajectory, settings: RunSettings) -> Cut | None:
 
 
 def kept_weights(trajectory: Trajectory, where: Cut) -> tuple[Blob, Blob]:
-    """Return the weights of the best epoch, and those at the end."""
+    """Return the weights of the best epoch, and those at the end.
+
+    Raises BlobUnavailable if one of them was not kept.
+    """
     divergence = trajectory.divergence if where.status == "diverged" else None
     last = divergence.weights if divergence else trajectory.epochs[where.epochs - 1].weights
     if where.best_epoch is not None:
-        return trajectory.epochs[where.best_epoch].weights, last
-    assert divergence is not None
-    assert divergence.initial is not None
-    return divergence.initial, last
+        best = trajectory.epochs[where.best_epoch].weights
+    else:
+        best = divergence.initial if divergence else None
+    if best is None or last is None:
+        raise BlobUnavailable("the weights of that epoch were not kept")
+    return best, last
+
+
+def has_result(store: RunStore, trajectory: Trajectory, settings: RunSettings) -> bool:
+    """Tell whether the artifacts that `settings` ask for seem to be there, without training."""
+    where = cut(trajectory, settings)
+    if where is None:
+        return False
+    steps = [epoch.steps for epoch in trajectory.epochs[: where.epochs]]
+    if where.status == "diverged" and trajectory.divergence:
+        steps.append(trajectory.divergence.steps)
+    try:
+        return all(store.has(blob) for blob in (*kept_weights(trajectory, where), *steps))
+    except BlobUnavailable:
+        return False
 
 
 def write_result(
@@ -90,7 +110,8 @@ def write_result(
         "hardware": trajectory.hardware,
         "versions": trajectory.versions,
         "fingerprint": fingerprint.digest,
-        "code": {key: fingerprint.inputs[key] for key in ("modules", "packages")},
+        "code": fingerprint.code.as_json(),
+        "written_by": code_of(RESULT).digest,
         "artifacts": {
             BEST: best.sha256,
             LAST: last.sha256,

@@ -20,11 +20,11 @@ from pj2.training.artifacts import EpochRecord, StepRecords
 
 @dataclass(frozen=True)
 class Epoch:
-    """A whole epoch: its row, its steps, and the weights at its end."""
+    """A whole epoch: its row, its steps, and the weights at its end, where they were kept."""
 
     row: EpochRecord
     steps: Blob
-    weights: Blob
+    weights: Blob | None
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Trajectory:
                 {
                     "row": asdict(epoch.row),
                     "steps": epoch.steps.as_json(),
-                    "weights": epoch.weights.as_json(),
+                    "weights": epoch.weights.as_json() if epoch.weights else None,
                 }
                 for epoch in self.epochs
             ],
@@ -106,7 +106,11 @@ class Trajectory:
             body["hardware"],
             body["versions"],
             tuple(
-                Epoch(EpochRecord(**epoch["row"]), Blob(**epoch["steps"]), Blob(**epoch["weights"]))
+                Epoch(
+                    EpochRecord(**epoch["row"]),
+                    Blob(**epoch["steps"]),
+                    Blob(**epoch["weights"]) if epoch["weights"] else None,
+                )
                 for epoch in body["epochs"]
             ),
             _from_json(Divergence, body["divergence"]),

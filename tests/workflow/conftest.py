@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -38,23 +39,49 @@ experiments:
 
 @dataclass(frozen=True)
 class Study:
-    """A working directory with a config of its own, elsewhere than the Snakefile."""
+    """A working directory with a config of its own, elsewhere than the Snakefile.
+
+    `store` is the run store that it shares with others; its own where None.
+    """
 
     folder: Path
+    checkout: Path = REPOSITORY
+    store: Path | None = None
 
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {key: value for key, value in os.environ.items() if key != "PJ2_DATA"}
+    @property
+    def environment(self) -> dict[str, str]:
+        own = {k: v for k, v in os.environ.items() if not k.startswith(("PJ2_", "PYTHONPATH"))}
+        return own | ({"PJ2_STORE": str(self.store)} if self.store else {})
+
+    def command(self, *arguments: str) -> list[str]:
+        return [
+            *(sys.executable, "-m", "snakemake", "--directory", str(self.folder)),
+            *("-s", str(self.checkout / "Snakefile"), *arguments),
+        ]
+
+    def snakemake(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [
-                *(sys.executable, "-m", "snakemake", "--directory", str(self.folder)),
-                *("-s", str(REPOSITORY / "Snakefile"), *arguments),
-            ],
+            self.command(*arguments),
             capture_output=True,
             text=True,
             check=False,
             cwd=self.folder,
-            env=environment,
+            env=self.environment | variables,
         )
+
+    def run(self, *arguments: str, **variables: str) -> str:
+        """Run snakemake with success; return all that it printed."""
+        result = self.snakemake("--cores", "2", *arguments, **variables)
+        assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-8000:]
+        return result.stdout + result.stderr
+
+    def log(self, experiment: str, model: str, rate: str) -> str:
+        """What the training job of a run said."""
+        logs = self.folder / "results" / "tiny" / "logs" / "train"
+        return (logs / experiment / model / f"lr={rate}" / "seed=0.log").read_text()
+
+    def run_folders(self) -> list[Path]:
+        return sorted(self.folder.glob("results/tiny/runs/*/*/*/*"))
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """The jobs that a dry run lists: rule to count."""
@@ -86,9 +113,15 @@ class Study:
 
 
 @pytest.fixture(scope="session")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    study = Study(tmp_path_factory.mktemp("elsewhere"))
-    (study.folder / "config.yaml").write_text(CONFIG)
-    result = study.snakemake("--cores", "2", "all")
-    assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-8000:]
+def study(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Study:
+    """The study, run once for all workers: no test changes it or its store."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    study = Study(shared / "elsewhere")
+    with FileLock(shared / "elsewhere.lock"):
+        if not (study.folder / "done").exists():
+            study.folder.mkdir(exist_ok=True)
+            (study.folder / "config.yaml").write_text(CONFIG)
+            study.run("all")
+            (study.folder / "done").touch()
     return study

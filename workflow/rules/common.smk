@@ -1,8 +1,10 @@
 # The study, and the names that the rules share.
 import json
 
+from pj2.config.names import canonical_json
 from pj2.config.study import list_runs
 from pj2.data.sources import input_files
+from pj2.fingerprint.code import code_of, prediction_code, train_digest
 
 try:
     STUDY = parse_study(config, str(workflow.configfiles[-1] if workflow.configfiles else "--config"))
@@ -22,6 +24,14 @@ RUN_BY_FOLDER = {run.folder: run for run in RUNS}
 CELLS = {}
 for run in RUNS:
     CELLS.setdefault((run.experiment, run.model), []).append(run)
+# run -> run.json of the run before it that differs from it in its budget at most
+TWINS = {}
+latest = {}
+for run in RUNS:
+    identity = canonical_json(run.settings.identity())
+    if identity in latest:
+        TWINS[run.folder] = f"{RESULTS}/runs/{latest[identity]}/run.json"
+    latest[identity] = run.folder
 # A band needs at least two learning rates of a model.
 LANDSCAPES = sorted(
     {e for (e, _), runs in CELLS.items() if len({r.settings.learning_rate for r in runs}) > 1}
@@ -35,10 +45,14 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+def run_folder(wildcards):
+    """A run's folder below runs/, its key in RUN_BY_FOLDER."""
+    return "experiment={experiment}/model={model}/lr={lr}/seed={seed}".format(**wildcards)
+
+
 def run_settings(wildcards):
     """The canonical JSON of the run that the wildcards name: the one thing that decides it."""
-    folder = "experiment={experiment}/model={model}/lr={lr}/seed={seed}".format(**wildcards)
-    return RUN_BY_FOLDER[folder].settings.canonical()
+    return RUN_BY_FOLDER[run_folder(wildcards)].settings.canonical()
 
 
 def cells(experiment=None):

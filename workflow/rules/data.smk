@@ -1,12 +1,8 @@
 # Decode the data set once; every training job maps the same file.
-import hashlib
+from pj2.data.layout import prepared_folder
 
 DATASET_JSON = STUDY.dataset.model_dump_json()
-DATA = "results/data/{}-{}-{}".format(
-    STUDY.dataset.name,
-    STUDY.dataset.source,
-    hashlib.sha256(DATASET_JSON.encode()).hexdigest()[:8],
-)
+DATA = prepared_folder(STUDY.dataset)
 
 
 rule prepare_data:
@@ -21,6 +17,7 @@ rule prepare_data:
         "../envs/pj2.yaml"
     params:
         dataset=DATASET_JSON,
+        code=code_of("pj2.data.prepare").digest,
         folder=lambda wildcards, output: os.path.dirname(output.info),
     shell:
         "python -m pj2 prepare --dataset {params.dataset:q} --output {params.folder} 2>&1 | tee {log}"

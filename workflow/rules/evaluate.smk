@@ -3,7 +3,7 @@
 
 rule evaluate:
     input:
-        run=f"{RUN}/run.json",
+        run=checked_run,
         best=ancient(f"{RUN}/best.safetensors"),
         info=ancient(rules.prepare_data.output.info),
         images=ancient(rules.prepare_data.output.images),
@@ -20,6 +20,7 @@ rule evaluate:
     params:
         data=lambda wildcards, input: os.path.dirname(input.info),
         folder=lambda wildcards, input: os.path.dirname(input.run),
+        code=lambda wildcards: prediction_code(wildcards.model).digest,
     shell:
         "python -m pj2 evaluate --run {params.folder} --data {params.data} "
         "--device {resources.device} --threads {threads} > {log} 2>&1"

@@ -15,6 +15,7 @@ rule confusion_matrix:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
+        code=code_of("pj2.figures.confusion").digest,
     shell:
         "python -m pj2 figure confusion {input.index} --output {params.stem} > {log} 2>&1"
 
@@ -31,6 +32,7 @@ rule filter_grid:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
+        code=code_of("pj2.figures.filters").digest,
     shell:
         "python -m pj2 figure filters {input.index} --output {params.stem} > {log} 2>&1"
 
@@ -47,6 +49,7 @@ rule model_curves:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
+        code=code_of("pj2.figures.curves").digest,
     shell:
         "python -m pj2 figure curves {input.index} --output {params.stem} > {log} 2>&1"
 
@@ -63,6 +66,7 @@ rule experiment_curves:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
+        code=code_of("pj2.figures.curves").digest,
     shell:
         "python -m pj2 figure curves {input.index} --output {params.stem} > {log} 2>&1"
 
@@ -79,6 +83,7 @@ rule study_curves:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
+        code=code_of("pj2.figures.curves").digest,
     shell:
         "python -m pj2 figure all-models {input.index} --output {params.stem} > {log} 2>&1"
 

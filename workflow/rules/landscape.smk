@@ -11,6 +11,8 @@ rule landscape_band:
         f"{RESULTS}/logs/landscape/{{experiment}}.band.log",
     conda:
         "../envs/pj2.yaml"
+    params:
+        code=code_of("pj2.analysis.band").digest,
     shell:
         "python -m pj2 band {input.index} --output {output} > {log} 2>&1"
 
@@ -28,6 +30,7 @@ rule landscape_figure:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
+        code=code_of("pj2.figures.landscape").digest,
     shell:
         "python -m pj2 figure landscape {input.index} --band {input.band} "
         "--output {params.stem} > {log} 2>&1"
@@ -46,6 +49,7 @@ rule landscape_table:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
+        code=code_of("pj2.tables.landscape").digest,
     shell:
         "python -m pj2 table landscape {input.index} --band {input.band} "
         "--output {params.stem} > {log} 2>&1"

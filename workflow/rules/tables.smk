@@ -1,5 +1,10 @@
 # Tables: functions of index, run.json, epochs.parquet and predictions.parquet.
 TABLE_FORMATS = ["csv", "md", "tex"]
+TABLE_MODULES = {
+    "comparison": "pj2.tables.comparison",
+    "per_class_accuracy": "pj2.tables.per_class",
+    "confused_pairs": "pj2.tables.per_class",
+}
 
 
 rule index:
@@ -25,12 +30,13 @@ rule study_table:
     log:
         f"{RESULTS}/logs/tables/{{table}}.log",
     wildcard_constraints:
-        table="comparison|per_class_accuracy|confused_pairs",
+        table="|".join(TABLE_MODULES),
     conda:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
         command=lambda wildcards: wildcards.table.replace("_", "-"),
+        code=lambda wildcards: code_of(TABLE_MODULES[wildcards.table]).digest,
     shell:
         "python -m pj2 table {params.command} {input.index} --output {params.stem} > {log} 2>&1"
 
@@ -39,6 +45,6 @@ rule comparison_table:
     input:
         expand(
             f"{RESULTS}/tables/{{table}}.{{ending}}",
-            table=["comparison", "per_class_accuracy", "confused_pairs"],
+            table=TABLE_MODULES,
             ending=TABLE_FORMATS,
         ),

@@ -1,11 +1,14 @@
 # One job a (model, learning rate, seed). Its settings are one canonical JSON
-# string, since Snakemake compares params as a set of values without names.
+# string, since Snakemake compares params as a set of values without names; the
+# digest of the code that it runs is a second, since Snakemake does not see a
+# changed module. What was trained before comes from the run store.
 
 
 rule train:
     input:
-        info=rules.prepare_data.output.info,
+        info=checked_info,
         images=ancient(rules.prepare_data.output.images),
+        twin=ancient(twin),
     output:
         best=f"{RUN}/best.safetensors",
         last=f"{RUN}/last.safetensors",
@@ -16,13 +19,15 @@ rule train:
         f"{RESULTS}/logs/train/{{experiment}}/{{model}}/lr={{lr}}/seed={{seed}}.log",
     conda:
         "../envs/pj2.yaml"
+    cache: "omit-software"  # used with --cache only; torch's version is in params.code
     threads: STUDY.threads
     resources:
         device=STUDY.device,
     params:
         settings=run_settings,
+        code=lambda wildcards: train_digest(wildcards.model),
         data=lambda wildcards, input: os.path.dirname(input.info),
         folder=lambda wildcards, output: os.path.dirname(output.run),
     shell:
         "python -m pj2 train --settings {params.settings:q} --data {params.data} --output {params.folder} "
-        "--device {resources.device} --threads {threads} 2>&1 | tee {log}"
+        "--device {resources.device} --threads {threads} 2>&1 | tee -i {log}"

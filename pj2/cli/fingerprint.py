@@ -1,0 +1,197 @@
+"""Commands that say what a run depends on, and why it is or is not current."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pj2.errors import UserError
+
+if TYPE_CHECKING:
+    from pj2.config.schema import StudyConfig
+    from pj2.config.study import Run
+    from pj2.data.layout import DataIdentity
+
+Selection = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run's folder, or part of it: experiment=E/model=M/lr=L/seed=S, model=M, …",
+    ),
+]
+Config = Annotated[Path, typer.Option(help="The study's config file.")]
+
+_KEYS = ("experiment", "model", "lr", "seed")
+
+
+def fingerprint(
+    run: Selection,
+    explain: Annotated[bool, typer.Option(help="List everything that goes in.")] = False,
+    config: Config = Path("config.yaml"),
+) -> None:
+    """Print a run's fingerprint; with several runs, each one's and its folder.
+
+    Example: pj2 fingerprint experiment=landscape/model=VGG_A/lr=1e-4/seed=0 --explain
+    """
+    from pj2.config.load import load_study
+    from pj2.config.study import list_runs
+    from pj2.fingerprint.run import explain as lines_of
+    from pj2.fingerprint.run import run_fingerprint
+
+    study = load_study(config)
+    runs = list_runs(study)
+    selector = _parse(run, study, config, runs)
+    chosen = selector.among(runs)
+    if not chosen:
+        raise selector.no_match(runs, config)
+    data = _data(selector.place, study)
+    if data is None:
+        problem = (
+            "the data are not prepared yet, and their content hash is part of every "
+            "fingerprint; first run: snakemake prepare_data"
+        )
+        if not explain:
+            raise UserError(problem)
+        print(f"pj2: {problem}", file=sys.stderr)
+    for each in chosen:
+        found = run_fingerprint(each.settings, data.hash if data else "")
+        digest = found.digest if data else "not known yet"
+        print(digest if len(chosen) == 1 else f"{digest}  {each.folder}")
+        if explain:
+            print(*lines_of(found), sep="\n")
+
+
+def why(run: Selection, config: Config = Path("config.yaml")) -> None:
+    """Say why a run is stale against what is on disk, or that it is current.
+
+    Example: pj2 why experiment=landscape/model=VGG_A/lr=1e-4/seed=0
+    """
+    from pj2.config.load import load_study
+    from pj2.config.study import list_runs
+    from pj2.store.open import open_store
+    from pj2.store.verified import VERIFIED, VerifiedFiles
+    from pj2.training.staleness import Unreadable, nearest_run, read_run, why_stale
+
+    study = load_study(config)
+    runs = list_runs(study)
+    selector = _parse(run, study, config, runs)
+    chosen = selector.among(runs)
+    results = selector.place / "results" / study.study / "runs"
+    known = {each.folder for each in runs}
+    left = [folder for folder in _on_disk(results) if folder not in known and selector.fits(folder)]
+    if not chosen and not left:
+        raise selector.no_match(runs, config)
+    data = _data(selector.place, study)
+    store_path = os.path.join(selector.place, study.store.path)
+    store = open_store(store_path, study.store.remote, _to_stderr)
+    files = VerifiedFiles(selector.place / VERIFIED)
+    for each in chosen:
+        lines = why_stale(results / each.folder, each.settings, data, store, files)
+        _print_of(each.folder, lines)
+    for folder in left:
+        try:
+            nearest, changes = nearest_run(read_run(results / folder), runs)
+            line = f"nearest is {nearest.folder}: {', '.join(changes) or 'the same settings'}"
+        except Unreadable as problem:
+            line = str(problem)
+        _print_of(folder, [f"not in {config}; {line}"])
+    files.save()
+
+
+@dataclass(frozen=True)
+class _Selector:
+    """Which runs a RUN names: `wanted` are key and value, `place` the working directory."""
+
+    text: str
+    wanted: tuple[tuple[str, str], ...]
+    place: Path
+
+    def fits(self, folder: str) -> bool:
+        return set(self.wanted) <= set(_pairs(folder))
+
+    def among(self, runs: Sequence[Run]) -> list[Run]:
+        wanted = set(self.wanted)
+        return [run for run in runs if wanted <= run.wildcards.items()]
+
+    def no_match(self, runs: Sequence[Run], config: Path) -> UserError:
+        """Return the error that names the nearest run, as far as RUN spelled one out."""
+        keys = {key for key, _ in self.wanted if key in _KEYS}
+        if keys:
+            valid = {_part(run, keys) for run in runs}
+        else:
+            valid = {_part(run, {key}) for run in runs for key in _KEYS}
+        asked = "/".join(f"{key}={value}" for key, value in self.wanted) or self.text
+        nearest = difflib.get_close_matches(asked, sorted(valid), n=1, cutoff=0.0)[0]
+        return UserError(f"{self.text}: no such run in {config}; the nearest is {nearest}")
+
+
+def _parse(text: str, study: StudyConfig, config: Path, runs: Sequence[Run]) -> _Selector:
+    """Split a RUN into the folder where results lie and what it says of the run."""
+    parts = text.rstrip("/").split("/")
+    first = len(parts)
+    while first and "=" in parts[first - 1]:
+        first -= 1
+    before = "/".join(parts[:first])
+    here = _Selector(text, _pairs("/".join(parts[first:])), Path())
+    if first == 0:
+        return here
+    # Not resolved: results/ may be a link to where there is room.
+    runs_folder = Path(os.path.abspath(before or "/"))
+    if runs_folder.parts[-3:] == ("results", study.study, "runs"):
+        return _Selector(text, here.wanted, runs_folder.parents[2])
+    if not here.wanted:
+        raise here.no_match(runs, config)
+    raise UserError(
+        f"{text}: {config} is the study {study.study}, whose runs are in "
+        f"results/{study.study}/runs, not in {before or '/'}"
+    )
+
+
+def _pairs(folder: str) -> tuple[tuple[str, str], ...]:
+    """Return the keys and values in a run's folder, each value in its one spelling."""
+    from pj2.config.names import canonical_learning_rate, learning_rate_text
+
+    pairs = []
+    for part in folder.split("/") if folder else ():
+        key, _, value = part.partition("=")
+        if key == "lr":
+            with suppress(ValueError):  # otherwise it matches no run, and is named as it stands
+                value = learning_rate_text(canonical_learning_rate(value))
+        elif key == "seed" and value.isdecimal():
+            value = str(int(value))
+        pairs.append((key, value))
+    return tuple(pairs)
+
+
+def _part(run: Run, keys: Collection[str]) -> str:
+    return "/".join(f"{key}={value}" for key, value in run.wildcards.items() if key in keys)
+
+
+def _on_disk(results: Path) -> list[str]:
+    pattern = "/".join(f"{key}=*" for key in _KEYS)
+    return sorted(path.relative_to(results).as_posix() for path in results.glob(pattern))
+
+
+def _data(place: Path, study: StudyConfig) -> DataIdentity | None:
+    """Return what the prepared data are; None if they are not prepared."""
+    from pj2.data.layout import identity_of, prepared_folder
+
+    return identity_of(place / prepared_folder(study.dataset))
+
+
+def _print_of(folder: str, lines: Sequence[str]) -> None:
+    print(folder)
+    for line in lines:
+        print(f"  {line}")
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)

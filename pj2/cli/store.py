@@ -1,0 +1,340 @@
+"""Commands that look into the run store, verify it, clear it and carry it elsewhere."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pj2.cli.jobs import DEFAULT_STORE, StorePath, StoreRemote
+from pj2.errors import UserError
+
+if TYPE_CHECKING:
+    from pj2.store.contents import Entry
+    from pj2.store.manifest import Blob
+
+app = typer.Typer(no_args_is_help=True)
+
+FOUND_PROBLEMS = 1
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+@app.command()
+def ls(store: StorePath = DEFAULT_STORE, remote: StoreRemote = None, as_json: Json = False) -> None:
+    """List what the store holds, the last used first.  Example: pj2 store ls"""
+    from pj2.store.contents import held_blobs, read_entries
+    from pj2.store.open import open_store
+
+    opened = open_store(store, remote, _to_stderr)
+    entries = read_entries(opened)
+    held = held_blobs(opened.local)
+    rows = [_row(entry, held) for entry in entries]
+    total = sum(blob.size for blob in held.keys() & {b for e in entries for b in e.blobs})
+    if as_json:
+        _print_json({"entries": rows, "bytes": total})
+        return
+    _print_table(
+        ["fingerprint", "kind", "model", "lr", "seed", "epochs", "state", "size", "used"],
+        [
+            (
+                _short(row["fingerprint"]),
+                row["kind"],
+                row["model"],
+                row["learning_rate"],
+                row["seed"],
+                _progress(row),
+                row["state"],
+                _size(row["bytes"]),
+                row["used"] or "in the remote tier",
+            )
+            for row in rows
+        ],
+    )
+    print(f"{len(rows)} entries, {_size(total)}")
+
+
+@app.command()
+def show(
+    fingerprint: Annotated[str, typer.Argument(help="A fingerprint, or how it begins.")],
+    store: StorePath = DEFAULT_STORE,
+    remote: StoreRemote = None,
+    as_json: Json = False,
+) -> None:
+    """Show one entry: what it was made from, how far it is, its files.
+
+    Example: pj2 store show 1f0c9a
+    """
+    from pj2.store.contents import find_entry, held_blobs, read_entries
+    from pj2.store.manifest import places
+    from pj2.store.open import open_store
+
+    opened = open_store(store, remote, _to_stderr)
+    entry = find_entry(read_entries(opened), fingerprint)
+    held = held_blobs(opened.local)
+    body, inputs = entry.newest.body, entry.newest.inputs
+    keys = ("epoch", "val_accuracy", "test_accuracy")
+    content = {
+        **_row(entry, held),
+        "settings": entry.settings,
+        "data": inputs.get("data"),
+        "packages": inputs.get("packages", {}),
+        "hardware": body.get("hardware", {}),
+        "versions": body.get("versions", {}),
+        "epoch_rows": [{key: e["row"].get(key) for key in keys} for e in body.get("epochs", [])],
+        "blobs": [
+            {"place": place, **blob.as_json(), "held": blob in held}
+            for place, blob in places(entry.newest)
+        ],
+        "manifests": [manifest.name for manifest in entry.manifests],
+    }
+    if as_json:
+        _print_json(content)
+    else:
+        _print_entry(content)
+
+
+@app.command()
+def verify(
+    store: StorePath = DEFAULT_STORE, remote: StoreRemote = None, as_json: Json = False
+) -> None:
+    """Read every file of the store and check it; exit code 1 if one is damaged or missing.
+
+    Example: pj2 store verify
+    """
+    from pj2.store.maintain import verify as verify_store
+    from pj2.store.open import open_store
+
+    problems: list[str] = []
+    found = verify_store(open_store(store, remote, problems.append), problems)
+    if as_json:
+        _print_json({**asdict(found), "problems": problems})
+    else:
+        _print_lines(problems)
+        print(
+            f"{store}: {found.manifests} manifests and {found.blobs} blobs are intact; "
+            f"{found.damaged} files damaged, {found.missing} missing"
+        )
+        notes = {
+            "blobs are in the remote tier only": found.remote,
+            "epoch weights thinned": found.thinned,
+            "blobs that no manifest refers to (pj2 store gc removes them)": found.unreferenced,
+            "temporary files of writers that run or were killed": found.temporary,
+            "damaged files were set aside before": found.set_aside_before,
+        }
+        _print_lines(f"{count} {what}" for what, count in notes.items() if count)
+    if found.damaged or found.missing:
+        raise typer.Exit(FOUND_PROBLEMS)
+
+
+@app.command()
+def gc(
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help="What to keep: entries used within a time (30d), the last used up to a size "
+            "(20GB), or those of a config's runs (config.yaml). Several rules add up.",
+        ),
+    ] = None,
+    thin: Annotated[
+        bool, typer.Option("--thin", help="Also drop weights of epochs never the best so far.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    grace: Annotated[
+        str, typer.Option(metavar="TIME", help="Leave files used within this time.")
+    ] = "1d",
+    store: StorePath = DEFAULT_STORE,
+    remote: StoreRemote = None,
+    as_json: Json = False,
+) -> None:
+    """Remove what no rule keeps, after pushing what the remote tier still lacks.
+
+    Example: pj2 store gc --keep 30d --keep config.yaml --dry-run
+    """
+    if not keep and not thin:
+        raise UserError("gc: nothing to do; give --keep RULE (30d, 20GB or a config), or --thin")
+    from pj2.store.keep import parse_duration, parse_rule
+    from pj2.store.maintain import clear
+    from pj2.store.open import open_store
+
+    seconds = parse_duration(grace)
+    if seconds is None:
+        raise UserError(f"--grace {grace}: expected a time such as 12h, 1d or 4w")
+    rules = [parse_rule(text) for text in keep or ()]
+    if not dry_run:
+        open_store(store, remote, _to_stderr).push_pending()
+    cleared = clear(open_store(store, None, _to_stderr), rules, thin, seconds, dry_run)
+    counts = {key: value for key, value in vars(cleared).items() if key != "entries"}
+    if as_json:
+        removed = [entry.fingerprint for entry in cleared.entries]
+        _print_json({"dry_run": dry_run, "entries": removed, **counts})
+        return
+    _print_table([], [_headline(entry) for entry in cleared.entries])
+    print(
+        f"{'would remove' if dry_run else 'removed'} {len(cleared.entries)} entries "
+        f"({cleared.manifests} manifests), {cleared.blobs} blobs ({cleared.thinned} of them "
+        f"thinned weights), {cleared.temporary} temporary files: {_size(cleared.bytes)}; "
+        f"{cleared.kept} entries are kept"
+    )
+    if cleared.young:
+        print(f"{cleared.young} more blobs may go once they are older than {grace} (--grace)")
+
+
+@app.command()
+def export(
+    output: Annotated[Path, typer.Argument(help="The tar file to write.")],
+    fingerprints: Annotated[
+        list[str] | None, typer.Argument(help="How each entry begins; all if none are named.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Take the entries of its runs.")] = None,
+    store: StorePath = DEFAULT_STORE,
+    remote: StoreRemote = None,
+    as_json: Json = False,
+) -> None:
+    """Write entries into a tar file; exit code 1 if one was left out as incomplete.
+
+    Example: pj2 store export runs.tar --config config.yaml
+    """
+    from pj2.store.contents import find_entry, read_entries
+    from pj2.store.keep import entries_of_study
+    from pj2.store.open import open_store
+    from pj2.store.transfer import export_entries
+
+    problems: list[str] = []
+    opened = open_store(store, remote, _to_stderr)
+    entries = read_entries(opened)
+    if fingerprints or config:
+        named = {find_entry(entries, prefix).fingerprint for prefix in fingerprints or ()}
+        named |= entries_of_study(entries, config) if config else set()
+        entries = [entry for entry in entries if entry.fingerprint in named]
+    if not entries:
+        raise UserError(f"{store}: holds {f'nothing of {config}' if config else 'no entries'}")
+    done = export_entries(opened, entries, output, problems)
+    _report_transfer("exported", f"to {output}", asdict(done), problems, as_json)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="A tar file from export, or a store's folder.")],
+    store: StorePath = DEFAULT_STORE,
+    remote: StoreRemote = None,
+    as_json: Json = False,
+) -> None:
+    """Take over the entries of a tar file or another store; exit code 1 if some are damaged.
+
+    Example: pj2 store import runs.tar
+    """
+    from pj2.store.open import open_store
+    from pj2.store.transfer import import_entries
+
+    problems: list[str] = []
+    done = import_entries(open_store(store, remote, _to_stderr), source, problems)
+    _report_transfer("imported", f"into {store}", asdict(done), problems, as_json)
+
+
+def _row(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
+    """Return what `ls` says of an entry; sizes in bytes, times in UTC."""
+    newest = entry.newest
+    used = datetime.fromtimestamp(entry.used, UTC) if entry.used is not None else None
+    return {
+        "fingerprint": newest.fingerprint,
+        "kind": newest.kind,
+        **{key: entry.settings.get(key) for key in ("model", "learning_rate", "seed")},
+        "epochs": newest.epochs,
+        "steps": newest.steps,
+        "state": entry.state,
+        "bytes": sum(blob.size for blob in entry.blobs if blob in held),
+        "used": used.strftime("%Y-%m-%dT%H:%M:%SZ") if used else None,
+    }
+
+
+def _headline(entry: Entry) -> list[Any]:
+    row = _row(entry, {})
+    keys = ("kind", "model", "learning_rate", "seed")
+    return [_short(row["fingerprint"]), *(row[key] for key in keys)]
+
+
+def _progress(row: Mapping[str, Any]) -> str:
+    if row["kind"] != "run":
+        return ""
+    return f"{row['epochs']} +{row['steps']} steps" if row["steps"] else str(row["epochs"])
+
+
+def _print_entry(content: Mapping[str, Any]) -> None:
+    head = {
+        **{key: content[key] for key in ("fingerprint", "kind", "state")},
+        "epochs": _progress(content),
+        "used": content["used"] or "in the remote tier",
+        "size": _size(content["bytes"]),
+        "data": content["data"],
+    }
+    _print_lines(f"{key}: {value}" for key, value in head.items() if value)
+    for key in ("settings", "packages", "hardware", "versions"):
+        if content[key]:
+            print(f"{key}:")
+            _print_lines(f"  {name} = {json.dumps(value)}" for name, value in content[key].items())
+    rows = [list(row.values()) for row in content["epoch_rows"]]
+    _print_table(["epoch", "val_accuracy", "test_accuracy"], rows)
+    print(f"blobs: {len(content['blobs'])}")
+    held = {True: "", False: "not held here"}
+    _print_table(
+        ["place", "sha256", "size", ""],
+        [
+            (blob["place"], _short(blob["sha256"]), _size(blob["size"]), held[blob["held"]])
+            for blob in content["blobs"]
+        ],
+    )
+    print("manifests, the most advanced first:")
+    _print_lines(f"  {name}" for name in content["manifests"])
+
+
+def _report_transfer(
+    verb: str, where: str, counts: dict[str, int], problems: list[str], as_json: bool
+) -> None:
+    if as_json:
+        _print_json({**counts, "problems": problems})
+    else:
+        _print_lines(problems)
+        size = _size(counts["bytes"])
+        print(
+            f"{verb} {counts['manifests']} manifests and {counts['blobs']} blobs, {size}, {where}"
+        )
+    if problems:
+        raise typer.Exit(FOUND_PROBLEMS)
+
+
+def _print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    from tabulate import tabulate
+
+    if rows:
+        # Numbers are left as they stand: a hash of digits is not one.
+        print(tabulate(rows, headers, tablefmt="plain", disable_numparse=True))
+
+
+def _size(count: int) -> str:
+    from rich.filesize import decimal
+
+    return decimal(count)
+
+
+def _short(digest: str) -> str:
+    return digest[:12]
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2))
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)

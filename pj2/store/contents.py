@@ -1,0 +1,102 @@
+"""What a store holds, entry by entry: the basis of listing, clearing and exporting it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pj2.errors import UserError
+from pj2.store.manifest import BLOBS, Blob, Manifest, blob_in, progress_of
+from pj2.store.store import RunStore
+from pj2.store.tiers import Folder
+
+SHORT = 12
+"""Digits of a fingerprint or hash that are shown to people."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a store holds under one fingerprint.
+
+    ``manifests``: the most advanced first. ``used``: when the entry was last
+    used, in seconds of Unix time; None if it is in the remote tier only.
+    """
+
+    manifests: tuple[Manifest, ...]
+    used: float | None
+
+    @property
+    def newest(self) -> Manifest:
+        """The most advanced manifest."""
+        return self.manifests[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """The hex SHA-256 of what the entry was made from."""
+        return self.newest.fingerprint
+
+    @property
+    def blobs(self) -> set[Blob]:
+        """Every blob that one of the manifests refers to."""
+        return {blob for manifest in self.manifests for blob in manifest.blobs}
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings that went into the fingerprint."""
+        settings: Mapping[str, Any] = self.newest.inputs.get("settings", {})
+        return settings
+
+    @property
+    def state(self) -> str:
+        """How far a run is: ``diverged``, ``partial`` (within an epoch) or ``whole`` epochs."""
+        if self.newest.kind != "run":
+            return ""
+        if self.newest.body.get("divergence"):
+            return "diverged"
+        return "partial" if self.newest.steps else "whole"
+
+
+def read_entries(store: RunStore) -> list[Entry]:
+    """Return all entries, the most recently used first, those in the remote tier only last."""
+    by_fingerprint: dict[str, list[Manifest]] = {}
+    for manifest in store.all_manifests():
+        by_fingerprint.setdefault(manifest.fingerprint, []).append(manifest)
+    entries = []
+    for manifests in by_fingerprint.values():
+        ordered = sorted(
+            manifests, key=lambda each: (progress_of(each.name), each.name), reverse=True
+        )
+        times = [time for each in ordered if (time := store.local.used(each.name)) is not None]
+        entries.append(Entry(tuple(ordered), max(times, default=None)))
+    return sorted(entries, key=lambda entry: (-(entry.used or 0), entry.fingerprint))
+
+
+def find_entry(entries: Iterable[Entry], prefix: str) -> Entry:
+    """Return the one entry whose fingerprint begins with `prefix`.
+
+    Raises UserError if there is none, or more than one.
+    """
+    entries = list(entries)
+    found = [entry for entry in entries if entry.fingerprint.startswith(prefix)]
+    if len(found) == 1:
+        return found[0]
+    if not entries:
+        raise UserError(f"{prefix}: no such entry; the store is empty")
+    if not found:
+        known = [entry.fingerprint[: max(len(prefix), SHORT)] for entry in entries]
+        nearest = difflib.get_close_matches(prefix, known, n=1, cutoff=0.0)[0]
+        raise UserError(f"{prefix}: no entry begins with it; the nearest is {nearest}")
+    candidates = ", ".join(entry.fingerprint[: max(len(prefix) + 4, SHORT)] for entry in found)
+    raise UserError(f"{prefix}: {len(found)} entries begin with it: {candidates}")
+
+
+def held_blobs(local: Folder) -> dict[Blob, str]:
+    """Return the blobs in a folder, each with its name, taking the file's size for the blob's."""
+    held = {}
+    for name in local.names(BLOBS):
+        sha256, size = blob_in(name), local.size(name)
+        if sha256 and size is not None:  # otherwise no blob, or removed in the meantime
+            held[Blob(sha256, size)] = name
+    return held

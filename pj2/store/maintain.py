@@ -1,0 +1,214 @@
+"""Verifying a store, and clearing it of what is no longer needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+from pj2.errors import UserError
+from pj2.store.contents import Entry, held_blobs, read_entries
+from pj2.store.files import sha256_file
+from pj2.store.keep import Rule
+from pj2.store.manifest import (
+    BLOBS,
+    DAMAGED,
+    ENTRIES,
+    Blob,
+    Manifest,
+    blob_in,
+    fingerprint_in,
+    parse_manifest,
+    thinnable,
+)
+from pj2.store.store import RunStore
+from pj2.store.tiers import Folder
+
+DAY = 86400
+
+
+@dataclass
+class Verified:
+    """What `verify` counted; `damaged` and `missing` are what went wrong.
+
+    ``missing`` blobs are needed and nowhere; ``remote`` ones are in the remote
+    tier only; ``thinned`` ones are weights that a run can do without.
+    """
+
+    manifests: int = 0
+    blobs: int = 0
+    damaged: int = 0
+    missing: int = 0
+    remote: int = 0
+    thinned: int = 0
+    unreferenced: int = 0
+    temporary: int = 0
+    set_aside_before: int = 0
+
+
+@dataclass
+class Cleared:
+    """What `clear` removed, or would remove: files, and the bytes that they took.
+
+    ``young`` blobs are those left because they are younger than the grace.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+    kept: int = 0
+    manifests: int = 0
+    blobs: int = 0
+    thinned: int = 0
+    temporary: int = 0
+    young: int = 0
+    bytes: int = 0
+
+
+def verify(store: RunStore, problems: list[str]) -> Verified:
+    """Read every file of a store; add a line to `problems` for each entry that lacks blobs.
+
+    What is damaged is set aside, which the store reports itself.
+    """
+    local = store.local
+    found = Verified(set_aside_before=len(local.names(DAMAGED)))
+    intact: set[Blob] = set()
+    manifests: list[Manifest] = []
+    for name in [*_names(local, BLOBS, blob_in), *_names(local, ENTRIES, fingerprint_in)]:
+        try:
+            whole = _read_whole(local, name)
+        except FileNotFoundError:
+            continue  # removed by its writer in the meantime
+        except OSError as error:
+            problems.append(f"{name}: cannot be read ({error.strerror})")
+            found.damaged += 1
+            continue
+        if isinstance(whole, Blob):
+            intact.add(whole)
+        elif whole:
+            manifests.append(whole)
+        else:
+            store.set_aside(name)
+            found.damaged += 1
+    found.manifests, found.blobs = len(manifests), len(intact)
+    for manifest in manifests:
+        _count_lacking(store, manifest, intact, found, problems)
+    found.unreferenced = len(intact - _references(manifests))
+    found.temporary = len(local.temporaries())
+    return found
+
+
+def clear(
+    store: RunStore,
+    rules: Sequence[Rule],
+    thin: bool = False,
+    grace: float = DAY,
+    dry_run: bool = False,
+) -> Cleared:
+    """Remove what no rule keeps; without rules, no entry is removed.
+
+    Manifests go first, so that no entry is seen without its blobs. Blobs and
+    temporary files follow unless they were used within `grace` seconds: a
+    process that is running may be about to refer to them.
+
+    `store` is one without a remote tier, whose files are not this one's to remove.
+
+    Raises UserError if a manifest cannot be read, OSError if a file cannot be
+    removed.
+    """
+    local, now = store.local, time.time()
+    entries = read_entries(store)
+    _check_readable(local, entries)
+    kept = set().union(*(rule(entries, local, now) for rule in rules))
+    cleared = Cleared(entries=[e for e in entries if rules and e.fingerprint not in kept])
+    cleared.kept = len(entries) - len(cleared.entries)
+    gone = {manifest.name for entry in cleared.entries for manifest in entry.manifests}
+    for name in gone:
+        cleared.manifests += 1
+        _remove(local, name, dry_run, cleared)
+    # Read again: a process may have published something in the meantime.
+    manifests = [m for m in store.all_manifests() if m.name not in gone]
+    needed = _references(manifests)
+    spared = needed - _references(manifests, thinned=True) if thin else set()
+    for blob, name in held_blobs(local).items():
+        if blob in needed and blob not in spared:
+            continue
+        if _young(local, name, now - grace):
+            cleared.young += 1
+            continue
+        cleared.blobs += 1
+        cleared.thinned += blob in spared
+        _remove(local, name, dry_run, cleared)
+    for name in local.temporaries():
+        if not _young(local, name, now - grace):
+            cleared.temporary += 1
+            _remove(local, name, dry_run, cleared)
+    return cleared
+
+
+def _read_whole(local: Folder, name: str) -> Blob | Manifest | None:
+    """Read a blob or a manifest; None if it is not what its name says."""
+    if blob_in(name):
+        path = local.path(name)
+        blob = Blob(sha256_file(path), path.stat().st_size)
+        return blob if blob.name == name else None
+    return parse_manifest(name, local.read(name))
+
+
+def _count_lacking(
+    store: RunStore, manifest: Manifest, intact: set[Blob], found: Verified, problems: list[str]
+) -> None:
+    # What was written or removed while the files were read is not a problem.
+    lacking = {b for b in set(manifest.blobs) - intact if store.local.size(b.name) != b.size}
+    if not lacking or store.local.size(manifest.name) is None:
+        return
+    remote = {blob for blob in lacking if store.has(blob)}
+    thinned = (lacking - remote) & thinnable(manifest)
+    missing = len(lacking) - len(remote) - len(thinned)
+    found.remote += len(remote)
+    found.thinned += len(thinned)
+    found.missing += missing
+    if missing:
+        problems.append(f"{manifest.name}: {missing} of its blobs are not in the store")
+
+
+def _references(manifests: Collection[Manifest], thinned: bool = False) -> set[Blob]:
+    """Return what the manifests refer to; if `thinned`, without what a run can do without."""
+    return {
+        blob
+        for manifest in manifests
+        for blob in set(manifest.blobs) - (thinnable(manifest) if thinned else set())
+    }
+
+
+def _names(local: Folder, folder: str, is_one: Callable[[str], str | None]) -> list[str]:
+    """Return the names in a folder that are a blob's or a manifest's; others are left alone."""
+    return [name for name in local.names(folder) if is_one(name)]
+
+
+def _check_readable(local: Folder, entries: Sequence[Entry]) -> None:
+    """Raise UserError for a manifest that is there but was not read: its blobs are unknown."""
+    read = {manifest.name for entry in entries for manifest in entry.manifests}
+    for name in _names(local, ENTRIES, fingerprint_in):
+        if name not in read and not _readable(local, name):
+            raise UserError(f"{local}: {name}: cannot be read, so gc cannot know what it needs")
+
+
+def _readable(local: Folder, name: str) -> bool:
+    try:
+        local.read(name)
+    except FileNotFoundError:
+        return True  # retired by its writer in the meantime
+    except OSError:
+        return False
+    return True
+
+
+def _young(local: Folder, name: str, since: float) -> bool:
+    """Tell whether a file was used after a time; one that is gone counts as just used."""
+    used = local.used(name)
+    return used is None or used > since
+
+
+def _remove(local: Folder, name: str, dry_run: bool, cleared: Cleared) -> None:
+    cleared.bytes += local.size(name) or 0
+    if not dry_run:
+        local.remove(name)

@@ -1,0 +1,75 @@
+"""Which files were hashed before and have not changed since, so that looking again is cheap."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from pj2.store.files import sha256_file, write_json
+
+VERIFIED = ".pj2/verified.json"
+
+# A file system's clock may tick this seldom: a younger file can change unnoticed.
+_SETTLED_NANOSECONDS = 2_000_000_000
+
+Entry = tuple[int, int, int, int, str]
+"""Size, mtime and ctime in nanoseconds, inode and hex SHA-256 of a file."""
+
+
+class VerifiedFiles:
+    """Hashes of files, remembered between processes.
+
+    A file is hashed again when its size, times or inode are not those it had.
+
+    Args:
+        path: the JSON file that remembers; one that is damaged counts as empty.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] = VERIFIED) -> None:
+        self._path = Path(path)
+        self._known = _read(self._path)
+        self._changed = False
+
+    def sha256(self, path: str | os.PathLike[str]) -> str:
+        """Return the hex SHA-256 of a file. Raises OSError if it cannot be read."""
+        name = os.path.abspath(path)
+        before = _numbers(name)
+        known = self._known.get(name)
+        if known and known[:4] == before:
+            return known[4]
+        now = time.time_ns()
+        digest = sha256_file(name)
+        if _numbers(name) == before and max(before[1:3]) < now - _SETTLED_NANOSECONDS:
+            self._known[name] = (*before, digest)
+            self._changed = True
+        return digest
+
+    def save(self) -> None:
+        """Write down what was hashed; where that is not allowed, the next process hashes again."""
+        if not self._changed:
+            return
+        known = {name: entry for name, entry in self._known.items() if os.path.exists(name)}
+        with suppress(OSError):
+            write_json(self._path, known)
+            self._changed = False
+
+
+def _numbers(path: str) -> tuple[int, int, int, int]:
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+def _read(path: Path) -> dict[str, Entry]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    known: dict[str, Entry] = {}
+    for name, entry in content.items() if isinstance(content, dict) else ():
+        match entry:
+            case [int(size), int(mtime), int(ctime), int(inode), str(digest)]:
+                known[name] = (size, mtime, ctime, inode, digest)
+    return known

@@ -1,0 +1,68 @@
+"""Taking a finished run from a results folder into the store. No torch.
+
+A results folder may outlive the store that made it, or come without it from
+another machine; Snakemake removes a run's files before it makes them again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pj2.config.study import RunSettings
+from pj2.fingerprint.code import Code
+from pj2.fingerprint.run import Fingerprint
+from pj2.store.files import sha256_file
+from pj2.store.store import RunStore
+from pj2.training.artifacts import BEST, EPOCHS, LAST, STEPS, EpochRecord, StepRecords
+from pj2.training.result import has_result
+from pj2.training.staleness import Unreadable, read_run
+from pj2.training.trajectory import Divergence, Epoch, Trajectory, pack_steps
+
+
+def adopt_run(store: RunStore, folder: Path) -> bool:
+    """Keep the run in a folder under the fingerprint that it was made with.
+
+    Only the best and the last weights are there, and no optimizer's state, so
+    it can be handed out but not continued. Return whether it was taken: not if
+    the store has it, or if a file is not what run.json names.
+    """
+    try:
+        run = read_run(folder)
+        settings = RunSettings.model_validate(run["settings"])
+        intact = all(sha256_file(folder / n) == digest for n, digest in run["artifacts"].items())
+    except (Unreadable, OSError, ValueError):
+        return False
+    code = Code(run["code"]["modules"], run["code"]["packages"])
+    fingerprint = Fingerprint(settings.identity(), run["data"]["hash"], code)
+    if not intact or fingerprint.digest != run["fingerprint"]:
+        return False
+    stored = store.manifests(fingerprint.digest)
+    if any(has_result(store, Trajectory.of(manifest), settings) for manifest in stored):
+        return False
+
+    best, last = (store.put((folder / name).read_bytes()) for name in (BEST, LAST))
+    rows = [EpochRecord(**row) for row in pq.ParquetFile(folder / EPOCHS).read().to_pylist()]
+    steps = _steps_by_epoch(folder / STEPS)
+    end = len(rows) - 1 if run["status"] != "diverged" else None
+    weights = {end: last, run["best_epoch"]: best}
+    epochs = tuple(
+        Epoch(row, store.put(pack_steps(steps[row.epoch])), weights.get(row.epoch)) for row in rows
+    )
+    divergence = None
+    if run["status"] == "diverged":
+        before = steps.get(len(rows), StepRecords.none())
+        initial = best if run["best_epoch"] is None else None
+        divergence = Divergence(len(before.loss), store.put(pack_steps(before)), last, initial)
+    facts = {key: run[key] for key in ("parameters", "macs", "first_conv", "data")}
+    trajectory = Trajectory(facts, run["hardware"], run["versions"], epochs, divergence)
+    return store.publish(trajectory.manifest(fingerprint))
+
+
+def _steps_by_epoch(path: Path) -> dict[int, StepRecords]:
+    steps = pq.ParquetFile(path).read().to_pandas()
+    return {
+        int(epoch): StepRecords(part["loss"].to_numpy(), part["grad_norm"].to_numpy())
+        for epoch, part in steps.groupby("epoch")
+    }

@@ -1,0 +1,135 @@
+"""Manifests verify themselves, and lead to nothing outside a store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from made_entries import predictions_entry, run_entry, weights
+
+from pj2.config.names import canonical_json
+from pj2.store.manifest import (
+    Blob,
+    Manifest,
+    blob_in,
+    entry_folder,
+    fingerprint_in,
+    parse_manifest,
+    places,
+    progress_of,
+    thinnable,
+)
+
+FINGERPRINT = "ab" + "0" * 62
+
+
+def manifest(body, epochs=3, steps=17):
+    return Manifest("run", FINGERPRINT, {"settings": {}}, body, epochs, steps)
+
+
+def forged(value):
+    """Return a name that fits any content, and the content."""
+    content = canonical_json(value).encode()
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    return f"{entry_folder(FINGERPRINT)}/run.000003.000017.{digest}.json", content
+
+
+def test_a_manifest_is_read_as_it_was_written(store):
+    written = run_entry(store)
+    assert parse_manifest(written.name, written.content) == written
+
+
+def test_names_tell_fingerprint_and_progress():
+    name = manifest({}).name
+    assert name.startswith(f"entries/ab/{FINGERPRINT}/run.000003.000017.")
+    assert fingerprint_in(name) == FINGERPRINT
+    assert progress_of(name) == (3, 17)
+
+
+def test_blobs_are_found_wherever_they_are_and_counted_once():
+    first, second = Blob.of(b"1"), Blob.of(b"2")
+    body = {"list": [{"deep": first.as_json()}, second.as_json()], "again": first.as_json()}
+    assert manifest(body).blobs == [first, second]
+
+
+@pytest.mark.parametrize("position", [0, 40, -1])
+def test_any_changed_byte_is_noticed(position):
+    whole = manifest({"text": "x" * 100})
+    changed = bytearray(whole.content)
+    changed[position] ^= 1
+    assert parse_manifest(whole.name, bytes(changed)) is None
+    assert parse_manifest(whole.name, whole.content[:-1]) is None
+    assert parse_manifest(whole.name, b"") is None
+
+
+def test_a_name_that_says_something_else_is_noticed():
+    whole = manifest({})
+    assert parse_manifest(whole.name.replace("000003", "000004"), whole.content) is None
+    other = whole.name.replace(FINGERPRINT, "ab" + "1" * 62)
+    assert parse_manifest(other, whole.content) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 2},
+        {"body": {"x": {"sha256": "/../../../etc/passwd", "size": 1}}},
+        {"body": {"x": {"sha256": "A" * 64, "size": 1}}},
+        {"body": {"x": {"sha256": "a" * 64, "size": -1}}},
+        {"body": {"x": {"sha256": "a" * 64, "size": None}}},
+        {"epochs": "three"},
+        {"inputs": None, "kind": None},
+    ],
+)
+def test_a_forged_manifest_is_refused(changes):
+    value = json.loads(manifest({}).content)
+    name, content = forged(value)
+    assert parse_manifest(name, content) is not None
+    assert parse_manifest(*forged({**value, **changes})) is None
+
+
+@pytest.mark.parametrize("content", [[], {}, "text", {"format": 1}])
+def test_other_json_is_refused(content):
+    assert parse_manifest(*forged(content)) is None
+
+
+def test_names_of_blobs():
+    blob = Blob.of(b"content")
+    assert blob_in(blob.name) == blob.sha256 == hashlib.sha256(b"content").hexdigest()
+    for wrong in (
+        f"blobs/00/{blob.sha256}",
+        f"blobs/{blob.sha256}",
+        f"{blob.name}/..",
+        f"../{blob.name}",
+        f"blobs/{blob.sha256[:2]}/{blob.sha256.upper()}",
+        f"{blob.name}\n",
+    ):
+        assert blob_in(wrong) is None
+        assert fingerprint_in(wrong) is None
+
+
+def test_only_weights_that_were_never_the_best_are_thinnable(store):
+    manifest = run_entry(
+        store,
+        accuracies=[0.1, 0.3, 0.2, 0.3, 0.25, 0.2],
+        test_accuracies=[0.5, 0.4, 0.6, 0.1, None, 0.2],
+    )
+    assert thinnable(manifest) == {weights(manifest, 3), weights(manifest, 4)}
+    assert thinnable(predictions_entry(store, "a" * 64)) == set()
+    assert thinnable(run_entry(store, accuracies=[0.5])) == set()
+
+
+def test_places_of_blobs_are_named(store):
+    found = dict(places(run_entry(store, accuracies=[0.5])))
+    assert list(found) == ["epochs.0.steps", "epochs.0.weights", "state.weights", "state.optimizer"]
+    assert found["epochs.0.weights"] == found["state.weights"]
+
+
+def test_weights_that_two_epochs_share_are_not_thinnable_if_one_needs_them():
+    same, last = Blob.of(b"same").as_json(), Blob.of(b"last").as_json()
+    epochs = [
+        {"row": {"val_accuracy": accuracy}, "weights": weights}
+        for accuracy, weights in [(0.5, same), (0.4, same), (0.3, None), (0.1, last)]
+    ]
+    assert thinnable(manifest({"epochs": epochs})) == set()

@@ -1,0 +1,71 @@
+"""A training run of seconds, which tests interrupt, kill, continue and damage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from pj2.config.study import RunSettings
+from pj2.data.prepared import PreparedData
+from pj2.fingerprint.run import run_fingerprint
+from pj2.store.store import RunStore
+from pj2.store.tiers import Folder
+from pj2.training.artifacts import BEST, LAST, STEPS
+from pj2.training.job import run_training
+from pj2.training.result import Cut, restore_run
+
+
+def small_settings(**changes) -> RunSettings:
+    base = {
+        "model": "BasicCNN",
+        "learning_rate": 1e-3,
+        "seed": 0,
+        "epochs": 3,
+        "batch_size": 8,
+        "validation_fraction": 0.2,
+    }
+    return RunSettings(**{**base, **changes})
+
+
+def small_data() -> PreparedData:
+    """75 training and 20 test images; a class is a brightness, plus noise."""
+    source = torch.Generator().manual_seed(0)
+
+    def split(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        labels = torch.arange(count) % 10
+        noise = torch.randint(0, 40, (count, 3, 32, 32), generator=source)
+        return (labels[:, None, None, None] * 20 + noise).to(torch.uint8), labels
+
+    mean = std = (0.4, 0.4, 0.4)
+    classes = tuple("abcdefghij")
+    return PreparedData(
+        *split(75), *split(20), mean, std, classes, "0" * 64, "custom", "imagefolder"
+    )
+
+
+def open_folder(path: Path, said: list[str] | None = None) -> RunStore:
+    return RunStore(Folder(path), say=print if said is None else said.append)
+
+
+def train(folder: Path, store: Path | RunStore, observers=(), **changes) -> Cut:
+    """What `pj2 train` does: restore, or else train."""
+    runs = store if isinstance(store, RunStore) else open_folder(store)
+    settings, data = small_settings(**changes), small_data()
+    fingerprint = run_fingerprint(settings, data.hash)
+    return restore_run(runs, settings, fingerprint, folder) or run_training(
+        settings, data, folder, runs, "cpu", observers=observers
+    )
+
+
+def artifacts(folder: Path) -> dict[str, bytes]:
+    """What must be the same to the last bit."""
+    return {name: (folder / name).read_bytes() for name in (BEST, LAST, STEPS)}
+
+
+def assert_same_run(folder: Path, other: Path) -> None:
+    steps = pd.read_parquet(folder / STEPS)
+    assert steps.step.tolist() == list(range(len(steps)))  # none missing, none twice
+    one, two = artifacts(folder), artifacts(other)
+    assert [name for name in one if one[name] != two[name]] == []

@@ -1,0 +1,278 @@
+"""Interrupted, killed, damaged, longer and shorter: a run always ends with the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from small_run import (
+    artifacts,
+    assert_same_run,
+    open_folder,
+    small_data,
+    small_settings,
+    train,
+)
+
+from pj2.fingerprint.run import run_fingerprint
+from pj2.store.store import RunStore
+from pj2.store.tiers import Folder
+from pj2.training.artifacts import EPOCHS, RUN, STEPS
+from pj2.training.interrupt import Interrupted
+from pj2.training.trajectory import Trajectory
+
+
+class SignalAt:
+    """An observer that sends this process a signal at one step."""
+
+    def __init__(self, step: int, number: int = signal.SIGTERM) -> None:
+        self._step, self._number = step, number
+
+    def on_step(self, step) -> None:
+        if step.index == self._step:
+            os.kill(os.getpid(), self._number)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The folder of a run of 3 epochs that nothing disturbed; 8 steps an epoch."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    train(folder / "run", folder / "store")
+    return folder / "run"
+
+
+def stored(store, **changes) -> list[Trajectory]:
+    fingerprint = run_fingerprint(small_settings(**changes), small_data().hash)
+    return [Trajectory.of(m) for m in open_folder(store).manifests(fingerprint.digest)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("step", [0, 7, 12, 22])  # first, last of an epoch, within, last but one
+def test_asked_to_stop_it_saves_and_continues_at_the_next_step(
+    tmp_path, uninterrupted, capsys, step, number
+):
+    handlers = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", tmp_path / "store", [SignalAt(step, number)])
+    assert not (tmp_path / "run").exists()
+    assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)] == handlers
+    newest = stored(tmp_path / "store")[0]
+    done = 8 * len(newest.epochs) + newest.state.steps
+    assert done == step + 1
+    capsys.readouterr()
+    train(tmp_path / "run", tmp_path / "store")
+    assert "continues after" in capsys.readouterr().out
+    assert_same_run(tmp_path / "run", uninterrupted)
+
+
+def test_interrupted_again_and_again(tmp_path, uninterrupted):
+    for step in range(3, 20, 4):
+        with pytest.raises(Interrupted):
+            train(tmp_path / "run", tmp_path / "store", [SignalAt(step)])
+    train(tmp_path / "run", tmp_path / "store")
+    assert_same_run(tmp_path / "run", uninterrupted)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": {"name": "sgd", "momentum": 0.9}},
+        {"optimizer": {"name": "sgd"}},
+        {"optimizer": {"name": "adamw", "weight_decay": 0.1}},
+        # Dropout draws from the global random state; BatchNorm has statistics of its own.
+        {"model": "ImprovedCNN", "batch_size": 20, "epochs": 1},
+    ],
+)
+def test_every_kind_of_state_is_saved(tmp_path, changes):
+    train(tmp_path / "whole", tmp_path / "a store", **changes)
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", tmp_path / "store", [SignalAt(1)], **changes)
+    train(tmp_path / "run", tmp_path / "store", **changes)
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+def test_killed_at_twenty_random_moments(tmp_path):
+    script = Path(__file__).with_name("kill_trials.py")
+    trials = subprocess.run(
+        [sys.executable, script, tmp_path, "20"], capture_output=True, text=True, check=False
+    )
+    assert trials.returncode == 0, trials.stdout + trials.stderr
+    alive = int(trials.stdout.rpartition("alive when killed: ")[2])
+    assert alive >= 10  # or the moments were not within the run
+
+
+def test_a_longer_budget_continues_and_a_shorter_one_needs_no_training(tmp_path, capsys):
+    train(tmp_path / "five at once", tmp_path / "a store", epochs=5)
+    train(tmp_path / "three", tmp_path / "store", epochs=3)
+    capsys.readouterr()
+    train(tmp_path / "five", tmp_path / "store", epochs=5)
+    lines = capsys.readouterr().out
+    assert "continues after 3 epochs" in lines
+    assert [n for n in range(1, 6) if f"epoch {n}/5" in lines] == [4, 5]
+    assert_same_run(tmp_path / "five", tmp_path / "five at once")
+
+    train(tmp_path / "two at once", tmp_path / "another store", epochs=2)
+    capsys.readouterr()
+    train(tmp_path / "two", tmp_path / "store", epochs=2)
+    assert capsys.readouterr().out == ""  # nothing was trained
+    assert_same_run(tmp_path / "two", tmp_path / "two at once")
+    assert len(pd.read_parquet(tmp_path / "two" / EPOCHS)) == 2
+
+
+def test_patience_and_monitor_are_a_budget_too(tmp_path, capsys):
+    # A rate this small changes no prediction, so epoch 0 stays the best.
+    changes = {"learning_rate": 1e-12, "epochs": 9}
+    train(tmp_path / "2", tmp_path / "store", patience=2, **changes)
+    where = train(tmp_path / "4", tmp_path / "store", patience=4, **changes)
+    assert (where.status, where.epochs) == ("stopped_early", 5)
+    train(tmp_path / "4 at once", tmp_path / "a store", patience=4, **changes)
+    assert_same_run(tmp_path / "4", tmp_path / "4 at once")
+    capsys.readouterr()
+    where = train(tmp_path / "1", tmp_path / "store", patience=1, **changes)
+    assert (where.status, where.epochs) == ("stopped_early", 2)
+    where = train(
+        tmp_path / "t", tmp_path / "store", monitor="test_accuracy", patience=3, **changes
+    )
+    assert where.epochs == 4
+    assert capsys.readouterr().out == ""
+
+
+def test_a_restored_run_is_the_same_in_every_file(tmp_path, uninterrupted):
+    train(tmp_path / "run", tmp_path / "store")
+    train(tmp_path / "again", tmp_path / "store")
+    for name in os.listdir(tmp_path / "run"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_a_diverged_run_is_restored_too(tmp_path):
+    changes = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}}
+    first = train(tmp_path / "run", tmp_path / "store", **changes)
+    assert first.status == "diverged"
+    assert train(tmp_path / "again", tmp_path / "store", **changes) == first
+    assert artifacts(tmp_path / "run") == artifacts(tmp_path / "again")
+    run = json.loads((tmp_path / "again" / RUN).read_text())
+    assert run["diverged_at_step"] == len(pd.read_parquet(tmp_path / "again" / STEPS))
+
+
+def flip_a_byte(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+
+
+def test_a_damaged_checkpoint_is_not_used_but_the_one_before(tmp_path, uninterrupted, capsys):
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", tmp_path / "store", [SignalAt(19)])
+    newest, older = stored(tmp_path / "store")
+    assert (newest.state.steps, len(older.epochs)) == (4, 2)
+    flip_a_byte(tmp_path / "store" / newest.state.optimizer.name)
+    train(tmp_path / "run", tmp_path / "store")
+    said = capsys.readouterr().out
+    assert "is damaged; it is not used" in said
+    assert "continues after 2 epochs\n" in said
+    assert_same_run(tmp_path / "run", uninterrupted)
+
+
+def test_damaged_weights_of_a_finished_run_are_made_again(tmp_path, uninterrupted, capsys):
+    train(tmp_path / "run", tmp_path / "store")
+    weights = stored(tmp_path / "store")[0].epochs[-1].weights
+    flip_a_byte(tmp_path / "store" / weights.name)
+    capsys.readouterr()
+    train(tmp_path / "again", tmp_path / "store")
+    said = capsys.readouterr().out
+    assert "is damaged; it is not used" in said
+    assert_same_run(tmp_path / "again", uninterrupted)
+    # The store is whole again.
+    capsys.readouterr()
+    train(tmp_path / "third", tmp_path / "store")
+    assert capsys.readouterr().out == ""
+    assert_same_run(tmp_path / "third", uninterrupted)
+
+
+def test_weights_of_an_earlier_epoch_that_turn_out_damaged_at_the_end(tmp_path, capsys):
+    rate = {"learning_rate": 0.03}
+    where = train(tmp_path / "whole", tmp_path / "a store", **rate)
+    assert where.best_epoch == 0  # so that it is not trained again after the interruption
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", tmp_path / "store", [SignalAt(19)], **rate)
+    best = stored(tmp_path / "store", **rate)[0].epochs[0].weights
+    flip_a_byte(tmp_path / "store" / best.name)
+    train(tmp_path / "run", tmp_path / "store", **rate)
+    assert "starts over" in capsys.readouterr().out
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+def test_a_checkpoint_of_other_settings_is_never_used(tmp_path, capsys):
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", tmp_path / "store", [SignalAt(12)])
+    train(tmp_path / "other", tmp_path / "store", learning_rate=2e-3)
+    assert "continues" not in capsys.readouterr().out
+    train(tmp_path / "other at once", tmp_path / "a store", learning_rate=2e-3)
+    assert_same_run(tmp_path / "other", tmp_path / "other at once")
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [("hardware", {"name": "another processor"}), ("versions", {"torch": "2.0.0"})],
+)
+def test_only_the_same_machine_continues_but_every_machine_restores(
+    tmp_path, uninterrupted, capsys, part, change
+):
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", tmp_path / "here", [SignalAt(12)])
+    elsewhere = stored(tmp_path / "here")[0]
+    elsewhere = replace(elsewhere, **{part: {**getattr(elsewhere, part), **change}})
+    fingerprint = run_fingerprint(small_settings(), small_data().hash)
+    for manifest in open_folder(tmp_path / "here").manifests(fingerprint.digest):
+        (tmp_path / "here" / manifest.name).unlink()
+    open_folder(tmp_path / "here").publish(elsewhere.manifest(fingerprint))
+    capsys.readouterr()
+    train(tmp_path / "run", tmp_path / "here")
+    assert "starts over: 1 epochs were made on" in capsys.readouterr().out
+    assert_same_run(tmp_path / "run", uninterrupted)
+    # A finished run serves everybody.
+    finished = stored(tmp_path / "here")[0]
+    finished = replace(finished, **{part: {**getattr(finished, part), **change}})
+    open_folder(tmp_path / "there").publish(finished.manifest(fingerprint))
+    (tmp_path / "here" / "blobs").rename(tmp_path / "there" / "blobs")
+    capsys.readouterr()
+    train(tmp_path / "restored", tmp_path / "there")
+    assert capsys.readouterr().out == ""
+    assert_same_run(tmp_path / "restored", uninterrupted)
+
+
+def test_two_generations_of_checkpoints_are_kept(tmp_path):
+    train(tmp_path / "run", tmp_path / "store", epochs=4)
+    kept = stored(tmp_path / "store", epochs=4)
+    assert [len(each.epochs) for each in kept] == [4, 3]
+    blobs = {path.name for path in (tmp_path / "store" / "blobs").rglob("*") if path.is_file()}
+    needed = {epoch.weights.sha256 for epoch in kept[0].epochs}
+    needed |= {epoch.steps.sha256 for epoch in kept[0].epochs}
+    needed |= {each.state.optimizer.sha256 for each in kept}
+    assert blobs == needed
+
+
+def test_a_store_that_cannot_be_written_is_said_once_and_stops_nothing(tmp_path, uninterrupted):
+    (tmp_path / "a file").touch()
+    said: list[str] = []
+    store = RunStore(Folder(tmp_path / "a file" / "store"), say=said.append)
+    train(tmp_path / "run", store)
+    assert len(said) == 1
+    assert "cannot be written" in said[0]
+    assert_same_run(tmp_path / "run", uninterrupted)
+
+
+def test_no_state_is_held_in_memory_that_the_result_does_not_need(tmp_path):
+    (tmp_path / "a file").touch()
+    store = RunStore(Folder(tmp_path / "a file" / "store"), say=lambda line: None)
+    train(tmp_path / "run", store, epochs=5)
+    weights = [data for data in store._memory.values() if len(data) > 1_000_000]
+    assert len(weights) <= 2

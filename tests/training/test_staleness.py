@@ -1,0 +1,306 @@
+"""Why a run is stale, in words; the runs here were never trained."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pj2.config.study import Run, RunSettings
+from pj2.data.layout import DataIdentity
+from pj2.evaluation.record import EVALUATION, PREDICTIONS, fingerprint_of, keep_predictions
+from pj2.fingerprint.run import run_fingerprint
+from pj2.store.files import write_json
+from pj2.store.store import RunStore
+from pj2.store.tiers import Folder
+from pj2.store.verified import VerifiedFiles
+from pj2.training.artifacts import (
+    BEST,
+    EPOCHS,
+    LAST,
+    RUN,
+    EpochRecord,
+    StepRecords,
+)
+from pj2.training.result import restore_run
+from pj2.training.staleness import nearest_run, stale_predictions, stale_reasons, why_stale
+from pj2.training.trajectory import Epoch, State, Trajectory, pack_steps
+
+DATA = "ab" * 32
+CLASSES = ("cat", "dog")
+IDENTITY = DataIdentity(DATA, CLASSES)
+TORCH = str(torch.__version__)
+CURRENT = "current: made with these settings, data and code, and its files are intact"
+CONTINUED = (
+    "continues after epoch 3, nothing is trained again "
+    "(on some CPU; a machine of another kind starts over)"
+)
+FROM_START = "trained from the start, the store has nothing to continue"
+AGAIN = "predictions: made again if best.safetensors comes out different"
+
+
+def settings(**changes) -> RunSettings:
+    base = {"model": "BasicCNN", "learning_rate": 1e-3, "seed": 0, "epochs": 3}
+    return RunSettings(**{**base, **changes})
+
+
+def trajectory(store: RunStore, version: str, epochs: int = 3, steps: int = 0) -> Trajectory:
+    """Epochs whose validation accuracy falls: the first is the best."""
+    records = StepRecords(np.ones(2, np.float32), np.ones(2, np.float32))
+    made = tuple(
+        Epoch(
+            EpochRecord(n, 1.0, 0.5, 1.0, 0.9 - n / 10, None, None, 1.0, 9.0),
+            store.put(pack_steps(records)),
+            store.put(f"weights {n}".encode()),
+        )
+        for n in range(epochs)
+    )
+    partial = store.put(b"partial") if steps else None
+    state = State(store.put(b"weights"), store.put(b"moments"), partial, steps)
+    hardware = {"device": "cpu", "name": "some CPU", "threads": 1}
+    return Trajectory({"data": {"hash": DATA}}, hardware, {"torch": version}, made, None, state)
+
+
+class Made:
+    """A run and its predictions on disk, and a store that has them."""
+
+    def __init__(self, root, version: str = TORCH, steps: int = 0) -> None:
+        self.folder = root / "run"
+        self.store = RunStore(Folder(root / "store"))
+        fingerprint = run_fingerprint(settings(), DATA)
+        made = trajectory(self.store, version, steps=steps)
+        self.store.publish(made.manifest(fingerprint))
+        assert restore_run(self.store, settings(), fingerprint, self.folder)
+        (self.folder / PREDICTIONS).write_bytes(b"predictions")
+        keep_predictions(self.store, fingerprint_of(self.run, CLASSES), self.folder)
+
+    @property
+    def run(self):
+        return json.loads((self.folder / RUN).read_text())
+
+    def edit(self, change, name=RUN) -> None:
+        record = json.loads((self.folder / name).read_text())
+        change(record)
+        write_json(self.folder / name, record)
+
+    def reasons(self, data=IDENTITY, verify=True, **changes):
+        return stale_reasons(self.folder, settings(**changes), data, verify)
+
+    def why(self, data=IDENTITY, **changes):
+        return why_stale(self.folder, settings(**changes), data, self.store)
+
+
+@pytest.fixture
+def made(tmp_path):
+    return Made(tmp_path)
+
+
+def damage(path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_current_run(made):
+    assert made.reasons() == made.reasons(verify=False) == made.reasons(data=None) == []
+    assert stale_predictions(made.folder, IDENTITY, True) == []
+    assert made.why() == [CURRENT, "predictions: current"]
+
+
+def test_settings(made):
+    changes = {"learning_rate": 2e-3, "optimizer": {"weight_decay": 5e-4}}
+    expected = ["learning_rate 0.001 → 0.002", "optimizer.weight_decay 0.0 → 0.0005"]
+    assert made.reasons(**changes) == expected
+    assert made.why(**changes) == [*expected, f"next: {FROM_START}", AGAIN]
+
+
+def test_settings_that_the_store_has(made):
+    # The config was changed, run and changed back.
+    made.edit(lambda run: run["settings"].update(seed=1))
+    assert made.why() == ["seed 1 → 0", "next: restored from the store, no training", AGAIN]
+
+
+def test_code(made):
+    def older(run):
+        run["code"]["modules"]["pj2.training.loop"]["function train_epoch"] = "0"
+
+    made.edit(older)
+    assert made.reasons() == ["training/loop.py changed: function train_epoch"]
+
+
+def test_data_and_packages(made):
+    made.edit(lambda run: run["code"]["packages"].update(torch="1.0"))
+    short = ".".join(TORCH.split(".")[:2])
+    expected = ["data: content hash abababababab → cdcdcdcdcdcd", f"torch 1.0 → {short}"]
+    assert made.reasons(data=DataIdentity("cd" * 32, CLASSES)) == expected
+    assert made.reasons(data=None) == expected[1:]
+
+
+def test_data_that_are_not_prepared(made):
+    unknown = "data: not prepared, so not compared; first: snakemake prepare_data"
+    assert made.why(data=None) == [CURRENT, unknown, "predictions: current"]
+
+
+def test_more_epochs_continue(made):
+    assert made.reasons(epochs=5) == ["epochs 3 → 5"]
+    assert made.why(epochs=5) == [f"epochs 3 → 5: {CONTINUED}", AGAIN]
+
+
+def test_more_epochs_continue_within_one(tmp_path):
+    made = Made(tmp_path, steps=7)
+    assert "continues after epoch 3 and 7 steps, nothing" in made.why(epochs=5)[0]
+
+
+def test_more_epochs_with_another_torch(tmp_path):
+    made = Made(tmp_path, version="1.0.0")
+    assert made.why() == [CURRENT, "predictions: current"]
+    assert made.why(epochs=5)[0] == (
+        "epochs 3 → 5: trained from the start: the 3 epochs in the store were made with "
+        f"torch 1.0.0, and this is {TORCH}"
+    )
+
+
+def test_more_epochs_without_the_state(made):
+    for blob in trajectory(made.store, TORCH).state.__dict__.values():
+        if blob and not isinstance(blob, float):
+            made.store.local.remove(blob.name)
+    assert made.why(epochs=5) == [f"epochs 3 → 5: {FROM_START}", AGAIN]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 2}, "epochs 3 → 2"),
+        ({"patience": 1}, "patience None → 1"),
+        ({"patience": 1, "epochs": 9}, "epochs 3 → 9, patience None → 1"),
+    ],
+)
+def test_another_budget_is_cut_from_what_is_there(made, changes, words):
+    assert made.why(**changes) == [f"{words}: cut from the epochs in the store, no training", AGAIN]
+
+
+def test_a_run_that_is_not_there(made):
+    (made.folder / RUN).unlink()
+    assert made.reasons() == ["run.json is missing"]
+    assert made.why() == ["run.json is missing: restored from the store, no training"]
+    assert made.why(seed=1) == [f"run.json is missing: {FROM_START}"]
+    assert made.why(epochs=4) == [f"run.json is missing: {CONTINUED}"]
+    assert "not known before snakemake prepare_data" in made.why(data=None)[0]
+
+
+def test_a_store_that_lost_its_weights_restores_nothing(made):
+    (made.folder / RUN).unlink()
+    for path in (made.store.local.root / "blobs").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    assert made.why() == [f"run.json is missing: {FROM_START}"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"fingerprint": "0", "settings": []}'])
+def test_a_damaged_run_json(made, content):
+    (made.folder / RUN).write_text(content)
+    assert len(made.reasons()) == 1
+    assert made.reasons()[0].startswith("run.json is damaged")
+    assert stale_predictions(made.folder, IDENTITY, True)[0].startswith("run.json is damaged")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda run: run["code"]["modules"].update({"pj2.training.loop": 3}), "is damaged"),
+        (lambda run: run["artifacts"].pop(BEST), f"run.json does not name {BEST}"),
+        (lambda run: run.update(fingerprint="0" * 64), "run.json was edited"),
+    ],
+)
+def test_a_run_json_that_was_edited(made, change, words):
+    made.edit(change)
+    assert words in made.reasons()[0]
+
+
+def test_artifacts(made):
+    damage(made.folder / BEST)
+    (made.folder / LAST).unlink()
+    (made.folder / EPOCHS).unlink()
+    (made.folder / EPOCHS).mkdir()
+    damaged = "best.safetensors is damaged: its bytes are not those that run.json names"
+    unreadable = "epochs.parquet cannot be read (Is a directory)"
+    expected = [damaged, "last.safetensors is missing", unreadable]
+    assert made.reasons() == expected
+    assert made.reasons(verify=False) == expected[1:2]
+    assert made.why() == [*expected, "next: restored from the store, no training", AGAIN]
+
+
+def test_predictions(made):
+    damage(made.folder / PREDICTIONS)
+    damaged = "predictions.parquet is damaged: its bytes are not those that evaluation.json names"
+    assert made.reasons() == []
+    assert stale_predictions(made.folder, IDENTITY, False) == []
+    assert stale_predictions(made.folder, IDENTITY, True) == [damaged]
+    stored = "predictions: next: restored from the store"
+    assert made.why() == [CURRENT, f"predictions: {damaged}", stored]
+    (made.folder / EVALUATION).unlink()
+    assert made.why() == [CURRENT, "predictions: evaluation.json is missing", stored]
+
+
+def test_predictions_of_other_code_and_weights(made):
+    def older(record):
+        record["inputs"]["modules"]["pj2.evaluation.predict"]["function predict"] = "0"
+        record["inputs"]["settings"]["weights"] = "0" * 64
+
+    made.edit(older, EVALUATION)
+    weights = made.run["artifacts"][BEST]
+    expected = [
+        f"weights {'0' * 64!r} → {weights!r}",
+        "evaluation/predict.py changed: function predict",
+    ]
+    assert stale_predictions(made.folder, IDENTITY, True) == expected
+
+
+def test_predictions_that_the_store_lacks(made, tmp_path):
+    (made.folder / EVALUATION).write_text("{")
+    empty = RunStore(Folder(tmp_path / "empty"))
+    assert why_stale(made.folder, settings(), IDENTITY, empty) == [
+        CURRENT,
+        "predictions: evaluation.json is damaged: it is not JSON",
+        "predictions: next: computed with best.safetensors",
+    ]
+
+
+def test_known_hashes_are_used(made, tmp_path):
+    class Files(VerifiedFiles):
+        def sha256(self, path):
+            return "0" * 64
+
+    found = stale_reasons(
+        made.folder, settings(), IDENTITY, True, Files(tmp_path / "verified.json")
+    )
+    assert len(found) == 4
+
+
+def test_the_nearest_run(made):
+    runs = [
+        Run("one", settings(learning_rate=5e-3)),
+        Run("one", settings(learning_rate=2e-3)),
+        Run("two", settings(learning_rate=2e-3, batch_size=64)),
+        Run("two", settings(learning_rate=1e-4)),
+    ]
+    nearest, changes = nearest_run(made.run, runs)
+    assert nearest is runs[1]
+    assert changes == ["learning_rate 0.001 → 0.002"]
+
+
+def test_class_names_are_in_the_predictions_and_in_no_hash(made):
+    renamed = DataIdentity(DATA, ("cat", "hound"))
+    assert made.reasons(data=renamed) == []
+    assert stale_predictions(made.folder, renamed, True) == [
+        "classes ['cat', 'dog'] → ['cat', 'hound']"
+    ]
+
+
+def test_a_run_cut_by_other_code_is_written_again(made):
+    made.edit(lambda run: run.update(written_by="0" * 64))
+    changed = "the code that writes a run's files changed"
+    assert made.reasons() == [changed]
+    assert made.why() == [f"{changed}: cut from the epochs in the store, no training", AGAIN]

@@ -1,0 +1,57 @@
+# What is on disk is shown only if it is what the config, the data and the code
+# ask for. Snakemake sees what became of the files that it made here; it does not
+# see damage, nor what another code made and somebody copied here.
+import atexit
+
+from pj2.data.layout import identity_of
+from pj2.store.open import open_store
+from pj2.store.verified import VerifiedFiles
+from pj2.training.adopt import adopt_run
+from pj2.training.staleness import stale_predictions, stale_reasons
+
+VERIFIED = VerifiedFiles()
+atexit.register(VERIFIED.save)
+
+
+def make_again(path, reasons):
+    """Make Snakemake run the job of an output, and say why."""
+    for reason in reasons:
+        print(f"{os.path.dirname(path)}: {reason}", file=sys.stderr, flush=True)
+    workflow.dag.forcefiles.add(path)
+
+
+def checked_info(wildcards):
+    """What a training job reads; on the way, its run on disk is checked."""
+    folder = RUN.format(**wildcards)
+    if workflow.is_main_process and Path(folder, "run.json").exists():
+        run = RUN_BY_FOLDER[run_folder(wildcards)]
+        reasons = stale_reasons(
+            Path(folder), run.settings, identity_of(DATA), verify=True, files=VERIFIED
+        )
+        if reasons:
+            make_again(f"{folder}/run.json", reasons)
+    return rules.prepare_data.output.info
+
+
+def checked_run(wildcards):
+    """What an evaluation reads; on the way, the predictions on disk are checked."""
+    folder = RUN.format(**wildcards)
+    if workflow.is_main_process and Path(folder, "evaluation.json").exists():
+        reasons = stale_predictions(Path(folder), identity_of(DATA), verify=True, files=VERIFIED)
+        if reasons:
+            make_again(f"{folder}/evaluation.json", reasons)
+    return f"{folder}/run.json"
+
+
+def twin(wildcards):
+    """The run before this one that shares its epochs, if any: it is waited for, not repeated."""
+    return TWINS.get(run_folder(wildcards), [])
+
+
+# Snakemake removes a job's outputs before it runs. What they hold goes to the
+# store first, should the store have been lost or left on another machine.
+onstart:
+    store = open_store(STUDY.store.path, STUDY.store.remote)
+    for job in workflow.dag.needrun_jobs():
+        if job.rule.name == "train":
+            adopt_run(store, Path(job.output.run).parent)
