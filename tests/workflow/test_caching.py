@@ -53,11 +53,16 @@ def copy_checkout(destination: Path) -> Path:
     """Copy what a clone has, so that its source can be edited."""
     destination.mkdir(parents=True)
     shutil.copy(REPOSITORY / "Snakefile", destination)
-    for name in ("workflow", "pj2", "profiles"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(REPOSITORY / name, destination / name, ignore=ignored)
+    for name in ("workflow", "profiles"):
+        shutil.copytree(REPOSITORY / name, destination / name)
+    copy_package(destination)
     (destination / "data").symlink_to(REPOSITORY / "data")
     return destination
+
+
+def copy_package(destination: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(REPOSITORY / "pj2", destination / "pj2", ignore=ignored, dirs_exist_ok=True)
 
 
 def new_study(folder: Path, config: str, **changes) -> Study:
@@ -86,13 +91,26 @@ def trained(study: Study) -> set[str]:
     return found
 
 
+TARGETS = ("filter_grids", "results/tiny/tables/comparison.csv")
+
+
+@pytest.fixture(scope="module")
+def base(study, tmp_path_factory):
+    """Another clone, which got everything from the store of the first, and two kinds of output."""
+    place = tmp_path_factory.mktemp("base")
+    base = new_study(place / "work", CONFIG, checkout=copy_checkout(place / "checkout"))
+    linked_copy(study.folder / ".pj2", base.folder / ".pj2")
+    base.run(*TARGETS)
+    return base
+
+
 @pytest.fixture
-def clone(study, tmp_path):
-    """A second clone that has made everything, its source and its store its own to change."""
-    folder = tmp_path / "clone"
-    shutil.copytree(study.folder, folder, ignore=shutil.ignore_patterns(".pj2"))
-    linked_copy(study.folder / ".pj2", folder / ".pj2")
-    return Study(folder, copy_checkout(tmp_path / "checkout"))
+def clone(base, tmp_path):
+    """The other clone, with source, results and store to change."""
+    shutil.copytree(base.folder, tmp_path / "work", ignore=shutil.ignore_patterns(".pj2"))
+    linked_copy(base.folder / ".pj2", tmp_path / "work" / ".pj2")
+    yield Study(tmp_path / "work", base.checkout)
+    copy_package(base.checkout)
 
 
 def edit(clone: Study, name: str, old: str, new: str) -> None:
@@ -107,33 +125,37 @@ LOOP = "pj2/training/loop.py"
 
 def test_edits_that_change_nothing_and_edits_that_do(clone):
     """One clone, edit after edit: what snakemake -n lists."""
-    assert clone.planned() == {}  # so it is the same code, though in another place
+    assert clone.planned(*TARGETS) == {}
     edit(clone, LOOP, "    model.train()\n", "    model.train()  # not eval\n\n")
     edit(clone, LOOP, '"""Train for one epoch and record every step.', '"""Train.')
     edit(clone, "pj2/models/vgg.py", "from __future__", '"""Other words."""\n\nfrom __future__')
-    assert clone.planned() == {}
+    assert clone.planned(*TARGETS) == {}
 
     for name in ("pj2/cli/main.py", "pj2/training/progress.py", "pj2/models/residual_cnn.py"):
         with (clone.checkout / name).open("a") as file:
             file.write("\n\nADDED = 1\n")
-    assert clone.planned() == {}
+    assert clone.planned(*TARGETS) == {}
 
     edit(clone, "pj2/figures/filters.py", "16 if out > 32 else 8", "8 if out > 32 else 4")
-    assert clone.planned() == {"filter_grid": 3, "all": 1}
+    assert clone.planned(*TARGETS) == {"filter_grid": 3, "filter_grids": 1}
     with (clone.checkout / "pj2/tables/comparison.py").open("a") as file:
         file.write("\n\nADDED = 1\n")
-    assert clone.planned() == {"filter_grid": 3, "study_table": 1, "all": 1}
-    assert clone.planned_runs() == set()
+    assert clone.planned(*TARGETS) == {
+        "filter_grid": 3,
+        "filter_grids": 1,
+        "study_table": 1,
+    }
+    assert clone.planned_runs(*TARGETS) == set()
 
     with (clone.checkout / "pj2/models/vgg.py").open("a") as file:
         file.write("\n\nADDED = 1\n")
-    assert clone.planned_runs() == VGG_RUNS
-    result = clone.snakemake("-n")
+    assert clone.planned_runs(*TARGETS) == VGG_RUNS
+    result = clone.snakemake("-n", *TARGETS)
     assert "models/vgg.py changed: (module level)" in result.stderr
 
     edit(clone, LOOP, "    model.train()", "    model.train(True)")
-    assert clone.planned_runs() == ALL_RUNS
-    result = clone.snakemake("-n")
+    assert clone.planned_runs(*TARGETS) == ALL_RUNS
+    result = clone.snakemake("-n", *TARGETS)
     assert "training/loop.py changed: function train_epoch" in result.stderr
 
 
@@ -141,7 +163,7 @@ def test_one_models_file_trains_that_model_again_and_no_other(clone):
     edit(clone, "pj2/models/basic_cnn.py", "nn.Flatten()", "nn.Flatten(1)")
     text = clone.run(*TRAINING)
     assert "models/basic_cnn.py changed: method BasicCNN.__init__" in text
-    assert clone.planned_runs() == set()
+    assert clone.planned_runs(*TARGETS) == set()
     for rate in ("0.01", "1000000000000.0"):
         assert "restored" not in clone.log("comparison", "BasicCNN", rate)
     assert trained(clone) >= BASIC_RUNS
@@ -183,7 +205,7 @@ def test_results_copied_without_times_train_nothing(study, tmp_path, with_store)
         os.utime(path, (now - age, now - age))
     # The data are the newest of all: Snakemake runs every training job.
     os.utime(next(results.glob("data/*/dataset.json")))
-    assert clone.planned_runs() == ALL_RUNS
+    assert clone.planned_runs(*TARGETS) == ALL_RUNS
     clone.run(*TRAINING)
     assert trained(clone) == set()
     for run in clone.run_folders():
@@ -193,9 +215,9 @@ def test_results_copied_without_times_train_nothing(study, tmp_path, with_store)
 def test_results_that_other_code_made_are_not_shown(clone):
     """Copied without Snakemake's records, which would know."""
     shutil.rmtree(clone.folder / ".snakemake")
-    assert clone.planned_runs() == set()
+    assert clone.planned_runs(*TARGETS) == set()
     edit(clone, LOOP, "    model.train()", "    model.train(True)")
-    assert clone.planned_runs() == ALL_RUNS
+    assert clone.planned_runs(*TARGETS) == ALL_RUNS
 
 
 @pytest.mark.parametrize(
@@ -204,11 +226,11 @@ def test_results_that_other_code_made_are_not_shown(clone):
 def test_a_flipped_byte_in_an_artifact_is_told_and_mended(clone, study, name):
     run = clone.folder / "results/tiny/runs/experiment=landscape/model=VGG_A/lr=0.001/seed=0"
     flip_a_byte(run / name)
-    assert clone.planned_runs() == {"VGG_A 0.001"}
+    assert clone.planned_runs(*TARGETS) == {"VGG_A 0.001"}
     text = clone.run(*TRAINING)
     assert re.search(rf"lr=0.001/seed=0: {name} (is damaged|was edited)|run.json", text)
     assert exact_bytes(run) == exact_bytes(study.folder / run.relative_to(clone.folder))
-    assert clone.planned_runs() == set()
+    assert clone.planned_runs(*TARGETS) == set()
 
 
 def test_a_flipped_byte_in_predictions_is_told_and_mended(clone, study):
@@ -217,7 +239,7 @@ def test_a_flipped_byte_in_predictions_is_told_and_mended(clone, study):
     flip_a_byte(damaged)
     text = clone.run("--until", "evaluate")
     assert "predictions.parquet is damaged" in text
-    assert clone.planned_runs() == set()
+    assert clone.planned_runs(*TARGETS) == set()
     assert damaged.read_bytes() == (study.folder / run / damaged.name).read_bytes()
 
 

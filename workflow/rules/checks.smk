@@ -30,7 +30,7 @@ def checked_info(wildcards):
         )
         if reasons:
             make_again(f"{folder}/run.json", reasons)
-    return rules.prepare_data.output.info
+    return INFO
 
 
 def checked_run(wildcards):

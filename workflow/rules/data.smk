@@ -3,14 +3,16 @@ from pj2.data.layout import prepared_folder
 
 DATASET_JSON = STUDY.dataset.model_dump_json()
 DATA = prepared_folder(STUDY.dataset)
+# Named here, since ancient() would mark `rules.prepare_data.output.info` for every rule.
+IMAGES, INFO = f"{DATA}/dataset.safetensors", f"{DATA}/dataset.json"
 
 
 rule prepare_data:
     input:
         DATASET_FILES,
     output:
-        images=f"{DATA}/dataset.safetensors",
-        info=f"{DATA}/dataset.json",
+        images=IMAGES,
+        info=INFO,
     log:
         f"{RESULTS}/logs/prepare_data.log",
     conda:

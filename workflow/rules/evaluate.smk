@@ -5,8 +5,8 @@ rule evaluate:
     input:
         run=checked_run,
         best=ancient(f"{RUN}/best.safetensors"),
-        info=ancient(rules.prepare_data.output.info),
-        images=ancient(rules.prepare_data.output.images),
+        info=ancient(INFO),
+        images=ancient(IMAGES),
     output:
         predictions=f"{RUN}/predictions.parquet",
         record=f"{RUN}/evaluation.json",

@@ -7,7 +7,7 @@
 rule train:
     input:
         info=checked_info,
-        images=ancient(rules.prepare_data.output.images),
+        images=ancient(IMAGES),
         twin=ancient(twin),
     output:
         best=f"{RUN}/best.safetensors",
