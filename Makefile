@@ -41,6 +41,7 @@ lock: $(READY)
 		--output-file requirements.lock pyproject.toml
 	sed -i -E '/^(nvidia-|cuda-|triton)/d' requirements.lock
 
+# The run store (.pj2) stays: what was trained is restored.
 clean:
 	rm -rf results .snakemake
 

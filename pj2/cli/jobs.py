@@ -67,7 +67,7 @@ def train(
     device: Device = "auto",
     threads: Threads = 1,
     store: StorePath = DEFAULT_STORE,
-    store_remote: StoreRemote = None,
+    remote: StoreRemote = None,
 ) -> None:
     """Train one run, or restore it from the store if it was trained before.
 
@@ -81,7 +81,7 @@ def train(
     from pj2.training.result import restore_run
 
     resolved = parse_settings(settings)
-    runs = open_store(store, store_remote)
+    runs = open_store(store, remote)
     fingerprint = run_fingerprint(resolved, read_info(data)["hash"])
     restored = restore_run(runs, resolved, fingerprint, output)
     if restored:
@@ -99,7 +99,7 @@ def evaluate(
     device: Device = "auto",
     threads: Threads = 1,
     store: StorePath = DEFAULT_STORE,
-    store_remote: StoreRemote = None,
+    remote: StoreRemote = None,
 ) -> None:
     """Predict the test split with a run's best weights, or restore what was predicted before.
 
@@ -118,7 +118,7 @@ def evaluate(
 
     information = read_json(run / RUN)
     fingerprint = fingerprint_of(information, read_info(data)["classes"])
-    runs = open_store(store, store_remote)
+    runs = open_store(store, remote)
     if restore_predictions(runs, fingerprint, run):
         print(f"{run / PREDICTIONS}: restored from the store and verified")
         return

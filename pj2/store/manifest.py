@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from pj2.config.names import canonical_json
 
+# A later format must take other names as well: this version would set its files aside as damaged.
 FORMAT = 1
 BLOBS, ENTRIES, DAMAGED, PENDING = "blobs", "entries", "damaged", "pending"
 

@@ -108,6 +108,24 @@ def test_killed_at_twenty_random_moments(tmp_path):
     assert alive >= 10  # or the moments were not within the run
 
 
+def test_two_processes_that_make_the_same_run_at_once(tmp_path, uninterrupted):
+    code = "import sys; from pathlib import Path; from small_run import train\n"
+    code += "train(*map(Path, sys.argv[1:]))"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, tmp_path / name, tmp_path / "store"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        for name in ("one", "two")
+    ]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert_same_run(tmp_path / "one", uninterrupted)
+    assert_same_run(tmp_path / "two", uninterrupted)
+    train(tmp_path / "three", tmp_path / "store")
+    assert_same_run(tmp_path / "three", uninterrupted)
+    assert not (tmp_path / "store" / "damaged").exists()
+
+
 def test_a_longer_budget_continues_and_a_shorter_one_needs_no_training(tmp_path, capsys):
     train(tmp_path / "five at once", tmp_path / "a store", epochs=5)
     train(tmp_path / "three", tmp_path / "store", epochs=3)

@@ -23,4 +23,4 @@ rule evaluate:
         code=lambda wildcards: prediction_code(wildcards.model).digest,
     shell:
         "python -m pj2 evaluate --run {params.folder} --data {params.data} "
-        "--device {resources.device} --threads {threads} > {log} 2>&1"
+        "--device {resources.device} --threads {threads} 2>&1 | tee -i {log}"
