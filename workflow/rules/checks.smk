@@ -25,9 +25,7 @@ def checked_info(wildcards):
     folder = RUN.format(**wildcards)
     if workflow.is_main_process and Path(folder, "run.json").exists():
         run = RUN_BY_FOLDER[run_folder(wildcards)]
-        reasons = stale_reasons(
-            Path(folder), run.settings, identity_of(DATA), verify=True, files=VERIFIED
-        )
+        reasons = stale_reasons(Path(folder), run.settings, identity_of(DATA), verify=True, files=VERIFIED)
         if reasons:
             make_again(f"{folder}/run.json", reasons)
     return INFO

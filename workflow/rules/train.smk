@@ -17,9 +17,9 @@ rule train:
         run=f"{RUN}/run.json",
     log:
         f"{RESULTS}/logs/train/{{experiment}}/{{model}}/lr={{lr}}/seed={{seed}}.log",
+    cache: "omit-software"  # used with --cache only; torch's version is in params.code
     conda:
         "../envs/pj2.yaml"
-    cache: "omit-software"  # used with --cache only; torch's version is in params.code
     threads: STUDY.threads
     resources:
         device=STUDY.device,
