@@ -13,7 +13,7 @@ from pj2.errors import UserError
 
 IMAGES_FILE = "dataset.safetensors"
 INFO_FILE = "dataset.json"
-AGAIN = "run the prepare rule again (pj2 prepare)"
+AGAIN = "delete its folder and run snakemake again"
 
 
 def prepared_folder(dataset: DatasetConfig) -> str:

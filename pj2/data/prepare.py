@@ -17,6 +17,7 @@ import numpy.typing as npt
 from safetensors.numpy import save_file
 
 from pj2.config.schema import DatasetConfig
+from pj2.data.content import content_hash
 from pj2.data.layout import IMAGES_FILE, INFO_FILE
 from pj2.data.sources import read_source
 from pj2.data.sources.raw import Split
@@ -126,16 +127,6 @@ def channel_statistics(images: npt.NDArray[np.uint8]) -> tuple[list[float], list
         mean.append(centre)
         std.append(float(np.sqrt(weights @ (values - centre) ** 2)))
     return mean, std
-
-
-def content_hash(tensors: dict[str, npt.NDArray[Any]], classes: int) -> str:
-    """Return the hex SHA-256 of the sizes, images and labels, in the order they are stored."""
-    train, test = tensors["train_labels"], tensors["test_labels"]
-    digest = hashlib.sha256(f"classes={classes} train={len(train)} test={len(test)}\n".encode())
-    for split in ("train", "test"):
-        digest.update(tensors[f"{split}_images"].data)
-        digest.update(tensors[f"{split}_labels"].astype("<i8").data)
-    return digest.hexdigest()
 
 
 def _per_class(labels: npt.NDArray[np.int64], classes: Sequence[str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Open a prepared data set without reading it: the images stay on disk until used."""
+"""Open a prepared data set: its images stay on disk until used, and are what they should be."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from pj2.data.batches import ImageSet
+from pj2.data.content import content_hash
 from pj2.data.layout import AGAIN, IMAGES_FILE, INFO_FILE, read_info
 from pj2.errors import UserError
 
@@ -85,4 +86,7 @@ def open_prepared(folder: str | Path) -> PreparedData:
             raise UserError(
                 f"{images}: {split}_images is {list(shape)}, but {INFO_FILE} counts {size}; {AGAIN}"
             )
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    if content_hash(arrays, len(data.classes)) != data.hash:
+        raise UserError(f"{images}: damaged: not the images that {INFO_FILE} names; {AGAIN}")
     return data

@@ -38,23 +38,26 @@ def adopt_run(store: RunStore, folder: Path) -> bool:
     fingerprint = Fingerprint(settings.identity(), run["data"]["hash"], code)
     if not intact or fingerprint.digest != run["fingerprint"]:
         return False
+    # Whether or not the store has them: what is damaged there is mended by this.
+    best, last = (store.put((folder / name).read_bytes()) for name in (BEST, LAST))
+    steps = {
+        epoch: (len(part.loss), store.put(pack_steps(part)))
+        for epoch, part in _steps_by_epoch(folder / STEPS).items()
+    }
     stored = store.manifests(fingerprint.digest)
     if any(has_result(store, Trajectory.of(manifest), settings) for manifest in stored):
         return False
 
-    best, last = (store.put((folder / name).read_bytes()) for name in (BEST, LAST))
     rows = [EpochRecord(**row) for row in pq.ParquetFile(folder / EPOCHS).read().to_pylist()]
-    steps = _steps_by_epoch(folder / STEPS)
     end = len(rows) - 1 if run["status"] != "diverged" else None
     weights = {end: last, run["best_epoch"]: best}
-    epochs = tuple(
-        Epoch(row, store.put(pack_steps(steps[row.epoch])), weights.get(row.epoch)) for row in rows
-    )
+    epochs = tuple(Epoch(row, steps[row.epoch][1], weights.get(row.epoch)) for row in rows)
     divergence = None
     if run["status"] == "diverged":
-        before = steps.get(len(rows), StepRecords.none())
+        none = 0, store.put(pack_steps(StepRecords.none()))
+        count, before = steps.get(len(rows), none)
         initial = best if run["best_epoch"] is None else None
-        divergence = Divergence(len(before.loss), store.put(pack_steps(before)), last, initial)
+        divergence = Divergence(count, before, last, initial)
     facts = {key: run[key] for key in ("parameters", "macs", "first_conv", "data")}
     trajectory = Trajectory(facts, run["hardware"], run["versions"], epochs, divergence)
     return store.publish(trajectory.manifest(fingerprint))

@@ -52,3 +52,12 @@ def test_images_of_another_preparation_are_refused(folder: Path) -> None:
     (folder / "dataset.json").write_text(json.dumps({**info, "train_images": 39}))
     with pytest.raises(UserError, match="counts 39"):
         open_prepared(folder)
+
+
+def test_a_flipped_byte_in_the_images_is_seen(folder: Path) -> None:
+    file = folder / "dataset.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-5000] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="damaged: not the images that"):
+        open_prepared(folder)

@@ -69,3 +69,10 @@ def assert_same_run(folder: Path, other: Path) -> None:
     assert steps.step.tolist() == list(range(len(steps)))  # none missing, none twice
     one, two = artifacts(folder), artifacts(other)
     assert [name for name in one if one[name] != two[name]] == []
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)

@@ -15,6 +15,7 @@ import pytest
 from small_run import (
     artifacts,
     assert_same_run,
+    flip_a_byte,
     open_folder,
     small_data,
     small_settings,
@@ -177,13 +178,6 @@ def test_a_diverged_run_is_restored_too(tmp_path):
     assert artifacts(tmp_path / "run") == artifacts(tmp_path / "again")
     run = json.loads((tmp_path / "again" / RUN).read_text())
     assert run["diverged_at_step"] == len(pd.read_parquet(tmp_path / "again" / STEPS))
-
-
-def flip_a_byte(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(content)
 
 
 def test_a_damaged_checkpoint_is_not_used_but_the_one_before(tmp_path, uninterrupted, capsys):
