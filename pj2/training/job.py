@@ -116,12 +116,14 @@ def _resume(
         try:
             for epoch in stored.epochs:
                 store.read(epoch.steps)
-            torch.set_num_threads(stored.hardware["threads"])
             load_state(store, trainer, len(stored.epochs), stored.state)
         except BlobUnavailable:
             continue
+        threads = stored.hardware["threads"]
         within = f" and {stored.state.steps} steps" if stored.state.steps else ""
-        say(f"{name} · continues after {len(stored.epochs)} epochs{within}")
+        kept = f", with {threads} threads as before" if threads != torch.get_num_threads() else ""
+        torch.set_num_threads(threads)
+        say(f"{name} · continues after {len(stored.epochs)} epochs{within}{kept}")
         older = [manifest for manifest, _ in usable[position:]]
         return Recorder(store, fingerprint, settings, stored, older)
     if elsewhere and not usable:
@@ -156,7 +158,7 @@ def _finish(
     with Reporter(_name(settings), settings.epochs) as reporter:
         while (where := cut(recorder.trajectory, settings)) is None:
             if interrupted():
-                raise Interrupted(f"{_name(settings)}: stopped after {trainer.epoch} epochs, saved")
+                raise _interrupted(settings, f"{trainer.epoch} epochs", store.writable)
             _train_epoch(trainer, recorder, reporter, observers, interrupted)
         if where.status == "stopped_early":
             reporter.line(f"stopped: {settings.patience} epochs without a better one")
@@ -187,10 +189,8 @@ def _train_epoch(
     steps = StepRecords(loss=result.losses.numpy(), grad_norm=result.grad_norms.numpy())
     if isinstance(result, PartialEpoch):
         saved = recorder.save_partial(result, training_seconds, trainer)
-        raise Interrupted(
-            f"{_name(trainer.settings)}: stopped after {epoch} epochs and {len(steps.loss)} steps"
-            + (", saved; run it again to continue" if saved else "; they could not be saved")
-        )
+        done = f"{epoch} epochs and {len(steps.loss)} steps"
+        raise _interrupted(trainer.settings, done, saved)
     if result.diverged:
         recorder.add_divergence(steps, trainer)
         step = epoch * trainer.steps_per_epoch + len(steps.loss)
@@ -210,6 +210,11 @@ def _train_epoch(
     )
     recorder.add_epoch(row, steps, trainer)
     reporter.on_epoch(row)
+
+
+def _interrupted(settings: RunSettings, done: str, saved: bool) -> Interrupted:
+    outcome = "saved; run it again to continue" if saved else "which could not be saved"
+    return Interrupted(f"{_name(settings)}: stopped after {done}, {outcome}")
 
 
 def _versions() -> dict[str, str]:

@@ -9,6 +9,12 @@ from pj2.store.verified import VerifiedFiles
 from pj2.training.adopt import adopt_run
 from pj2.training.staleness import stale_predictions, stale_reasons
 
+try:
+    STORE = open_store(STUDY.store.path, STUDY.store.remote)
+    PREPARED = identity_of(DATA)  # None before the data are prepared
+except UserError as error:
+    exit_with(error)
+
 VERIFIED = VerifiedFiles()
 atexit.register(VERIFIED.save)
 
@@ -25,7 +31,7 @@ def checked_info(wildcards):
     folder = RUN.format(**wildcards)
     if workflow.is_main_process and Path(folder, "run.json").exists():
         run = RUN_BY_FOLDER[run_folder(wildcards)]
-        reasons = stale_reasons(Path(folder), run.settings, identity_of(DATA), verify=True, files=VERIFIED)
+        reasons = stale_reasons(Path(folder), run.settings, PREPARED, verify=True, files=VERIFIED)
         if reasons:
             make_again(f"{folder}/run.json", reasons)
     return INFO
@@ -35,7 +41,7 @@ def checked_run(wildcards):
     """What an evaluation reads; on the way, the predictions on disk are checked."""
     folder = RUN.format(**wildcards)
     if workflow.is_main_process and Path(folder, "evaluation.json").exists():
-        reasons = stale_predictions(Path(folder), identity_of(DATA), verify=True, files=VERIFIED)
+        reasons = stale_predictions(Path(folder), PREPARED, verify=True, files=VERIFIED)
         if reasons:
             make_again(f"{folder}/evaluation.json", reasons)
     return f"{folder}/run.json"
@@ -49,7 +55,6 @@ def twin(wildcards):
 # Snakemake removes a job's outputs before it runs. What they hold goes to the
 # store first, should the store have been lost or left on another machine.
 onstart:
-    store = open_store(STUDY.store.path, STUDY.store.remote)
     for job in workflow.dag.needrun_jobs():
         if job.rule.name == "train":
-            adopt_run(store, Path(job.output.run).parent)
+            adopt_run(STORE, Path(job.output.run).parent)
