@@ -87,7 +87,7 @@ def train(
     if restored:
         print(f"{output}: restored from the store and verified, {restored.epochs} epochs")
         return
-    from pj2.data.prepared import open_prepared
+    from pj2.data.open import open_prepared
     from pj2.training.job import run_training
 
     run_training(resolved, open_prepared(data), output, runs, device, threads)
@@ -124,7 +124,7 @@ def evaluate(
         return
     check_weights(run / BEST, information)
     from pj2.config.study import RunSettings
-    from pj2.data.prepared import open_prepared
+    from pj2.data.open import open_prepared
     from pj2.evaluation.predict import predict
     from pj2.training.device import choose_device, prepare_device
 

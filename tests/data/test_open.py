@@ -8,8 +8,8 @@ import torch
 from image_layouts import tiny, write_parquet
 
 from pj2.config.schema import DatasetConfig
+from pj2.data.open import open_prepared
 from pj2.data.prepare import prepare
-from pj2.data.prepared import open_prepared
 from pj2.errors import UserError
 
 
