@@ -53,21 +53,25 @@ class Study:
         own = {k: v for k, v in os.environ.items() if not k.startswith(("PJ2_", "PYTHONPATH"))}
         return own | ({"PJ2_STORE": str(self.store)} if self.store else {})
 
-    def command(self, *arguments: str) -> list[str]:
-        return [
-            *(sys.executable, "-m", "snakemake", "--directory", str(self.folder)),
-            *("-s", str(self.checkout / "Snakefile"), *arguments),
-        ]
-
-    def snakemake(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments),
-            capture_output=True,
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        """Start snakemake as a terminal would: at the head of a process group of its own."""
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", "snakemake", "--directory", str(self.folder)),
+                *("-s", str(self.checkout / "Snakefile"), *arguments),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
             cwd=self.folder,
             env=self.environment | variables,
+            start_new_session=True,
         )
+
+    def snakemake(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, **variables)
+        output, errors = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     def run(self, *arguments: str, **variables: str) -> str:
         """Run snakemake with success; return all that it printed."""

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -100,19 +100,14 @@ def test_a_killed_driver_and_its_orphans_lose_nothing(short, tmp_path):
     moments = random.Random(0)
     for trial in range(int(os.environ.get("PJ2_TEST_KILLS", "2"))):
         study = new_study(tmp_path / str(trial), SHORT)
-        driver = subprocess.Popen(
-            study.command("--cores", "1", *TRAINING),
-            cwd=study.folder,
-            env=study.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        driver = study.start("--cores", "1", *TRAINING)
         time.sleep(moments.uniform(2, 16))
         orphans = children_of(driver.pid) if trial % 2 else []
         driver.kill()
         driver.wait()
         for orphan in orphans:  # every second time the jobs are killed too
-            os.kill(orphan, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(orphan, signal.SIGKILL)
         study.run("--unlock")
         study.run(*TRAINING)
         assert exact_bytes(study.folder / SHORT_RUN) == exact_bytes(short.folder / SHORT_RUN)
@@ -124,20 +119,12 @@ def test_an_interrupted_study_continues_where_it_was(tmp_path, short, number):
     """Ctrl-C reaches every process of the terminal's group; a cluster's SIGTERM does so too."""
     long = SHORT.replace("epochs: 2", "epochs: 400")
     study = new_study(tmp_path, long)
-    driver = subprocess.Popen(
-        study.command("--cores", "1", *TRAINING),
-        cwd=study.folder,
-        env=study.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    driver = study.start("--cores", "1", *TRAINING)
     log = study.folder / "results/tiny/logs/train/short/BasicCNN/lr=0.001/seed=0.log"
     wait_for(lambda: log.exists() and "epoch 3/" in log.read_text())
     os.killpg(driver.pid, number)
-    output, _ = driver.communicate(timeout=120)
-    assert driver.returncode != 0, output
+    output, errors = driver.communicate(timeout=120)
+    assert driver.returncode != 0, output + errors
     assert not (study.folder / SHORT_RUN / "run.json").exists()
     (study.folder / "config.yaml").write_text(SHORT)
     study.run(*TRAINING)
