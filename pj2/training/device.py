@@ -50,10 +50,22 @@ def prepare_device(device: torch.device, threads: int) -> None:
 
 
 def describe_device(device: torch.device) -> dict[str, Any]:
-    """Return the device, its product name and the thread count, for `run.json`."""
-    gpu = device.type == "cuda"
-    name = torch.cuda.get_device_name(device) if gpu else _processor_name()
-    return {"device": device.type, "name": name, "threads": torch.get_num_threads()}
+    """Return the device, its name, its instruction set and the thread count, for `run.json`.
+
+    All of them decide the last digits. A virtual processor's name may hide its
+    generation; the instruction set that torch uses on it tells more.
+    """
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+        capability = "compute {}.{}".format(*torch.cuda.get_device_capability(device))
+    else:
+        name, capability = _processor_name(), torch.backends.cpu.get_cpu_capability()
+    return {
+        "device": device.type,
+        "name": name,
+        "capability": capability,
+        "threads": torch.get_num_threads(),
+    }
 
 
 def _processor_name() -> str:
