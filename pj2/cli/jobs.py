@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -115,8 +114,12 @@ def evaluate(
     )
     from pj2.store.open import open_store
     from pj2.training.artifacts import BEST, RUN
+    from pj2.training.staleness import Unreadable, read_run
 
-    information = read_json(run / RUN)
+    try:
+        information = read_run(run)
+    except Unreadable as problem:
+        raise UserError(f"{run / RUN}: {problem}") from None
     fingerprint = fingerprint_of(information, read_info(data)["classes"])
     runs = open_store(store, remote)
     if restore_predictions(runs, fingerprint, run):
@@ -133,14 +136,3 @@ def evaluate(
     prepare_device(where, threads)
     predict(run / BEST, settings, open_prepared(data), run / PREDICTIONS, where)
     keep_predictions(runs, fingerprint, run)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object. Raises UserError if that cannot be done."""
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not JSON ({error.msg}, line {error.lineno})") from None
-    return content

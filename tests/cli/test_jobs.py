@@ -69,6 +69,16 @@ def test_damaged_weights_are_not_evaluated(folder):
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_a_run_json_of_something_else_is_a_line(folder):
+    (folder / "else").mkdir()
+    (folder / "else" / "run.json").write_text('{"settings": {}}')
+    evaluate = [sys.executable, "-m", "pj2", "evaluate", "--data", "data", "--run", "else"]
+    result = call(evaluate, folder)
+    assert result.returncode == 2
+    assert result.stderr.startswith("pj2: else/run.json: run.json is damaged")
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_asked_to_stop_it_ends_with_75_and_says_what_is_saved(folder):
     process = subprocess.Popen(
         command("stopped", epochs=1000, seed=2),
