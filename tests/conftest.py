@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pj2.data.pixels import pack
 from pj2.data.prepared import PreparedData
 
 
@@ -16,7 +17,8 @@ def data() -> PreparedData:
     def split(count: int) -> tuple[torch.Tensor, torch.Tensor]:
         labels = torch.arange(count) % 10
         noise = torch.randint(0, 40, (count, 3, 32, 32), generator=source)
-        return (labels[:, None, None, None] * 20 + noise).to(torch.uint8), labels
+        images = (labels[:, None, None, None] * 20 + noise).to(torch.uint8)
+        return torch.from_numpy(pack(images.permute(0, 2, 3, 1).numpy())), labels
 
     train_images, train_labels = split(150)
     test_images, test_labels = split(40)

@@ -26,6 +26,14 @@ class Crops:
     left: Tensor
     flip: Tensor
 
+    def __getitem__(self, part: slice) -> Crops:
+        """Return the draws of some of the images."""
+        return Crops(self.top[part], self.left[part], self.flip[part])
+
+    def to(self, device: torch.device) -> Crops:
+        """Return the same draws on another device."""
+        return Crops(self.top.to(device), self.left.to(device), self.flip.to(device))
+
 
 def draw_crops(count: int, padding: int, flip: bool, generator: torch.Generator) -> Crops:
     """Draw offsets uniformly and flips with probability 1/2, for `count` images."""
@@ -38,31 +46,40 @@ def draw_crops(count: int, padding: int, flip: bool, generator: torch.Generator)
 def crop_and_flip(images: Tensor, crops: Crops, padding: int) -> Tensor:
     """Return each image's crop of its zero-padded self, mirrored where asked.
 
+    One gather moves every pixel of the batch as a 32-bit word.
+
     Args:
-        images: uint8 ``[N, C, H, W]``.
+        images: uint8 ``[N, H, W, 4]``, packed pixels.
         crops: one draw an image, on the device of `images`.
         padding: pixels of zeros on every side.
 
     Returns:
-        uint8 ``[N, C, H, W]``.
+        uint8 ``[N, H, W, 4]``.
     """
-    count, _, height, width = images.shape
-    if padding:
-        padded = F.pad(images, (padding, padding, padding, padding))
-        # windows[n, c, i, j] is the crop of image n at (i, j), as a view of the same memory.
-        windows = padded.unfold(2, height, 1).unfold(3, width, 1)
-        rows = torch.arange(count, device=images.device)
-        images = windows[rows, :, crops.top, crops.left]
-    return torch.where(crops.flip[:, None, None, None], images.flip(3), images)
+    count, height, width, _ = images.shape
+    pixels = images.view(torch.int32).view(count, height, width)
+    padded = F.pad(pixels, (padding, padding, padding, padding))
+    down = torch.arange(height, device=images.device)
+    along = torch.arange(width, device=images.device)
+    rows = crops.top[:, None] + down
+    columns = crops.left[:, None] + torch.where(crops.flip[:, None], width - 1 - along, along)
+    index = (rows * (width + 2 * padding))[:, :, None] + columns[:, None, :]
+    moved = padded.view(count, -1).gather(1, index.view(count, -1))
+    return moved.view(torch.uint8).view(images.shape)
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Return ``(images / 255 - mean) / std`` as float32.
+    """Return ``(images / 255 - mean) / std`` as float32 ``[N, 3, H, W]``, channels last.
 
     Args:
-        images: uint8 ``[N, C, H, W]``.
-        mean: float32 ``[C]``, in fractions of full scale; `std` likewise.
+        images: uint8 ``[N, H, W, 4]``, packed pixels.
+        mean: float32 ``[3]``, in fractions of full scale; `std` likewise.
     """
-    scale = (1.0 / (255.0 * std))[:, None, None]
-    shift = (mean / std)[:, None, None]
-    return images.float().mul_(scale).sub_(shift)
+    count, height, width, _ = images.shape
+    pixels = torch.empty(count, height, width, 3, device=images.device)
+    for channel in range(3):  # three strided copies are faster than one of threes out of fours
+        pixels[..., channel] = images[..., channel]
+    # A row of pixels at a time, so that the arithmetic runs over whole vectors.
+    rows = pixels.view(count * height, width * 3)
+    rows.mul_((1.0 / (255.0 * std)).repeat(width)).sub_((mean / std).repeat(width))
+    return pixels.permute(0, 3, 1, 2)

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from pj2.config.schema import AugmentationConfig
-from pj2.data.augment import Crops, crop_and_flip, draw_crops, normalise
+from pj2.data.augment import crop_and_flip, draw_crops, normalise
 from pj2.data.randomness import generator
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images kept as bytes, with the constants that normalise them.
+    """Some of the images of a split, kept as bytes, and the constants that normalise them.
 
-    ``images``: uint8 ``[N, 3, 32, 32]``; ``labels``: int64 ``[N]``; ``mean``
-    and ``std``: float32 ``[3]``; all on one device.
+    ``images``: uint8 ``[M, 32, 32, 4]``, packed pixels of the whole split,
+    which subsets share and must not write to; ``rows``: int64 ``[N]``, which
+    of them belong to the set; ``labels``: int64 ``[N]``; ``mean`` and ``std``:
+    float32 ``[3]``; all on one device.
     """
 
     images: Tensor
+    rows: Tensor
     labels: Tensor
     mean: Tensor
     std: Tensor
@@ -33,6 +36,7 @@ class ImageSet:
         """Return the same set on another device."""
         return ImageSet(
             self.images.to(device),
+            self.rows.to(device),
             self.labels.to(device),
             self.mean.to(device),
             self.std.to(device),
@@ -40,11 +44,11 @@ class ImageSet:
 
     def subset(self, indices: Tensor) -> ImageSet:
         """Return the images at `indices` (int64), in that order."""
-        return ImageSet(self.images[indices], self.labels[indices], self.mean, self.std)
+        return replace(self, rows=self.rows[indices], labels=self.labels[indices])
 
     def inputs(self, images: Tensor) -> Tensor:
-        """Normalise uint8 images into what the models take: float32, channels last."""
-        return normalise(images, self.mean, self.std).contiguous(memory_format=torch.channels_last)
+        """Normalise packed images into what the models take: float32, channels last."""
+        return normalise(images, self.mean, self.std)
 
     def epoch(
         self,
@@ -71,18 +75,18 @@ class ImageSet:
             augmentation.horizontal_flip,
             generator(seed, "augmentation", epoch),
         )
-        crops = Crops(drawn.top.to(device), drawn.left.to(device), drawn.flip.to(device))
+        crops = drawn.to(device)
         for start, stop in batch_bounds(len(self), batch_size)[first:]:
             chosen = order[start:stop]
-            batch = Crops(crops.top[start:stop], crops.left[start:stop], crops.flip[start:stop])
-            images = crop_and_flip(self.images[chosen], batch, padding)
+            images = self.images.index_select(0, self.rows[chosen])
+            images = crop_and_flip(images, crops[start:stop], padding)
             yield self.inputs(images), self.labels[chosen]
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield all images once, in order, without augmentation."""
         for start in range(0, len(self), batch_size):
             part = slice(start, start + batch_size)
-            yield self.inputs(self.images[part]), self.labels[part]
+            yield self.inputs(self.images.index_select(0, self.rows[part])), self.labels[part]
 
 
 def batch_bounds(count: int, batch_size: int) -> list[tuple[int, int]]:

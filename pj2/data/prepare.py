@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 from pj2.config.schema import DatasetConfig
 from pj2.data.content import content_hash
 from pj2.data.layout import IMAGES_FILE, INFO_FILE
+from pj2.data.pixels import pack
 from pj2.data.sources import read_source
 from pj2.data.sources.raw import Split
 from pj2.errors import UserError
@@ -28,8 +29,8 @@ from pj2.store.files import atomic_path, write_json
 def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:
     """Read a data set and write `output`/dataset.safetensors and dataset.json.
 
-    dataset.safetensors holds ``train_images`` uint8 [N, 3, 32, 32],
-    ``train_labels`` int64 [N], ``test_images`` and ``test_labels``, each split
+    dataset.safetensors holds ``train_images`` uint8 [N, 32, 32, 4] (packed
+    pixels, see `pj2.data.pixels`), ``train_labels`` int64 [N], ``test_images`` and ``test_labels``, each split
     in canonical order. dataset.json, written last, is what is returned: name,
     source, classes in label order, numbers of images, the training split's
     mean and (population) standard deviation of each channel as fractions 0..1,
@@ -47,7 +48,7 @@ def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:
         if limit is not None:
             keep = limited(labels, len(raw.classes), limit, f"dataset.limit.{name}")
             images, labels = images[keep], labels[keep]
-        tensors[f"{name}_images"] = images
+        tensors[f"{name}_images"] = pack(images)
         tensors[f"{name}_labels"] = labels
 
     mean, std = channel_statistics(tensors["train_images"])
@@ -75,16 +76,16 @@ def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:
 
 
 def canonical_order(split: Split) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Return images uint8 [N, 3, 32, 32] and labels int64 [N], sorted by content.
+    """Return images uint8 [N, 32, 32, 3] and labels int64 [N], sorted by content.
 
     The key is the SHA-256 of an image's 3,072 bytes in channel, row, column
     order, then its label: an order in which neighbours have nothing in common.
     """
-    images = np.ascontiguousarray(split.images.transpose(0, 3, 1, 2))
-    digests = [hashlib.sha256(image).digest() for image in images]
+    planes = np.ascontiguousarray(split.images.transpose(0, 3, 1, 2))
+    digests = [hashlib.sha256(image).digest() for image in planes]
     labels = split.labels.tolist()
     order = sorted(range(len(labels)), key=lambda index: (digests[index], labels[index]))
-    return images[order], split.labels[order]
+    return split.images[order], split.labels[order]
 
 
 def limited(
@@ -115,13 +116,13 @@ def limited(
 def channel_statistics(images: npt.NDArray[np.uint8]) -> tuple[list[float], list[float]]:
     """Return mean and population standard deviation of each channel, as fractions 0..1.
 
-    `images` is uint8 [N, 3, 32, 32]. Both come from exact integer histograms,
+    `images` is uint8 [N, 32, 32, 3 or more]; the first three channels count. Both come from exact integer histograms,
     so the order of the images cannot change their last digit.
     """
     values = np.arange(256, dtype=np.float64) / 255
     mean, std = [], []
-    for channel in range(images.shape[1]):
-        counts = np.bincount(images[:, channel].ravel(), minlength=256)
+    for channel in range(3):
+        counts = np.bincount(images[..., channel].ravel(), minlength=256)
         weights = counts / counts.sum()
         centre = float(weights @ values)
         mean.append(centre)

@@ -13,8 +13,8 @@ from pj2.data.batches import ImageSet
 class PreparedData:
     """A prepared data set; the tensors are memory-mapped and must not be written to.
 
-    `train_images` and `test_images` are uint8 [N, 3, 32, 32], the labels int64
-    [N]. `mean` and `std` are the training split's, per channel, as fractions
+    `train_images` and `test_images` are uint8 [N, 32, 32, 4], packed pixels (see
+    `pj2.data.pixels`), the labels int64 [N]. `mean` and `std` are the training split's, per channel, as fractions
     0..1. `classes` is in label order. `hash` is the content hash.
     """
 
@@ -42,4 +42,4 @@ class PreparedData:
     def _image_set(self, images: torch.Tensor, labels: torch.Tensor) -> ImageSet:
         mean = torch.tensor(self.mean, dtype=torch.float32)
         std = torch.tensor(self.std, dtype=torch.float32)
-        return ImageSet(images, labels, mean, std)
+        return ImageSet(images, torch.arange(len(labels)), labels, mean, std)

@@ -11,6 +11,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.functional import crop, hflip, normalize, pad, to_tensor
 
 from pj2.data.augment import Crops, crop_and_flip, draw_crops, normalise
+from pj2.data.pixels import pack
 
 EVERY = list(itertools.product(range(9), range(9), (False, True)))
 
@@ -18,15 +19,25 @@ EVERY = list(itertools.product(range(9), range(9), (False, True)))
 @pytest.fixture
 def images():
     source = torch.Generator().manual_seed(3)
-    size = (len(EVERY), 3, 32, 32)
+    size = (len(EVERY), 32, 32, 3)
     # No zeros, so that the padding's black is seen wherever it is.
-    return torch.randint(1, 256, size, generator=source, dtype=torch.uint8)
+    return packed(torch.randint(1, 256, size, generator=source, dtype=torch.uint8))
+
+
+def packed(images):
+    return torch.from_numpy(pack(images.numpy()))
+
+
+def planes(images):
+    """uint8 [N, 3, 32, 32], as torchvision has them."""
+    assert not images[..., 3].any()
+    return images[..., :3].permute(0, 3, 1, 2)
 
 
 def test_every_offset_and_flip_gives_torchvisions_image(images):
     top, left, flip = (torch.tensor(column) for column in zip(*EVERY, strict=True))
     found = crop_and_flip(images, Crops(top, left, flip), padding=4)
-    for image, (i, j, mirrored), ours in zip(images, EVERY, found, strict=True):
+    for image, (i, j, mirrored), ours in zip(planes(images), EVERY, planes(found), strict=True):
         expected = crop(pad(image, 4), i, j, 32, 32)
         assert torch.equal(ours, hflip(expected) if mirrored else expected)
 
@@ -42,14 +53,16 @@ def test_draws_are_uniform_and_independent():
 
 def test_the_distribution_is_that_of_torchvisions_transform():
     """One marked pixel at the centre shows where each crop came from."""
-    image = torch.zeros(3, 32, 32, dtype=torch.uint8)
-    image[:, 16, 12] = 255
+    marked = torch.zeros(1, 32, 32, 3, dtype=torch.uint8)
+    marked[:, 16, 12] = 255
+    marked = packed(marked)
+    image = planes(marked)[0]
     theirs = v2.Compose([v2.RandomCrop(32, padding=4), v2.RandomHorizontalFlip()])
     count = 8100
     torch.manual_seed(0)
     reference = torch.stack([theirs(image) for _ in range(count)])
     crops = draw_crops(count, 4, True, torch.Generator().manual_seed(1))
-    ours = crop_and_flip(image.expand(count, -1, -1, -1).contiguous(), crops, 4)
+    ours = planes(crop_and_flip(marked.expand(count, -1, -1, -1).contiguous(), crops, 4))
 
     def places(batch):
         counts = torch.zeros(1024)
@@ -66,7 +79,7 @@ def test_the_distribution_is_that_of_torchvisions_transform():
 
 
 def test_padding_is_black_before_normalisation():
-    image = torch.full((1, 3, 32, 32), 200, dtype=torch.uint8)
+    image = packed(torch.full((1, 32, 32, 3), 200, dtype=torch.uint8))
     corner = Crops(torch.tensor([0]), torch.tensor([0]), torch.tensor([False]))
     mean, std = torch.tensor([0.5, 0.4, 0.3]), torch.tensor([0.2, 0.25, 0.3])
     found = normalise(crop_and_flip(image, corner, 4), mean, std)
@@ -75,10 +88,13 @@ def test_padding_is_black_before_normalisation():
 
 def test_normalise_is_torchvisions(images):
     mean, std = [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]
-    picture = images[0].permute(1, 2, 0).numpy()
+    picture = images[0, ..., :3].numpy()
     expected = normalize(to_tensor(picture), mean, std)
     found = normalise(images[:1], torch.tensor(mean), torch.tensor(std))[0]
     assert torch.allclose(found, expected, atol=1e-6)
+    assert normalise(images, torch.tensor(mean), torch.tensor(std)).is_contiguous(
+        memory_format=torch.channels_last
+    )
 
 
 def test_turning_the_flip_off_keeps_the_crops():

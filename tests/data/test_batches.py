@@ -17,8 +17,8 @@ NONE = AugmentationConfig(crop_padding=0, horizontal_flip=False)
 def images():
     """50 images that carry their index as label and brightness."""
     index = torch.arange(50)
-    pixels = index.to(torch.uint8)[:, None, None, None].expand(50, 3, 32, 32).contiguous()
-    return ImageSet(pixels, index, torch.zeros(3), torch.full((3,), 1 / 255))
+    pixels = index.to(torch.uint8)[:, None, None, None].expand(50, 32, 32, 4).contiguous()
+    return ImageSet(pixels, index, index, torch.zeros(3), torch.full((3,), 1 / 255))
 
 
 def order(images, seed=0, epoch=0, augmentation=NONE, size=16):
@@ -41,6 +41,18 @@ def test_order_depends_on_seed_and_epoch_alone(images):
     assert torch.equal(flat(), flat(size=10))
     assert not torch.equal(flat(), flat(epoch=1))
     assert not torch.equal(flat(), flat(seed=1))
+
+
+def test_a_subset_shares_the_images_and_shows_its_own(images):
+    chosen = torch.tensor([41, 3, 17, 8])
+    subset = images.subset(chosen).subset(torch.tensor([2, 0]))
+    assert subset.images.data_ptr() == images.images.data_ptr()
+    (inputs, labels), *others = subset.in_order(8)
+    assert not others
+    assert labels.tolist() == [17, 41]
+    assert inputs[:, 1, 5, 5].tolist() == pytest.approx([17, 41])
+    shown = torch.cat([labels for _, labels in subset.epoch(2, NONE, 0, 0)])
+    assert sorted(shown.tolist()) == [17, 41]
 
 
 def test_a_single_left_over_image_is_dropped():

@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import save_file
 
 from pj2.config.study import RunSettings
-from pj2.data.batches import ImageSet
 from pj2.errors import UserError
 from pj2.evaluation.predict import predict
 from pj2.models.registry import build_model
@@ -37,12 +36,9 @@ def test_predictions_are_the_models(weights, data, tmp_path):
         ("probabilities", "fixed_size_list<element: float>[10]"),
     ]
     assert json.loads(table.schema.metadata[b"classes"]) == list(data.classes)
-    images = ImageSet(
-        data.test_images, data.test_labels, torch.tensor(data.mean), torch.tensor(data.std)
-    )
     model = build_model("BasicCNN", 10, seed=4).eval()
     with torch.no_grad():
-        expected = model(images.inputs(images.images)).softmax(1).numpy()
+        expected = model(data.test.inputs(data.test_images)).softmax(1).numpy()
     found = np.array(table["probabilities"].to_pylist())
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert table["predicted"].to_pylist() == found.argmax(1).tolist()

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 
 from pj2.config.study import RunSettings
+from pj2.data.pixels import pack
 from pj2.data.prepared import PreparedData
 from pj2.fingerprint.run import run_fingerprint
 from pj2.store.store import RunStore
@@ -36,7 +37,8 @@ def small_data() -> PreparedData:
     def split(count: int) -> tuple[torch.Tensor, torch.Tensor]:
         labels = torch.arange(count) % 10
         noise = torch.randint(0, 40, (count, 3, 32, 32), generator=source)
-        return (labels[:, None, None, None] * 20 + noise).to(torch.uint8), labels
+        images = (labels[:, None, None, None] * 20 + noise).to(torch.uint8)
+        return torch.from_numpy(pack(images.permute(0, 2, 3, 1).numpy())), labels
 
     mean = std = (0.4, 0.4, 0.4)
     classes = tuple("abcdefghij")

@@ -138,13 +138,8 @@ def test_one_line_per_epoch_off_a_terminal(train, capsys):
 
 
 def test_score_restores_the_mode(data):
-    from pj2.data.batches import ImageSet
-
-    images = ImageSet(
-        data.test_images, data.test_labels, torch.tensor(data.mean), torch.tensor(data.std)
-    )
     model = build_model("VGG_A_BatchNorm", 10).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    score(model, images)
+    score(model, data.test)
     assert model.training
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from pj2.config.schema import Recipe
-from pj2.data.batches import ImageSet
 from pj2.models.registry import build_model
 from pj2.training.loop import train_epoch
 from pj2.training.optimizer import make_optimizer
@@ -16,8 +15,7 @@ from pj2.training.optimizer import make_optimizer
 
 @pytest.fixture
 def images(data):
-    mean, std = torch.tensor(data.mean), torch.tensor(data.std)
-    return ImageSet(data.train_images, data.train_labels, mean, std)
+    return data.train
 
 
 def epoch(images, learning_rate=1e-3, observers=(), progress=None, epochs=1, **recipe):
