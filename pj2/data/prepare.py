@@ -30,8 +30,9 @@ def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:
     """Read a data set and write `output`/dataset.safetensors and dataset.json.
 
     dataset.safetensors holds ``train_images`` uint8 [N, 32, 32, 4] (packed
-    pixels, see `pj2.data.pixels`), ``train_labels`` int64 [N], ``test_images`` and ``test_labels``, each split
-    in canonical order. dataset.json, written last, is what is returned: name,
+    pixels, see `pj2.data.pixels`), ``train_labels`` int64 [N], ``test_images``
+    and ``test_labels``, each split in canonical order. dataset.json, written
+    last, is what is returned: name,
     source, classes in label order, numbers of images, the training split's
     mean and (population) standard deviation of each channel as fractions 0..1,
     the content hash, the limit, and the images per class.
@@ -116,8 +117,9 @@ def limited(
 def channel_statistics(images: npt.NDArray[np.uint8]) -> tuple[list[float], list[float]]:
     """Return mean and population standard deviation of each channel, as fractions 0..1.
 
-    `images` is uint8 [N, 32, 32, 3 or more]; the first three channels count. Both come from exact integer histograms,
-    so the order of the images cannot change their last digit.
+    `images` is uint8 [N, 32, 32, C], of which the first three channels count.
+    Both come from exact integer histograms, so the order of the images cannot
+    change their last digit.
     """
     values = np.arange(256, dtype=np.float64) / 255
     mean, std = [], []

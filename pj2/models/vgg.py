@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from pj2.models.conv import Conv3x3
 from pj2.models.registry import register
 
 # Simonyan and Zisserman 2015, table 1, column A; 0 is 2x2 max-pooling.
@@ -28,7 +29,7 @@ class VGG_A(nn.Module):  # noqa: N801 - the name under which the study publishes
             if width == 0:
                 layers.append(nn.MaxPool2d(2))
                 continue
-            layers.append(nn.Conv2d(channels, width, 3, padding=1))
+            layers.append(Conv3x3(channels, width))
             if self.batch_norm:
                 layers.append(nn.BatchNorm2d(width))
             layers.append(nn.ReLU())
