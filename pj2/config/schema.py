@@ -156,6 +156,7 @@ class Recipe(Strict):
     test_every_epoch: bool = True
     validation_fraction: Annotated[Number, Field(gt=0, lt=1)] = 0.1
     init: Literal["default", "xavier"] = "default"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     @model_validator(mode="after")
     def _monitor_is_measured(self) -> Recipe:

@@ -12,6 +12,10 @@ from pj2.config.schema import AugmentationConfig
 from pj2.data.augment import crop_and_flip, draw_crops, normalise
 from pj2.data.randomness import generator
 
+# So many images are augmented at once: several batches, since between two steps of
+# training the processor's caches hold nothing that augmentation needs.
+_TOGETHER = 1024
+
 
 @dataclass(frozen=True)
 class ImageSet:
@@ -76,11 +80,16 @@ class ImageSet:
             generator(seed, "augmentation", epoch),
         )
         crops = drawn.to(device)
-        for start, stop in batch_bounds(len(self), batch_size)[first:]:
+        bounds = batch_bounds(len(self), batch_size)[first:]
+        together = max(1, _TOGETHER // batch_size)
+        for group in (bounds[i : i + together] for i in range(0, len(bounds), together)):
+            start, stop = group[0][0], group[-1][1]
             chosen = order[start:stop]
             images = self.images.index_select(0, self.rows[chosen])
-            images = crop_and_flip(images, crops[start:stop], padding)
-            yield self.inputs(images), self.labels[chosen]
+            inputs = self.inputs(crop_and_flip(images, crops[start:stop], padding))
+            labels = self.labels[chosen]
+            for one, other in group:
+                yield inputs[one - start : other - start], labels[one - start : other - start]
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield all images once, in order, without augmentation."""

@@ -58,7 +58,7 @@ def adopt_run(store: RunStore, folder: Path) -> bool:
         count, before = steps.get(len(rows), none)
         initial = best if run["best_epoch"] is None else None
         divergence = Divergence(count, before, last, initial)
-    facts = {key: run[key] for key in ("parameters", "macs", "first_conv", "data")}
+    facts = {key: run[key] for key in ("parameters", "macs", "first_conv", "data", "precision")}
     trajectory = Trajectory(facts, run["hardware"], run["versions"], epochs, divergence)
     return store.publish(trajectory.manifest(fingerprint))
 

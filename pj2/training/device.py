@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import torch
 
 from pj2.errors import UserError
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 
 
 def choose_device(name: str) -> torch.device:
@@ -39,6 +42,7 @@ def prepare_device(device: torch.device, threads: int) -> None:
     """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
+    _keep_freed_memory()
     # Off the CPU an operation without a deterministic form is named, not refused.
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
     # Filling fresh memory would cost time and change no result.
@@ -66,6 +70,18 @@ def describe_device(device: torch.device) -> dict[str, Any]:
         "capability": capability,
         "threads": torch.get_num_threads(),
     }
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc keep what is freed, for the next step; a no-op with another C library.
+
+    It would return every large tensor to the kernel and take cleared pages for the
+    next one, tens of thousands in each step.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _processor_name() -> str:

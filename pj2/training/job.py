@@ -24,6 +24,7 @@ from pj2.training.device import choose_device, describe_device, prepare_device
 from pj2.training.interrupt import Interrupted, InterruptFlag
 from pj2.training.loop import PartialEpoch
 from pj2.training.observers import Observers
+from pj2.training.precision import choose_precision
 from pj2.training.progress import Reporter, say
 from pj2.training.recorder import Recorder
 from pj2.training.result import Cut, cut, write_result
@@ -92,6 +93,9 @@ def _fresh(
             "test_images": len(trainer.test),
         },
     }
+    precision = choose_precision(trainer.settings, len(data.classes), device)
+    trainer.compute_in(precision.used)
+    facts["precision"] = precision.as_json()
     trajectory = Trajectory(facts, describe_device(device), _versions())
     return Recorder(store, fingerprint, trainer.settings, trajectory, [])
 
@@ -119,6 +123,7 @@ def _resume(
             load_state(store, trainer, len(stored.epochs), stored.state)
         except BlobUnavailable:
             continue
+        trainer.compute_in(stored.facts["precision"]["used"])
         threads = stored.hardware["threads"]
         within = f" and {stored.state.steps} steps" if stored.state.steps else ""
         kept = f", with {threads} threads as before" if threads != torch.get_num_threads() else ""

@@ -63,6 +63,7 @@ class EpochResult:
 
 def train_epoch(
     model: nn.Module,
+    logits_of: Callable[[Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
     data: ImageSet,
     recipe: Recipe,
@@ -81,7 +82,8 @@ def train_epoch(
     that is not finite ends the epoch before its update.
 
     Args:
-        model: in train mode, on the device of `data`.
+        model: on the device of `data`; it is put into train mode.
+        logits_of: the model's forward pass, in the precision of the run; float32 logits.
         recipe: batch size, augmentation and loss.
         seed: decides batch order, augmentation and dropout together with `epoch`.
         epoch: 0-based.
@@ -105,7 +107,7 @@ def train_epoch(
         _set_random_states(start.random)
     batches = data.epoch(recipe.batch_size, recipe.augmentation, seed, epoch, first=done)
     for inputs, labels in batches:
-        logits = model(inputs)
+        logits = logits_of(inputs)
         loss = F.cross_entropy(logits, labels, label_smoothing=recipe.loss.label_smoothing)
         losses[done] = loss.detach()
         visible = loss.item() if device.type == "cpu" else None

@@ -20,6 +20,8 @@ from pj2.data.split import stratified_split
 from pj2.evaluation.evaluate import Score, score
 from pj2.models.inspect import count_macs, count_parameters, first_convolution
 from pj2.models.registry import build_model
+from pj2.training.forward import Forward
+from pj2.training.graphs import Logits, with_cuda_graph
 from pj2.training.loop import EpochResult, PartialEpoch, Progress, never, train_epoch
 from pj2.training.observers import Observers
 from pj2.training.optimizer import make_optimizer
@@ -30,7 +32,7 @@ class Trainer:
 
     What epoch ``n`` computes depends on the settings, the data, the state
     after epoch ``n - 1`` and nothing else: all randomness is drawn from
-    streams of (seed, purpose, epoch).
+    streams of (seed, purpose, epoch). It computes in fp32 unless told otherwise.
 
     Raises:
         UserError: if the validation split cannot be made.
@@ -49,13 +51,19 @@ class Trainer:
         self.optimizer = make_optimizer(
             self.model.parameters(), settings.optimizer, settings.learning_rate
         )
+        self.forward = Forward(self.model, "fp32")
         self.epoch = 0
         self._partial: PartialEpoch | None = None
+        self._logits_of: Logits | None = None
 
     @property
     def steps_per_epoch(self) -> int:
         """How many batches a whole epoch has."""
         return len(batch_bounds(len(self.train), self.settings.batch_size))
+
+    def compute_in(self, precision: str) -> None:
+        """Set the precision of forward and backward passes, before the first step."""
+        self.forward.precision = precision
 
     def facts(self) -> dict[str, Any]:
         """Return what the tables state of the model: parameters, MACs, first convolution."""
@@ -74,6 +82,7 @@ class Trainer:
         """Train the next epoch, or what is left of one that was interrupted."""
         result = train_epoch(
             self.model,
+            self._logits_of or self._prepare_forward(),
             self.optimizer,
             self.train,
             self.settings,
@@ -91,8 +100,8 @@ class Trainer:
 
     def evaluate(self) -> tuple[Score, Score | None]:
         """Score the validation split, and the test split where the settings ask for it."""
-        tested = score(self.model, self.test) if self.settings.test_every_epoch else None
-        return score(self.model, self.validation), tested
+        tested = score(self.forward, self.test) if self.settings.test_every_epoch else None
+        return score(self.forward, self.validation), tested
 
     def weights(self) -> dict[str, Tensor]:
         """Copy the model's weights to the CPU, in the default memory order."""
@@ -132,6 +141,15 @@ class Trainer:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
         self.epoch, self._partial = epoch, partial
+
+    def _prepare_forward(self) -> Logits:
+        """Return the forward pass of a training step; on CUDA with a graph, where one works."""
+        self._logits_of = self.forward
+        size = self.settings.batch_size
+        if self.train.labels.device.type == "cuda" and len(self.train) >= size:
+            images, labels = next(self.train.in_order(size))
+            self._logits_of = with_cuda_graph(self.forward.train(), images, labels)
+        return self._logits_of
 
     def _initial_model(self) -> nn.Module:
         return build_model(

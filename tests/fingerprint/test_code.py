@@ -95,7 +95,7 @@ def test_prediction_needs_no_training_code():
 
 def test_packages_have_their_major_and_minor_version():
     packages = training_code("VGG_A").packages
-    assert {"torch", "numpy", "sklearn"} <= packages.keys()
+    assert {"torch", "numpy"} <= packages.keys()
     assert not packages.keys() & sys.stdlib_module_names
     assert all(re.fullmatch(r"\d+\.\d+", version) for version in packages.values())
 

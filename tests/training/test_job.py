@@ -29,6 +29,7 @@ def settings(**changes):
         "epochs": 2,
         "batch_size": 32,
         "validation_fraction": 0.2,
+        "precision": "fp32",
     }
     return RunSettings(**{**base, **changes})
 

@@ -24,7 +24,7 @@ def epoch(images, learning_rate=1e-3, observers=(), progress=None, epochs=1, **r
     optimizer = make_optimizer(model.parameters(), settings.optimizer, learning_rate)
     for number in range(epochs):
         result = train_epoch(
-            model, optimizer, images, settings, 0, number, observers, progress=progress
+            model, model, optimizer, images, settings, 0, number, observers, progress=progress
         )
     return model, result
 

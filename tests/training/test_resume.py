@@ -89,6 +89,7 @@ def test_interrupted_again_and_again(tmp_path, uninterrupted):
         {"optimizer": {"name": "adamw", "weight_decay": 0.1}},
         # Dropout draws from the global random state; BatchNorm has statistics of its own.
         {"model": "ImprovedCNN", "batch_size": 20, "epochs": 1},
+        {"precision": "bf16"},
     ],
 )
 def test_every_kind_of_state_is_saved(tmp_path, changes):
