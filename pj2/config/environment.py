@@ -1,4 +1,4 @@
-"""Which package, Python and run store the jobs of a pipeline use."""
+"""Which package, Python, run store and memory pages the jobs of a pipeline use."""
 
 from __future__ import annotations
 
@@ -21,6 +21,15 @@ def use_checkout(root: str | os.PathLike[str]) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), before]))
     programs = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join(filter(None, [programs, os.environ.get("PATH")]))
+
+
+def use_huge_pages() -> None:
+    """Ask glibc, in the jobs of this process, for memory in pages of 2 MB where Linux has them.
+
+    The processor then finds its way through a network's tensors with fewer
+    table look-ups. Other C libraries ignore the variable; a user's own stands.
+    """
+    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
 
 
 def use_store(store: StoreConfig) -> None:

@@ -4,11 +4,12 @@ import sys
 
 sys.path.insert(0, str(workflow.basedir))
 
-from pj2.config.environment import use_checkout, use_store
+from pj2.config.environment import use_checkout, use_huge_pages, use_store
 from pj2.config.load import parse_study, read_yaml
 from pj2.errors import UserError
 
 use_checkout(workflow.basedir)
+use_huge_pages()
 
 
 def exit_with(error):
