@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -34,3 +38,17 @@ def data() -> PreparedData:
         name="custom",
         source="imagefolder",
     )
+
+
+@pytest.fixture
+def nvidia_smi(tmp_path_factory, monkeypatch) -> Callable[..., None]:
+    """Put a program on PATH that lists GPUs with the given UUIDs, as NVIDIA's does."""
+    folder: Path = tmp_path_factory.mktemp("driver")
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def install(*uuids: str) -> None:
+        lines = "".join(f"echo '{index}, {uuid}'\n" for index, uuid in enumerate(uuids))
+        (folder / "nvidia-smi").write_text(f"#!/bin/sh\n{lines}")
+        (folder / "nvidia-smi").chmod(0o755)
+
+    return install

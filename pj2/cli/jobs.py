@@ -10,6 +10,8 @@ import typer
 from pj2.errors import UserError
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Gpus = Annotated[str, typer.Option(help="auto, or indices of the GPUs to choose from: 0,2.")]
+RunsPerGpu = Annotated[int, typer.Option(min=1, help="How many runs may share a GPU.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads; part of what a run computes.")]
 StorePath = Annotated[str, typer.Option(envvar="PJ2_STORE", help="Folder of the run store.")]
 StoreRemote = Annotated[
@@ -64,6 +66,8 @@ def train(
     data: PreparedFolder,
     output: Annotated[Path, typer.Option(help="Folder for the run's artifacts.")],
     device: Device = "auto",
+    gpus: Gpus = "auto",
+    runs_per_gpu: RunsPerGpu = 2,
     threads: Threads = 1,
     store: StorePath = DEFAULT_STORE,
     remote: StoreRemote = None,
@@ -86,6 +90,7 @@ def train(
     if restored:
         print(f"{output}: restored from the store and verified, {restored.epochs} epochs")
         return
+    _take_gpu(device, gpus, runs_per_gpu)
     from pj2.data.open import open_prepared
     from pj2.training.job import run_training
 
@@ -96,6 +101,8 @@ def evaluate(
     run: Annotated[Path, typer.Option(help="Folder of a finished run; predictions go there too.")],
     data: PreparedFolder,
     device: Device = "auto",
+    gpus: Gpus = "auto",
+    runs_per_gpu: RunsPerGpu = 2,
     threads: Threads = 1,
     store: StorePath = DEFAULT_STORE,
     remote: StoreRemote = None,
@@ -126,6 +133,7 @@ def evaluate(
         print(f"{run / PREDICTIONS}: restored from the store and verified")
         return
     check_weights(run / BEST, information)
+    _take_gpu(device, gpus, runs_per_gpu)
     from pj2.config.study import RunSettings
     from pj2.data.open import open_prepared
     from pj2.evaluation.predict import predict
@@ -136,3 +144,17 @@ def evaluate(
     prepare_device(where, threads)
     predict(run / BEST, settings, open_prepared(data), run / PREDICTIONS, where)
     keep_predictions(runs, fingerprint, run)
+
+
+def _take_gpu(device: str, gpus: str, runs_per_gpu: int) -> None:
+    """Reserve a GPU for this process, before torch is imported and sees them all."""
+    from pj2.training.gpus import take_gpu
+
+    if device not in ("auto", "cuda"):
+        return
+    names = gpus.split(",")
+    if gpus != "auto" and not all(name.isdigit() for name in names):
+        raise UserError(f"--gpus: {gpus} is neither auto nor indices such as 0,2")
+    gpu = take_gpu("auto" if gpus == "auto" else [int(name) for name in names], runs_per_gpu)
+    if gpu:
+        print(f"on GPU {gpu.index} ({gpu.uuid})", flush=True)

@@ -40,7 +40,16 @@ def _model_name(value: object) -> object:
     return value
 
 
-def _as_list(value: object) -> object:
+def _gpu_choice(value: object) -> object:
+    if value == "auto":
+        return value
+    indices = _as_list(value)
+    if not indices or not all(type(i) is int and i >= 0 for i in indices):
+        raise ValueError("it is auto, or a list of GPUs by index, such as [0, 2]")
+    return _no_repeats(indices)
+
+
+def _as_list(value: object) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
@@ -197,6 +206,8 @@ class StudyConfig(Strict):
     study: str
     dataset: DatasetConfig = DatasetConfig()
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    gpus: Annotated[Literal["auto"] | list[int], BeforeValidator(_gpu_choice)] = "auto"
+    runs_per_gpu: Count = 2
     threads: Count = 1
     store: Annotated[StoreConfig, BeforeValidator(_path_is_enough)] = StoreConfig()
     experiments: Annotated[dict[str, Experiment], Field(min_length=1)]

@@ -28,7 +28,7 @@ def choose_device(name: str) -> torch.device:
     }
     if name == "auto":
         return torch.device(next(kind for kind, there in available.items() if there))
-    if not available[name]:
+    if not available.get(name):
         there = ", ".join(kind for kind, yes in available.items() if yes)
         raise UserError(f"device: {name} is not available here; this machine has {there}")
     return torch.device(name)

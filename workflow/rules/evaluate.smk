@@ -17,10 +17,14 @@ rule evaluate:
     threads: STUDY.threads
     resources:
         device=STUDY.device,
+        gpus=GPU_CHOICE,
+        runs_per_gpu=STUDY.runs_per_gpu,
+        gpu_slot=1 if GPUS else 0,
     params:
         data=lambda wildcards, input: os.path.dirname(input.info),
         folder=lambda wildcards, input: os.path.dirname(input.run),
         code=lambda wildcards: prediction_code(wildcards.model).digest,
     shell:
         "python -m pj2 evaluate --run {params.folder} --data {params.data} "
-        "--device {resources.device} --threads {threads} 2>&1 | tee -i {log}"
+        "--device {resources.device} --gpus {resources.gpus} --runs-per-gpu {resources.runs_per_gpu} "
+        "--threads {threads} 2>&1 | tee -i {log}"

@@ -23,6 +23,9 @@ rule train:
     threads: STUDY.threads
     resources:
         device=STUDY.device,
+        gpus=GPU_CHOICE,
+        runs_per_gpu=STUDY.runs_per_gpu,
+        gpu_slot=1 if GPUS else 0,
     params:
         settings=run_settings,
         code=lambda wildcards: train_digest(wildcards.model),
@@ -30,4 +33,5 @@ rule train:
         folder=lambda wildcards, output: os.path.dirname(output.run),
     shell:
         "python -m pj2 train --settings {params.settings:q} --data {params.data} --output {params.folder} "
-        "--device {resources.device} --threads {threads} 2>&1 | tee -i {log}"
+        "--device {resources.device} --gpus {resources.gpus} --runs-per-gpu {resources.runs_per_gpu} "
+        "--threads {threads} 2>&1 | tee -i {log}"

@@ -1,0 +1,130 @@
+"""Which GPU a job computes on, several jobs to each. No torch: it is chosen before CUDA starts.
+
+Snakemake counts how many jobs may use a GPU, but does not say which one is whose.
+A GPU has as many places as runs are packed on it; a place is a file that its
+holder locks, so that the kernel frees it however the process ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import runpy
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from pj2.errors import UserError
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+Choice = Literal["auto"] | Sequence[int]
+_held: list[int] = []  # descriptors of the places that this process has, until it ends
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU as the driver counts it."""
+
+    index: int
+    uuid: str
+
+
+def find_gpus(choice: Choice = "auto") -> list[Gpu]:
+    """Return the NVIDIA GPUs that jobs may use, none where torch cannot use any.
+
+    Those are the ones that `choice` names, of those that CUDA_VISIBLE_DEVICES
+    shows, if it is set.
+
+    Raises UserError if `choice` names one that is not there.
+    """
+    there = _visible(_list_gpus()) if _torch_has_cuda() else []
+    if choice == "auto":
+        return there
+    known = {gpu.index: gpu for gpu in there}
+    for index in choice:
+        if index not in known:
+            names = ", ".join(map(str, known)) or "none"
+            raise UserError(f"gpus: there is no GPU {index} to use here; there is {names}")
+    return [known[index] for index in choice]
+
+
+def take_gpu(choice: Choice, runs_per_gpu: int, places: Path | None = None) -> Gpu | None:
+    """Reserve a place on a GPU for this process and show CUDA that GPU only.
+
+    The emptiest GPU is taken; while all places are held, this waits. Where
+    CUDA_VISIBLE_DEVICES names a single GPU, as it does in a scheduler's job, that
+    assignment stands and nothing is reserved. Returns None without a GPU.
+
+    Args:
+        choice: the GPUs to choose from.
+        runs_per_gpu: how many processes may hold one.
+        places: folder of the locks; by default one of this user, below the temporary folder.
+    """
+    gpus = find_gpus(choice)
+    if not gpus:
+        return None
+    if len(gpus) == 1 and VISIBLE in os.environ:
+        return gpus[0]
+    folder = places or Path(tempfile.gettempdir(), f"pj2-gpus-{os.getuid()}")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    told = False
+    while True:
+        for place in range(runs_per_gpu):
+            for gpu in gpus:
+                if _lock(folder / f"{gpu.uuid}.{place}"):
+                    os.environ[VISIBLE] = gpu.uuid
+                    return gpu
+        if not told:
+            print(f"waits for a GPU: {runs_per_gpu} runs are on each of {len(gpus)}", flush=True)
+            told = True
+        time.sleep(1)
+
+
+def _lock(path: Path) -> bool:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+    _held.append(descriptor)
+    return True
+
+
+def _list_gpus() -> list[Gpu]:
+    command = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    pairs = (line.split(",") for line in found.stdout.splitlines() if line.count(",") == 1)
+    return [Gpu(int(index), uuid.strip()) for index, uuid in pairs if index.strip().isdigit()]
+
+
+def _visible(gpus: list[Gpu]) -> list[Gpu]:
+    """Apply CUDA_VISIBLE_DEVICES: indices or beginnings of UUIDs; an unknown one ends the list."""
+    if VISIBLE not in os.environ:
+        return gpus
+    shown: list[Gpu] = []
+    for name in os.environ[VISIBLE].split(","):
+        name = name.strip()
+        if name.startswith("MIG-"):  # a part of a GPU, which the query does not list
+            shown.append(Gpu(len(shown), name))
+            continue
+        match = [g for g in gpus if name and (str(g.index) == name or g.uuid.startswith(name))]
+        if not match:
+            break
+        shown.append(match[0])
+    return shown
+
+
+def _torch_has_cuda() -> bool:
+    torch = find_spec("torch")
+    if torch is None or torch.origin is None:
+        return False
+    return bool(runpy.run_path(str(Path(torch.origin).with_name("version.py"))).get("cuda"))
