@@ -43,7 +43,8 @@ def _model_name(value: object) -> object:
 def _gpu_choice(value: object) -> object:
     if value == "auto":
         return value
-    indices = _as_list(value)
+    # On Snakemake's command line, --config gpus=[1], a number in a list is a string.
+    indices = [int(i) if isinstance(i, str) and i.isdigit() else i for i in _as_list(value)]
     if not indices or not all(type(i) is int and i >= 0 for i in indices):
         raise ValueError("it is auto, or a list of GPUs by index, such as [0, 2]")
     return _no_repeats(indices)
