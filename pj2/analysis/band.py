@@ -60,29 +60,39 @@ def landscape_band(runs: Sequence[RunRecord]) -> pa.Table:
     out. If every run diverged, the band is as long as the longest of them. Of several
     seeds only the first is used, see `band_runs`.
 
+    Runs are read one after another, so that memory does not grow with their number.
+
     Columns: model (string), step (int64, 0-based), min, max (float32, the recorded
     losses bit for bit); models in the order of `runs`.
     """
     parts = []
     for model, members in band_runs(runs).items():
-        losses = [steps(run)["loss"].to_numpy(np.float32) for run in members]
-        whole = [
-            len(loss) for run, loss in zip(members, losses, strict=True) if run.diverged_at is None
-        ]
-        length = min(whole) if whole else max(map(len, losses))
+        low, high = np.empty(0, np.float32), np.empty(0, np.float32)
+        shortest: int | None = None  # of those that did not diverge
+        for run in members:
+            loss = steps(run)["loss"].to_numpy(np.float32)
+            low, high = _fold(np.minimum, low, loss), _fold(np.maximum, high, loss)
+            if run.diverged_at is None:
+                shortest = min(len(loss), len(loss) if shortest is None else shortest)
+        length = len(low) if shortest is None else shortest
         if not length:
             raise UserError(f"{members[0].folder}: no loss of {model} is finite; it has no band")
-        table = np.full((len(losses), length), np.nan, np.float32)
-        for row, loss in zip(table, losses, strict=True):
-            row[: len(loss)] = loss[:length]
-        columns = [  # fmin and fmax pass over NaN, which here means: dropped out
+        columns = [
             pa.array([model] * length, pa.string()),
             pa.array(np.arange(length)),
-            pa.array(np.fmin.reduce(table)),
-            pa.array(np.fmax.reduce(table)),
+            pa.array(low[:length]),
+            pa.array(high[:length]),
         ]
         parts.append(pa.Table.from_arrays(columns, schema=BAND_SCHEMA))
     return pa.concat_tables(parts)
+
+
+def _fold(extreme: np.ufunc, so_far: np.ndarray, loss: np.ndarray) -> np.ndarray:
+    """Return the extremes over one more run, as far as the longer of the two goes."""
+    longer, shorter = (so_far, loss) if len(so_far) > len(loss) else (loss, so_far)
+    folded = longer.copy()
+    extreme(longer[: len(shorter)], shorter, out=folded[: len(shorter)])
+    return folded
 
 
 def read_band(path: PathLike, models: Collection[str]) -> pa.Table:

@@ -112,6 +112,15 @@ def steps(run: RunRecord) -> pd.DataFrame:
     return frame
 
 
+def count_steps(run: RunRecord) -> int:
+    """Return how many steps were recorded, from the file's footer alone."""
+    path = run.folder / "steps.parquet"
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
+
+
 def epochs(run: RunRecord) -> pd.DataFrame:
     """Return epochs.parquet: epoch (0-based), losses, accuracies (0 to 1), all float64.
 

@@ -17,15 +17,19 @@ from pj2.analysis.runs import (
     RunRecord,
     by_model,
     chosen_run,
+    count_steps,
     epochs,
     load_runs,
     model_names,
     steps,
     steps_per_epoch,
 )
+from pj2.analysis.wording import named
 from pj2.figures import style
 
 _BINS = 400
+_LEGEND = 30  # entries; of more, some are named
+_CROWD = 50  # runs; the lines of more are thin, and a picture inside the SVG
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
 _CHOSEN: Mapping[str, Any] = {
     "marker": "o", "markersize": 6, "markerfacecolor": "none", "markeredgecolor": style.INK,
@@ -35,17 +39,27 @@ _CHOSEN: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class _Curves:
-    """What is drawn of one run: `x` of each step counts epochs, so that the first ends at 1."""
+    """What is drawn of one run, and no more: its steps would fill the memory.
+
+    `x` counts epochs, so that the first ends at 1. `low` and `high` are the extremes
+    of each bin of steps, or every step's loss twice where they are few; `line` is the
+    running mean as x and y.
+    """
 
     run: RunRecord
     x: np.ndarray
-    loss: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    line: tuple[np.ndarray, np.ndarray]
+    binned: bool
+    end: float
+    last: float
     table: pd.DataFrame
     look: Mapping[str, Any]
 
     @property
     def epochs(self) -> float:
-        return max([*self.x[-1:], len(self.table)], default=0.0)
+        return max(self.end, len(self.table))
 
 
 @style.styled
@@ -69,15 +83,21 @@ def plot_all_models(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 
 def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str | None) -> None:
     looks, handles = _looks(runs)
-    curves = [_read(run, look) for run, look in zip(runs, looks, strict=True)]
     title = title or ", ".join(model_names(runs).values())
-    measured = any(drawn.table["test_accuracy"].notna().any() for drawn in curves)
+    tables = [epochs(run) for run in runs]
+    measured = any(table["test_accuracy"].notna().any() for table in tables)
     splits = ["train", "val", "test"] if measured else ["train", "val"]
-    losses = np.concatenate(
-        [drawn.loss for drawn in curves]
-        + [drawn.table[f"{split}_loss"].dropna() for drawn in curves for split in splits[1:]]
-    )
-    if not len(losses):
+    evaluated = [table[f"{split}_loss"].dropna() for table in tables for split in splits[1:]]
+    lengths = [count_steps(run) for run in runs]
+    window = max(5, max(lengths) // 100)
+    losses = style.LossRange(sum(lengths) + sum(map(len, evaluated)))
+    for values in evaluated:
+        losses.add(values)
+    curves = [
+        _read(run, table, look, window, losses)
+        for run, table, look in zip(runs, tables, looks, strict=True)
+    ]
+    if not losses.total:
         style.save(style.placeholder(f"{title}: no finite loss was recorded"), stem)
         return
     if len(runs) == 1:  # line styles are free to tell the splits apart
@@ -89,19 +109,23 @@ def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str | None) -> None:
     legend = 0.18 * -(-len(handles) // columns)
     figure = style.new_figure(1.0 + legend + (2.3 if rows == 1 else 1.7 * rows))
     grid = figure.subplots(rows, 2, sharex=True, sharey="col", squeeze=False)
-    top, low = style.loss_ceiling([losses]), float(losses.min())
-    window = max(5, max(len(drawn.loss) for drawn in curves) // 100)
-    _draw_panels(grid, curves, splits, window, top)
+    top, low = losses.top, losses.low
+    _draw_panels(grid, curves, splits, top)
     grid[0, 0].set_ylim(max(0.0, low - 0.05 * (top - low)), top)
     if not any(len(drawn.table) for drawn in curves):
         grid[0, 1].set_ylim(0, 100)
+    if len(runs) > _CROWD:
+        for line in (line for axes in grid.flat for line in (*axes.lines, *axes.collections)):
+            line.set_rasterized(True)
+            line.set_linewidth(np.minimum(line.get_linewidth(), 0.5))
     style.heading(figure, title, handles, columns)
-    style.note(figure, *_small_print(runs, curves, window), style.note_above(losses, top, "losses"))
+    above = style.note_above(losses.greatest, top, "losses", losses.total)
+    style.note(figure, *_small_print(runs, curves, window, len(handles)), above)
     style.save(figure, stem)
 
 
 def _draw_panels(
-    grid: np.ndarray, curves: Sequence[_Curves], splits: Sequence[str], window: int, top: float
+    grid: np.ndarray, curves: Sequence[_Curves], splits: Sequence[str], top: float
 ) -> None:
     """Fill the axes: loss left, accuracy right; a row for each split, or one row for all."""
     longest = max(drawn.epochs for drawn in curves)
@@ -112,7 +136,7 @@ def _draw_panels(
         for drawn in curves:
             look = _split_look(drawn.look, split) if together else drawn.look
             if split == "train":
-                _draw_steps(loss_axes, drawn, look, window, top)
+                _draw_steps(loss_axes, drawn, look, top)
             else:
                 _draw_epochs(loss_axes, drawn, f"{split}_loss", look, points)
                 high = drawn.table[f"{split}_loss"] > top
@@ -139,14 +163,18 @@ def _legend_columns(runs: Sequence[RunRecord], handles: Sequence[Line2D]) -> int
 def _looks(runs: Sequence[RunRecord]) -> tuple[list[Mapping[str, Any]], list[Line2D]]:
     """Return colour and line style of each run, and what the legend says of them.
 
-    Runs that differ in their seed alone look the same.
+    Runs that differ in their seed alone look the same. Of very many learning rates the
+    legend names some, from the least to the greatest.
     """
     names = model_names(runs)
     colours = style.colours(run.model for run in runs)
     styles: dict[tuple[str, str, str], Mapping[str, Any]] = {}
-    handles = []
+    handles: list[Line2D] = []
+    entries = len({(run.experiment, run.model, run.lr) for run in runs})
+    most = entries if entries <= _LEGEND else max(2, _LEGEND // len(names))
     for (experiment, model), group in by_model(runs).items():
         rates = sorted({run.lr for run in group}, key=float)
+        shown = set(_spread(rates, most))
         for rank, rate in enumerate(rates):
             replicas = [run for run in group if run.lr == rate]
             look: dict[str, Any] = {
@@ -156,8 +184,16 @@ def _looks(runs: Sequence[RunRecord]) -> tuple[list[Mapping[str, Any]], list[Lin
             styles[experiment, model, rate] = look
             label = f"{names[experiment, model]}, lr {rate}"
             label += f", {len(replicas)} seeds" if len(replicas) > 1 else ""
-            handles.append(Line2D([], [], label=label, **look))
+            if rate in shown:
+                handles.append(Line2D([], [], label=label, **look))
     return [styles[run.experiment, run.model, run.lr] for run in runs], handles
+
+
+def _spread(items: Sequence[str], most: int) -> list[str]:
+    """Return at most so many of the items, evenly spaced, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]
 
 
 def _split_look(look: Mapping[str, Any], split: str) -> Mapping[str, Any]:
@@ -166,29 +202,40 @@ def _split_look(look: Mapping[str, Any], split: str) -> Mapping[str, Any]:
     return {"color": colour, "linestyle": style.LINE_STYLES[rank]}
 
 
-def _read(run: RunRecord, look: Mapping[str, Any]) -> _Curves:
+def _read(
+    run: RunRecord,
+    table: pd.DataFrame,
+    look: Mapping[str, Any],
+    window: int,
+    losses: style.LossRange,
+) -> _Curves:
     recorded = steps(run)
     x = (recorded["step"].to_numpy() + 1) / steps_per_epoch(run, recorded)
-    return _Curves(run, x, recorded["loss"].to_numpy(), epochs(run), look)
-
-
-def _draw_steps(
-    axes: Axes, drawn: _Curves, look: Mapping[str, Any], window: int, top: float
-) -> None:
-    """Draw every step's loss, pale, under its running mean; mark divergence."""
-    x, loss, colour = drawn.x, drawn.loss, look["color"]
-    width = -(-len(loss) // _BINS)
+    loss = recorded["loss"].to_numpy()
+    losses.add(loss)
+    width = max(1, -(-len(loss) // _BINS))
+    starts = np.arange(0, len(loss), width)
+    low, high = loss, loss
     if width > 1:  # too many to tell apart: the extremes of each bin
-        starts = np.arange(0, len(loss), width)
         low, high = np.minimum.reduceat(loss, starts), np.maximum.reduceat(loss, starts)
-        axes.fill_between(x[starts], low, high, color=colour, alpha=0.2, linewidth=0)
+    mean = pd.Series(loss).rolling(window, center=True, min_periods=1).mean().to_numpy()
+    shown = slice(None, None, max(1, window // 5))
+    line = x[shown].copy(), mean[shown].copy()  # a view would keep the whole
+    end, last = (float(x[-1]), float(loss[-1])) if len(loss) else (0.0, float("nan"))
+    return _Curves(run, x[starts], low, high, line, width > 1, end, last, table, look)
+
+
+def _draw_steps(axes: Axes, drawn: _Curves, look: Mapping[str, Any], top: float) -> None:
+    """Draw every step's loss, pale, under its running mean; mark divergence."""
+    x, colour = drawn.x, look["color"]
+    if drawn.binned:
+        axes.fill_between(x, drawn.low, drawn.high, color=colour, alpha=0.2, linewidth=0)
     else:
-        axes.plot(x, loss, color=colour, alpha=0.35, linewidth=0.7)
-    mean = pd.Series(loss).rolling(window, center=True, min_periods=1).mean()
-    axes.plot(x[:: max(1, window // 5)], mean[:: max(1, window // 5)], **look)
-    style.mark_above(axes, x[loss > top], colour)
-    if drawn.run.diverged_at is not None and len(loss):
-        axes.plot(x[-1], min(loss[-1], top), **style.cross(colour), clip_on=False, zorder=5)
+        axes.plot(x, drawn.low, color=colour, alpha=0.35, linewidth=0.7)
+    axes.plot(*drawn.line, **look)
+    style.mark_above(axes, x[drawn.high > top], colour)
+    if drawn.run.diverged_at is not None and len(x):
+        axes.plot(drawn.end, min(drawn.last, top), **style.cross(colour), clip_on=False, zorder=5)
 
 
 def _draw_epochs(
@@ -205,9 +252,12 @@ def _draw_epochs(
         axes.plot(x[best], values[best], zorder=4, **_CHOSEN)
 
 
-def _small_print(runs: Sequence[RunRecord], curves: Sequence[_Curves], window: int) -> list[str]:
+def _small_print(
+    runs: Sequence[RunRecord], curves: Sequence[_Curves], window: int, entries: int
+) -> list[str]:
     names = model_names(runs)
-    binned = any(len(drawn.loss) > _BINS for drawn in curves)
+    looks = len({(run.experiment, run.model, run.lr) for run in runs})
+    binned = any(drawn.binned for drawn in curves)
     pale = "from least to greatest in each of up to 400 bins" if binned else "of each step"
     lost = [
         f"{names[run.experiment, run.model]}, lr {run.lr}, seed {run.seed} "
@@ -223,7 +273,8 @@ def _small_print(runs: Sequence[RunRecord], curves: Sequence[_Curves], window: i
         "" if others else f"Run: learning rate {run.lr}, seed {run.seed}.",
         f"Training loss: pale, {pale}; line, running mean of {window} steps. Training accuracy is "
         "a mean over its epoch and drawn at its middle.",
+        f"The legend names {entries} of {looks} learning rates." if 1 < entries < looks else "",
         "○: the epoch that the run chose." if any(len(c.table) > 1 for c in curves) else "",
         f"The training loss of {', '.join(smoothed)} includes label smoothing." if smoothed else "",
-        f"✖ diverged: {'; '.join(lost)}." if lost else "",
+        f"✖ diverged: {named(lost)}." if lost else "",
     ]

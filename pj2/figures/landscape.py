@@ -19,9 +19,11 @@ from pj2.analysis.band import (
     read_band,
 )
 from pj2.analysis.runs import PathLike, RunRecord, load_runs, steps
+from pj2.analysis.wording import rates as in_words
 from pj2.figures import style
 
 _BINS = 400  # about two pixels each in the PNG
+_NAMED = 6  # diverged runs in the legend; of more, five and the number of the others
 _WIDTH = 5.0  # inches: still legible when a journal's column (3.4 inches) shrinks it
 
 
@@ -41,11 +43,14 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
     shared = common_steps(band)
     medians = dict(band_width_table(shared).set_index("model")["median_width"])
     colours = style.colours(members)
-    top = style.loss_ceiling([raw["min"], raw["max"]])
-    low = float(raw["min"].min())
+    losses = style.LossRange(2 * len(raw))
+    losses.add(raw["min"])
+    losses.add(raw["max"])
+    top, low = losses.top, losses.low
 
-    lost = sum(run.diverged_at is not None for group in members.values() for run in group)
-    figure = style.new_figure(3.3 + 0.32 * len(members) + 0.18 * lost, _WIDTH)
+    lost = [run for group in members.values() for run in group if run.diverged_at is not None]
+    named = lost[: _NAMED if len(lost) <= _NAMED else _NAMED - 1]
+    figure = style.new_figure(3.3 + 0.32 * len(members) + 0.18 * min(len(lost), _NAMED), _WIDTH)
     axes = figure.subplots()
     axes.set(
         xlim=(0, max(1, raw["step"].max())),
@@ -59,13 +64,16 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
         _draw_band(axes, binned[binned["model"] == model], width, colours[model], top)
     handles: list[Patch | Line2D] = []
     for model, group in members.items():
-        rates = ", ".join(run.lr for run in sorted(group, key=lambda run: run.learning_rate))
+        rates = in_words([run.lr for run in group])
         label = f"{model}, median width {medians[model]:.3g}\nlr {rates}"
         face = (colours[model], 0.3)
         handles.append(Patch(facecolor=face, edgecolor=colours[model], label=label))
         for run in group:
             if run.diverged_at is not None:
-                handles.append(_mark_divergence(axes, run, run.diverged_at, colours[model], top))
+                mark = _mark_divergence(axes, run, run.diverged_at, colours[model], top)
+                handles += [mark] if run in named else []
+    if len(lost) > len(named):
+        handles.append(Line2D([], [], linestyle="", label=f"… {len(lost) - len(named):,} more"))
     figure.legend(handles=handles, loc="outside upper left")
     common = f"Widths are over the {pc.max(shared['step']).as_py() + 1:,} steps all models have."
     style.note(

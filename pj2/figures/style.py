@@ -91,25 +91,65 @@ def shade(colour: str, rank: int, of: int) -> str:
     return to_hex((red, green, blue))
 
 
-def loss_ceiling(losses: Iterable[ArrayLike]) -> float:
-    """Return the top of a loss axis that a few spikes do not flatten.
+class LossRange:
+    """What an axis needs to know of `total` losses that come in parts and are not kept.
 
-    It is the greatest loss, unless the greatest 2 % would take up more than the upper
-    half: then 1.25 times what the other 98 % reach. `note_above` says what is cut.
+    Only the greatest 2 % stay in memory: enough for the axis' top, which is exact.
     """
-    values = np.concatenate([np.ravel(part) for part in losses])
-    highest = float(values.max())
-    usual = float(np.quantile(values, 0.98, method="lower"))
-    return 1.05 * highest if highest <= 2 * usual else 1.25 * usual
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.low = float("inf")
+        # The 98 % quantile is the least of so many.
+        self._size = total - int(np.floor(0.98 * (total - 1))) if total else 0
+        self._greatest = np.empty(0)
+        self._waiting: list[np.ndarray] = []
+
+    def add(self, losses: ArrayLike) -> None:
+        """See some of the losses."""
+        values = np.ravel(np.asarray(losses, np.float64))
+        if not len(values):
+            return
+        self.low = min(self.low, float(values.min()))
+        self._waiting.append(values)
+        if sum(map(len, self._waiting)) > 4 * self._size:
+            self._keep_greatest()
+
+    def _keep_greatest(self) -> None:
+        values = np.concatenate([self._greatest, *self._waiting])
+        cut = len(values) - self._size
+        self._greatest = np.partition(values, cut)[cut:] if cut > 0 else values
+        self._waiting = []
+
+    @property
+    def greatest(self) -> np.ndarray:
+        """The greatest 2 % of the losses, all that can lie above `top`."""
+        self._keep_greatest()
+        return self._greatest
+
+    @property
+    def top(self) -> float:
+        """The top of a loss axis that a few spikes do not flatten.
+
+        It is the greatest loss, unless the greatest 2 % would take up more than the
+        upper half: then 1.25 times what the other 98 % reach. `note_above` says what
+        is cut.
+        """
+        highest, usual = float(self.greatest.max()), float(self.greatest.min())
+        return 1.05 * highest if highest <= 2 * usual else 1.25 * usual
 
 
-def note_above(losses: ArrayLike, top: float, what: str) -> str:
-    """Return a sentence on the losses above `top`; nothing if there are none."""
+def note_above(losses: ArrayLike, top: float, what: str, total: int | None = None) -> str:
+    """Return a sentence on the losses above `top`; nothing if there are none.
+
+    `total` is how many there are, where `losses` holds the greatest only.
+    """
     values = np.ravel(losses)
     above = int((values > top).sum())
     if not above:
         return ""
-    return f"▲: {above:,} of {len(values):,} {what} above the axis, up to {values.max():.3g}."
+    total = len(values) if total is None else total
+    return f"▲: {above:,} of {total:,} {what} above the axis, up to {values.max():.3g}."
 
 
 def mark_above(axes: Axes, places: ArrayLike, colour: str) -> None:

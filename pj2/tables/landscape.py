@@ -15,6 +15,8 @@ from pj2.analysis.band import (
     separation_table,
 )
 from pj2.analysis.runs import PathLike, load_runs
+from pj2.analysis.wording import named
+from pj2.analysis.wording import rates as in_words
 from pj2.tables.format import write_all_formats
 
 _CAPTION = (
@@ -61,9 +63,9 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike, stem: 
         }
         text = {
             "Model": model,
-            "Learning rates": ", ".join(rates),
+            "Learning rates": in_words(rates),
             "Seed": str(group[0].seed),
-            "Diverged": ", ".join(f"{run.lr} at step {run.step:,}" for run in lost) or "none",
+            "Diverged": named([f"{run.lr} at step {run.step:,}" for run in lost], ", ") or "none",
             "Steps": f"{width['steps']:,}",
             "Mean width": f"{width['mean_width']:.4f}",
             "Median width": f"{width['median_width']:.4f}",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,19 @@ def test_the_band_is_a_pandas_groupby_bit_for_bit(tmp_path: Path) -> None:
     write_table(tmp_path / "twice.parquet", landscape_band(runs))
     once, twice = tmp_path / "once.parquet", tmp_path / "twice.parquet"
     assert once.read_bytes() == twice.read_bytes()
+
+
+def test_memory_does_not_grow_with_the_number_of_runs(tmp_path: Path) -> None:
+    steps_each = 50_000
+    loss = np.random.default_rng(0).random(steps_each)
+    runs = load(tmp_path, [make_run(tmp_path, "A", loss, lr=f"{i}e-4") for i in range(1, 21)])
+    peaks = []
+    for some in (runs[:2], runs):
+        tracemalloc.start()
+        landscape_band(some)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 5 * 4 * steps_each  # of 18 more runs
 
 
 def test_a_diverged_run_gives_its_losses_and_shortens_nothing(tmp_path: Path) -> None:

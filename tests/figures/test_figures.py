@@ -17,6 +17,7 @@ from PIL import Image
 from pj2.analysis.band import landscape_band
 from pj2.analysis.runs import load_runs
 from pj2.errors import UserError
+from pj2.figures import style
 from pj2.figures.confusion import plot_confusion
 from pj2.figures.curves import plot_all_models, plot_curves
 from pj2.figures.filters import plot_filters
@@ -116,6 +117,31 @@ def test_long_runs_many_runs_and_seeds_fit(tmp_path: Path) -> None:
     plot_landscape(index, tmp_path / "band.parquet", tmp_path / "landscape")
     with pytest.raises(UserError, match=r"holds the bands of .*; expected those of BasicCNN"):
         plot_landscape(index[:1], tmp_path / "band.parquet", tmp_path / "landscape")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_crowd_of_runs_is_a_picture_with_a_short_legend(tmp_path: Path) -> None:
+    rates = [f"{i}e-05" for i in range(1, 61)]
+    runs = [
+        make_run(
+            tmp_path, "VGG_A", np.full(500, 1.0 + i / 60), lr=lr, diverged=i % 6 == 0, val=(0.5,)
+        )
+        for i, lr in enumerate(rates)
+    ]
+    index = make_index(tmp_path, runs)
+    texts: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "note", lambda figure, *sentences: texts.extend(sentences))
+        patch.setattr(
+            style, "heading", lambda figure, title, handles, columns: texts.append(len(handles))
+        )
+        plot_curves(index, tmp_path / "curves")
+    assert 30 in texts
+    assert "The legend names 30 of 60 learning rates." in texts
+    assert any("1e-05, seed 0 at step 500" in str(t) and "and 5 more" in str(t) for t in texts)
+    svg = (tmp_path / "curves.svg").read_text()
+    assert "<image" in svg
+    assert len(svg) < 1_000_000
 
 
 @pytest.mark.filterwarnings("error")

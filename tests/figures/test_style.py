@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import matplotlib
 import numpy as np
+import pytest
 
 from pj2.figures import style
 
@@ -31,11 +32,30 @@ def test_shades_go_from_light_to_dark_and_one_is_the_colour_itself() -> None:
     assert len(set(light)) == 4
 
 
+def seen(*parts: np.ndarray) -> style.LossRange:
+    losses = style.LossRange(sum(map(len, parts)))
+    for part in parts:
+        losses.add(part)
+    return losses
+
+
+@pytest.mark.parametrize("count", [1, 2, 49, 50, 51, 1000, 20_001])
+def test_the_range_of_losses_in_parts_is_that_of_all_of_them(count: int) -> None:
+    values = np.random.default_rng(count).lognormal(0, 2, count)
+    found = seen(*np.array_split(values, 7))
+    usual = np.quantile(values, 0.98, method="lower")
+    assert found.greatest.min() == usual
+    assert (found.low, found.greatest.max()) == (values.min(), values.max())
+    assert found.top == (1.05 * values.max() if values.max() <= 2 * usual else 1.25 * usual)
+    every = style.note_above(values, found.top, "losses")
+    assert style.note_above(found.greatest, found.top, "losses", found.total) == every
+
+
 def test_a_spike_does_not_flatten_the_axis_and_is_counted() -> None:
     calm = np.linspace(2.0, 1.0, 100)
-    assert style.loss_ceiling([calm]) == 1.05 * 2.0
+    assert seen(calm).top == 1.05 * 2.0
     spiked = np.append(calm, 50.0)
-    top = style.loss_ceiling([spiked[:50], spiked[50:]])
+    top = seen(spiked[:50], spiked[50:]).top
     assert 2.0 < top < 3.0
     assert style.note_above(spiked, top, "steps") == "▲: 1 of 101 steps above the axis, up to 50."
     assert style.note_above(calm, top, "steps") == ""
