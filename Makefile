@@ -1,13 +1,15 @@
 # make run    set up what is missing, then the study of config.yaml to its figures
 # make test   set up what is missing, then the tests
+# make bench  set up what is missing, then measure speed; see docs/performance.md
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # Options for snakemake, e.g. make run ARGS="--configfile config/paper.yaml"
 ARGS   ?=
+BENCH_ARGS ?=
 
-.PHONY: run dry-run test lint format lock clean
+.PHONY: run dry-run test lint bench format lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -27,6 +29,10 @@ lint: $(READY)
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	$(BIN)/lint-imports
+
+# Takes half an hour, and an idle machine. A part of it: make bench BENCH_ARGS="engine --models VGG_A"
+bench: $(READY)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
