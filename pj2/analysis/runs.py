@@ -22,7 +22,7 @@ PathLike = str | os.PathLike[str]
 _INDEX_KEYS = ("experiment", "model", "lr", "seed", "folder")
 _INFO_KEYS = (
     "status", "diverged_at_step", "best_epoch", "epochs_run", "settings", "parameters", "macs",
-    "first_conv", "seconds", "images_per_second", "hardware", "data",
+    "first_conv", "seconds", "images_per_second", "hardware", "precision", "data",
 )  # fmt: skip
 _STEP_COLUMNS = ("step", "epoch", "loss", "grad_norm")
 _EPOCH_COLUMNS = (

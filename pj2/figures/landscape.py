@@ -112,9 +112,11 @@ def _small_print(
 ) -> list[str]:
     seeds = {run.seed for group in members.values() for run in group}
     others = sorted({run.seed for run in runs} - seeds)
+    used = sorted({run.info["precision"]["used"] for group in members.values() for run in group})
     return [
         "Shaded: from the least to the greatest loss over learning rates at each step, as far as "
         "a model's shortest run goes, seed " + ", ".join(map(str, sorted(seeds)))
         + (f" (not shown: seed {', '.join(map(str, others))})." if others else "."),
         f"Drawn in bins of {width} steps: least minimum, greatest maximum." if width > 1 else "",
+        f"Some runs were computed in {' and others in '.join(used)}." if len(used) > 1 else "",
     ]  # fmt: skip

@@ -43,7 +43,8 @@ def comparison_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     ``_n`` (images): ``val_accuracy`` and ``test_accuracy`` at the best epoch,
     ``published_accuracy`` (the greatest test accuracy of any epoch, empty if it was
     not measured) with ``published_epoch`` (from 1); ``monitor`` (what chose the
-    epoch); ``seconds`` (wall time), ``images_per_second``, ``device, hardware, threads``.
+    epoch); ``seconds`` (wall time), ``images_per_second``, ``precision`` (fp32 or
+    bf16, as used), ``device, hardware, threads``.
     """
     rows = [_row(run) for run in load_runs(index_paths)]
     frame = pd.DataFrame(rows).astype(dict.fromkeys(_OPTIONAL_INTEGERS, "Int64"))
@@ -82,6 +83,7 @@ def _row(run: RunRecord) -> dict[str, Any]:
     return row | {
         "seconds": info["seconds"],
         "images_per_second": info["images_per_second"],
+        "precision": info["precision"]["used"],
         "device": info["hardware"]["device"],
         "hardware": info["hardware"]["name"],
         "threads": info["hardware"]["threads"],
@@ -121,5 +123,6 @@ def _shown(row: dict[str, Any]) -> dict[str, str | None]:
         "Best test epoch (published protocol), %": accuracy("published"),
         "Seconds": count(row["seconds"]),
         "Images/s": count(row["images_per_second"]),
+        "Precision": row["precision"],
         "Hardware": f"{row['hardware']}, {threads} thread{'s' if threads != 1 else ''}",
     }

@@ -97,6 +97,7 @@ def make_run(
             "first_conv": "features.0.weight",
             "seconds": 12.5,
             "images_per_second": 987.6,
+            "precision": {"asked": "fp32", "used": "fp32", "speedup": None},
             "hardware": {"device": "cpu", "name": "Made-up CPU", "threads": 1},
             "data": {"train_images": 100, "validation_images": 20, "test_images": len(labels)},
         }
