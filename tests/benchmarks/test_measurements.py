@@ -11,6 +11,7 @@ import benchmarks.__main__ as program
 from benchmarks import aggregation, augmentation, dag, engine, restoring
 from benchmarks.measure import Measurement, describe_machine, interleave
 from benchmarks.plain_loop import PlainLoop, torch
+from benchmarks.precision import compare
 from benchmarks.table import markdown
 from benchmarks.workload import prepared, write_prepared
 from pj2.data.open import open_prepared
@@ -93,3 +94,19 @@ def test_a_part_that_does_not_exist_is_named(monkeypatch, capsys) -> None:
         program.main()
     assert caught.value.code == 2
     assert "no part engin" in capsys.readouterr().err
+
+
+def test_precisions_are_compared_over_seeds(tmp_path) -> None:
+    rows = [
+        f"{precision},{accuracy},{accuracy - 0.01}"
+        for precision, values in (("fp32", (0.80, 0.82, 0.84)), ("bf16", (0.81, 0.83, 0.85)))
+        for accuracy in values
+    ]
+    path = tmp_path / "comparison.csv"
+    path.write_text("\n".join(["precision,val_accuracy,test_accuracy", *rows]))
+    text = " ".join(compare(path).split())
+    # Student's t with 2 degrees of freedom: 4.303 x 2 / sqrt(3); Welch with 4: 2.776 x 1.633.
+    assert (
+        "| validation | 82.00 ± 4.97 (n = 3) | 83.00 ± 4.97 (n = 3) | +1.00 [-3.53, +5.53] |"
+        in text
+    )
