@@ -14,6 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+_BLOCK = 64  # images whose floats stay in a core's second cache while they are normalised
+
+
 @dataclass(frozen=True)
 class Crops:
     """One draw for each of N images.
@@ -78,11 +81,13 @@ def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
         mean: float32 ``[3]``, in fractions of full scale; `std` likewise.
     """
     count, height, width, _ = images.shape
-    pixels = torch.empty(count, height, width, 3, device=images.device)
-    for channel in range(3):  # three strided copies are faster than one of threes out of fours
-        pixels[..., channel] = images[..., channel]
     # A row of pixels at a time, so that the arithmetic runs over whole vectors.
-    rows = pixels.view(count * height, width * 3)
-    scale, shift = (1.0 / (255.0 * std)).repeat(width), (mean / std).repeat(width)
-    rows = torch.addcmul(-shift, rows, scale)
-    return rows.view(count, height, width, 3).permute(0, 3, 1, 2)
+    scale, shift = (1.0 / (255.0 * std)).repeat(width), -(mean / std).repeat(width)
+    pixels = torch.empty(count, height, width, 3, device=images.device)
+    block = _BLOCK if images.device.type == "cpu" else max(1, count)
+    for some, packed in zip(pixels.split(block), images.split(block), strict=True):
+        for channel in range(3):  # strided copies are faster than one of threes out of fours
+            some[..., channel] = packed[..., channel]
+        rows = some.view(-1, width * 3)
+        torch.addcmul(shift, rows, scale, out=rows)
+    return pixels.permute(0, 3, 1, 2)
