@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
 _BLOCK = 64  # images whose floats stay in a core's second cache while they are normalised
 
 
