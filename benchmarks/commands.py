@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from benchmarks.measure import REPOSITORY, environment
 
+# A process' greatest memory counts what it was forked from; this parent is small.
+_LAUNCH = """
+import resource, subprocess, sys, time
+started = time.perf_counter()
+done = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL)
+seconds = time.perf_counter() - started
+print()
+print(seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(done.returncode)
+"""
 SNAKEFILE = REPOSITORY / "Snakefile"
 
 
@@ -21,20 +29,16 @@ def timed(arguments: list[str | Path], folder: Path | None = None) -> float:
 
 def usage(arguments: list[str | Path], folder: Path | None = None) -> tuple[float, float]:
     """Run a command; return its wall time in seconds and its greatest memory in MB."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [str(argument) for argument in arguments],
-        cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    command = [str(argument) for argument in arguments]
+    done = subprocess.run(
+        [sys.executable, "-c", _LAUNCH, *command],
+        cwd=folder, env=environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert process.stdout
-    output = process.stdout.read()
-    _, status, resources = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.stderr.write(output.decode(errors="replace")[-4000:])
-        raise RuntimeError(f"{arguments[:6]} ended with {process.returncode}")
-    return seconds, resources.ru_maxrss / 1024
+    if done.returncode:
+        sys.stderr.write(done.stdout[-4000:] + done.stderr[-4000:])
+        raise RuntimeError(f"{command[:6]} ended with {done.returncode}")
+    seconds, kilobytes = done.stdout.split()[-2:]
+    return float(seconds), float(kilobytes) / 1024
 
 
 def pj2(*arguments: str | Path) -> list[str | Path]:

@@ -45,19 +45,26 @@ def measure(repeats: int, images: int = 12_000) -> Iterator[Measurement]:
             )  # fmt: skip
         few = _STUDY_STEPS * BATCH
         vgg = {"e": _experiment(["VGG_A", "VGG_A_BatchNorm"], _RATES[:4])}
-        small = _write_images(root / "fewer", few * 10 // 9 + 20)
+        small = _write_images(root / "fewer", few * 10 // 9)
         samples = interleave(
             {
-                "ours, `snakemake --until train`": lambda: _study(root, small, vgg, 1),
-                "plain loops, one after another, all cores": lambda: _plain(few),
+                "ours, `snakemake --until train`, precision auto": lambda: _study(
+                    root, small, vgg, 1
+                ),
+                "plain loops in fp32, one after another, all cores": lambda: _plain(few),
             },
-            max(1, repeats // 2),
+            repeats,
         )
         yield Measurement(
             "The landscape study's eight runs",
             f"VGG_A and VGG_A_BatchNorm, 4 rates, {_STUDY_STEPS} steps each, start-up included",
             "s", samples,
-            [("plain loops, one after another, all cores", "ours, `snakemake --until train`")],
+            [
+                (
+                    "plain loops in fp32, one after another, all cores",
+                    "ours, `snakemake --until train`, precision auto",
+                )
+            ],
         )  # fmt: skip
 
 

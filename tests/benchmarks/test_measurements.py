@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 
+import numpy as np
 import pytest
 
 import benchmarks.__main__ as program
 from benchmarks import aggregation, augmentation, dag, engine, restoring
+from benchmarks.commands import usage
 from benchmarks.measure import Measurement, describe_machine, interleave
 from benchmarks.plain_loop import PlainLoop, torch
 from benchmarks.precision import compare
@@ -74,6 +76,14 @@ def test_planning_and_aggregation_measure() -> None:
     seconds, memory = aggregation.measure(repeats=1, rates=2, steps=500)
     assert seconds.samples.keys() == memory.samples.keys()
     assert min(map(min, memory.samples.values())) > 10
+
+
+def test_memory_is_that_of_the_command_and_not_of_who_measures() -> None:
+    ballast = np.ones(60_000_000)  # 480 MB
+    _, small = usage([sys.executable, "-c", "pass"])
+    _, large = usage([sys.executable, "-c", "b = bytearray(200_000_000)"])
+    assert small < 100 < 150 < large < 300
+    assert ballast.sum() == 60_000_000
 
 
 def test_results_are_written_as_json_and_markdown(tmp_path, monkeypatch, capsys) -> None:
