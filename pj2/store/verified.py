@@ -29,7 +29,7 @@ class VerifiedFiles:
     """
 
     def __init__(self, path: str | os.PathLike[str] = VERIFIED) -> None:
-        self._path = Path(path)
+        self._path = Path(path).absolute()  # the working directory may change before `save`
         self._known = _read(self._path)
         self._changed = False
 

@@ -52,6 +52,18 @@ def test_one_file_under_two_names(tmp_path, file, hashed, monkeypatch):
     assert hashed == ["weights"]
 
 
+def test_it_is_saved_where_it_was_read(tmp_path, file, hashed, monkeypatch):
+    """Snakemake goes back to the folder that it was started in before it ends."""
+    monkeypatch.chdir(tmp_path)
+    files = VerifiedFiles()
+    files.sha256(file)
+    (tmp_path / "started here").mkdir()
+    monkeypatch.chdir(tmp_path / "started here")
+    files.save()
+    assert list((tmp_path / "started here").iterdir()) == []
+    assert (tmp_path / ".pj2" / "verified.json").exists()
+
+
 def test_damage_of_the_same_size_and_time_is_seen(tmp_path, file, hashed):
     files = VerifiedFiles(tmp_path / "verified.json")
     files.sha256(file)
