@@ -6,8 +6,11 @@ another machine; Snakemake removes a run's files before it makes them again.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pj2.config.study import RunSettings
@@ -21,12 +24,13 @@ from pj2.training.staleness import Unreadable, read_run
 from pj2.training.trajectory import Divergence, Epoch, Trajectory, pack_steps
 
 
-def adopt_run(store: RunStore, folder: Path) -> bool:
+def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print) -> bool:
     """Keep the run in a folder under the fingerprint that it was made with.
 
     Only the best and the last weights are there, and no optimizer's state, so
     it can be handed out but not continued. Return whether it was taken: not if
-    the store has it, or if a file is not what run.json names.
+    the store has it, or if a file is not what run.json names. `say` is told why
+    if a table is what run.json names, but not that of a run.
     """
     try:
         run = read_run(folder)
@@ -38,17 +42,20 @@ def adopt_run(store: RunStore, folder: Path) -> bool:
     fingerprint = Fingerprint(settings.identity(), run["data"]["hash"], code)
     if not intact or fingerprint.digest != run["fingerprint"]:
         return False
+    try:
+        rows, recorded = _read_tables(folder)
+    except Unreadable as problem:
+        say(f"{folder}: {problem}; the run is not taken into the store")
+        return False
     # Whether or not the store has them: what is damaged there is mended by this.
     best, last = (store.put((folder / name).read_bytes()) for name in (BEST, LAST))
     steps = {
-        epoch: (len(part.loss), store.put(pack_steps(part)))
-        for epoch, part in _steps_by_epoch(folder / STEPS).items()
+        epoch: (len(part.loss), store.put(pack_steps(part))) for epoch, part in recorded.items()
     }
     stored = store.manifests(fingerprint.digest)
     if any(has_result(store, Trajectory.of(manifest), settings) for manifest in stored):
         return False
 
-    rows = [EpochRecord(**row) for row in pq.ParquetFile(folder / EPOCHS).read().to_pylist()]
     end = len(rows) - 1 if run["status"] != "diverged" else None
     weights = {end: last, run["best_epoch"]: best}
     epochs = tuple(Epoch(row, steps[row.epoch][1], weights.get(row.epoch)) for row in rows)
@@ -63,9 +70,27 @@ def adopt_run(store: RunStore, folder: Path) -> bool:
     return store.publish(trajectory.manifest(fingerprint))
 
 
-def _steps_by_epoch(path: Path) -> dict[int, StepRecords]:
-    steps = pq.ParquetFile(path).read().to_pandas()
-    return {
+def _read_tables(folder: Path) -> tuple[list[EpochRecord], dict[int, StepRecords]]:
+    """Return the epochs of a run and the steps of each. Raises Unreadable."""
+    epochs = _read_table(folder / EPOCHS, [field.name for field in fields(EpochRecord)])
+    steps = _read_table(folder / STEPS, ["epoch", "loss", "grad_norm"])
+    rows = [EpochRecord(**row) for row in epochs.to_pylist()]
+    recorded = {
         int(epoch): StepRecords(part["loss"].to_numpy(), part["grad_norm"].to_numpy())
-        for epoch, part in steps.groupby("epoch")
+        for epoch, part in steps.to_pandas().groupby("epoch")
     }
+    missing = [str(row.epoch) for row in rows if row.epoch not in recorded]
+    if missing:
+        raise Unreadable(f"{STEPS} holds no steps of epochs {', '.join(missing)}")
+    return rows, recorded
+
+
+def _read_table(path: Path, columns: Sequence[str]) -> pa.Table:
+    try:
+        table = pq.ParquetFile(path).read()
+    except (pa.ArrowException, OSError):  # Arrow says OSError of bytes it cannot decompress
+        raise Unreadable(f"{path.name} is not a Parquet file") from None
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise Unreadable(f"{path.name} has no column {', '.join(missing)}")
+    return table.select(columns)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from small_run import artifacts, flip_a_byte, open_folder, train
 
+from pj2.store.files import sha256_file
 from pj2.training.adopt import adopt_run
-from pj2.training.artifacts import BEST, LAST, RUN
+from pj2.training.artifacts import BEST, EPOCHS, LAST, RUN, STEPS
 
 DIVERGES = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}}
 
@@ -38,6 +43,34 @@ def test_what_is_damaged_is_not_taken(tmp_path, name):
     train(tmp_path / "run", tmp_path / "lost")
     flip_a_byte(tmp_path / "run" / name)
     assert not adopt_run(open_folder(tmp_path / "store"), tmp_path / "run")
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (STEPS, b"not Parquet", "is not a Parquet file"),
+        (EPOCHS, b"PAR1, its start and end only, PAR1", "is not a Parquet file"),
+        (STEPS, {"step": [0], "epoch": [0], "loss": [1.0]}, "has no column grad_norm"),
+        (STEPS, {"epoch": [0], "loss": [1.0], "grad_norm": [1.0]}, "no steps of epochs 1, 2"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_a_line(tmp_path, capsys, name, content, words):
+    """Its hash is the one in run.json, so nothing else says that it is not a run's table."""
+    run = tmp_path / "run"
+    train(run, tmp_path / "lost")
+    if isinstance(content, bytes):
+        (run / name).write_bytes(content)
+    else:
+        pq.write_table(pa.table(content), run / name)
+    record = json.loads((run / RUN).read_text())
+    record["artifacts"][name] = sha256_file(run / name)
+    (run / RUN).write_text(json.dumps(record))
+    capsys.readouterr()
+    assert not adopt_run(open_folder(tmp_path / "store"), run)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{run}: {name}")
+    assert words in line
     assert not (tmp_path / "store").exists()
 
 
