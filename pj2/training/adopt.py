@@ -18,10 +18,12 @@ from pj2.fingerprint.code import Code
 from pj2.fingerprint.run import Fingerprint
 from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
-from pj2.training.artifacts import BEST, EPOCHS, LAST, STEPS, EpochRecord, StepRecords
+from pj2.training.artifacts import BEST, EPOCHS, LAST, RUN, STEPS, EpochRecord, StepRecords
 from pj2.training.result import has_result
 from pj2.training.staleness import Unreadable, read_run
 from pj2.training.trajectory import Divergence, Epoch, Trajectory, pack_steps
+
+_FACTS = ("parameters", "macs", "first_conv", "data", "precision")
 
 
 def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print) -> bool:
@@ -43,6 +45,9 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
     if not intact or fingerprint.digest != run["fingerprint"]:
         return False
     try:
+        missing = [key for key in _FACTS if key not in run]
+        if missing:
+            raise Unreadable(f"{RUN} has no {', '.join(missing)}")
         rows, recorded = _read_tables(folder)
     except Unreadable as problem:
         say(f"{folder}: {problem}; the run is not taken into the store")
@@ -65,7 +70,7 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
         count, before = steps.get(len(rows), none)
         initial = best if run["best_epoch"] is None else None
         divergence = Divergence(count, before, last, initial)
-    facts = {key: run[key] for key in ("parameters", "macs", "first_conv", "data", "precision")}
+    facts = {key: run[key] for key in _FACTS}
     trajectory = Trajectory(facts, run["hardware"], run["versions"], epochs, divergence)
     return store.publish(trajectory.manifest(fingerprint))
 
