@@ -35,6 +35,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/landscape.smk"
+include: "workflow/rules/geometry.smk"
 
 
 localrules:
@@ -44,6 +45,9 @@ localrules:
     filter_grids,
     training_curves,
     landscape_plot,
+    gradient_probes,
+    loss_surfaces,
+    curvature,
     index,
 
 
@@ -55,3 +59,6 @@ rule all:
         rules.filter_grids.input,
         rules.training_curves.input,
         rules.landscape_plot.input,
+        rules.gradient_probes.input,
+        rules.loss_surfaces.input,
+        rules.curvature.input,

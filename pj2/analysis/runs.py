@@ -166,12 +166,17 @@ def chosen_run(runs: Sequence[RunRecord]) -> RunRecord:
 
     The test set has no say. Diverged runs come last; of equals the first is taken.
     """
+    return best_runs(runs)[0]
+
+
+def best_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the runs in the order in which `chosen_run` prefers them."""
 
     def rank(run: RunRecord) -> tuple[bool, float]:
         best = at_best_epoch(run)
         return run.diverged_at is None, -1.0 if best is None else float(best["val_accuracy"])
 
-    return max(runs, key=rank)
+    return sorted(runs, key=rank, reverse=True)
 
 
 def by_model(runs: Iterable[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:

@@ -11,6 +11,9 @@ app = typer.Typer(no_args_is_help=True)
 
 Indices = Annotated[list[Path], typer.Argument(help="Index files: which runs to show.")]
 Band = Annotated[Path, typer.Option(help="The file that `pj2 band` wrote.")]
+Measurements = Annotated[
+    list[Path], typer.Argument(help="Files that `pj2 geometry` wrote, one a model.")
+]
 Stem = Annotated[Path, typer.Option("--output", help="Path without an ending.")]
 
 
@@ -52,3 +55,60 @@ def landscape(index: Indices, band: Band, output: Stem) -> None:
     from pj2.figures.landscape import plot_landscape
 
     plot_landscape(index, band, output)
+
+
+@app.command()
+def probes(index: Indices, output: Stem) -> None:
+    """Loss variation, gradient predictiveness and effective smoothness along the step."""
+    from pj2.figures.probes import plot_probes
+
+    plot_probes(index, output)
+
+
+@app.command()
+def covariate_shift(index: Indices, output: Stem) -> None:
+    """How far an update of the layers below turns each layer's gradient."""
+    from pj2.figures.covariate_shift import plot_covariate_shift
+
+    plot_covariate_shift(index, output)
+
+
+@app.command()
+def surfaces(surface: Measurements, output: Stem) -> None:
+    """Loss surfaces as contours and in three dimensions, a column a model."""
+    from pj2.figures.surfaces import plot_surfaces
+
+    plot_surfaces(surface, output)
+
+
+@app.command()
+def surface_view(
+    surface: Measurements,
+    output: Annotated[Path, typer.Option(help="The HTML file to write.")],
+) -> None:
+    """Loss surfaces to turn with the mouse, in one HTML file."""
+    from pj2.figures.surface_view import write_surface_view
+
+    write_surface_view(surface, output)
+
+
+@app.command()
+def lines(
+    line: Measurements,
+    output: Stem,
+    between: Annotated[
+        list[Path] | None, typer.Option(help="What `pj2 geometry interpolation` wrote.")
+    ] = None,
+) -> None:
+    """The loss along a random direction, and between two runs."""
+    from pj2.figures.surfaces import plot_lines
+
+    plot_lines(line, between or [], output)
+
+
+@app.command()
+def curvature(measurement: Measurements, output: Stem) -> None:
+    """Spectral density of the Hessian, with its largest eigenvalues."""
+    from pj2.figures.curvature import plot_curvature
+
+    plot_curvature(measurement, output)

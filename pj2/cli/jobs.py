@@ -90,7 +90,7 @@ def train(
     if restored:
         print(f"{output}: restored from the store and verified, {restored.epochs} epochs")
         return
-    _take_gpu(device, gpus, runs_per_gpu)
+    take_gpu(device, gpus, runs_per_gpu)
     from pj2.data.open import open_prepared
     from pj2.training.job import run_training
 
@@ -133,7 +133,7 @@ def evaluate(
         print(f"{run / PREDICTIONS}: restored from the store and verified")
         return
     check_weights(run / BEST, information)
-    _take_gpu(device, gpus, runs_per_gpu)
+    take_gpu(device, gpus, runs_per_gpu)
     from pj2.config.study import RunSettings
     from pj2.data.open import open_prepared
     from pj2.evaluation.predict import predict
@@ -146,15 +146,15 @@ def evaluate(
     keep_predictions(runs, fingerprint, run)
 
 
-def _take_gpu(device: str, gpus: str, runs_per_gpu: int) -> None:
+def take_gpu(device: str, gpus: str, runs_per_gpu: int) -> None:
     """Reserve a GPU for this process, before torch is imported and sees them all."""
-    from pj2.training.gpus import take_gpu
+    from pj2.training import gpus as places
 
     if device not in ("auto", "cuda"):
         return
     names = gpus.split(",")
     if gpus != "auto" and not all(name.isdigit() for name in names):
         raise UserError(f"--gpus: {gpus} is neither auto nor indices such as 0,2")
-    gpu = take_gpu("auto" if gpus == "auto" else [int(name) for name in names], runs_per_gpu)
+    gpu = places.take_gpu("auto" if gpus == "auto" else [int(name) for name in names], runs_per_gpu)
     if gpu:
         print(f"on GPU {gpu.index} ({gpu.uuid})", flush=True)

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from pj2.cli import figures, fingerprint, jobs, store, tables
+from pj2.cli import figures, fingerprint, geometry, jobs, store, tables
 from pj2.errors import UserError
 from pj2.training.interrupt import EXIT_INTERRUPTED, Interrupted
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(figures.app, name="figure", help="Draw one figure from finished runs.")
 app.add_typer(tables.app, name="table", help="Write one table from finished runs.")
+app.add_typer(geometry.app, name="geometry", help="Measure the loss around trained weights.")
 app.add_typer(store.app, name="store", help="List, verify, clear and carry the run store.")
 app.command()(jobs.check)
 app.command()(jobs.prepare)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pj2.cli.figures import Band, Indices, Stem
+from pj2.cli.figures import Band, Indices, Measurements, Stem
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -42,6 +42,30 @@ def landscape(index: Indices, band: Band, output: Stem) -> None:
     from pj2.tables.landscape import landscape_table
 
     landscape_table(index, band, output)
+
+
+@app.command()
+def gradient_probes(index: Indices, output: Stem) -> None:
+    """Medians of what the probes of each run measured."""
+    from pj2.tables.probes import probes_table
+
+    probes_table(index, output)
+
+
+@app.command()
+def probe_ratios(index: Indices, output: Stem) -> None:
+    """How the models of an experiment compare in what their probes measured."""
+    from pj2.tables.probes import probe_ratios_table
+
+    probe_ratios_table(index, output)
+
+
+@app.command()
+def curvature(measurement: Measurements, output: Stem) -> None:
+    """Eigenvalues and trace of the Hessian at trained weights."""
+    from pj2.tables.curvature import curvature_table
+
+    curvature_table(measurement, output)
 
 
 def band(

@@ -6,7 +6,7 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -187,6 +187,9 @@ def _fields_at(schema: type[BaseModel], location: tuple[int | str, ...]) -> list
         field = getattr(current, "model_fields", {}).get(part)
         if field is not None:
             current = field.annotation
+            options = [each for each in get_args(current) if each is not type(None)]
+            if len(options) < len(get_args(current)):  # a section that may be left out
+                (current,) = options
         else:  # a key of a mapping: its values' type is what follows
             current = getattr(current, "__args__", (None, None))[-1]
     return list(getattr(current, "model_fields", {}))

@@ -153,6 +153,77 @@ class AugmentationConfig(Strict):
     horizontal_flip: bool = True
 
 
+def _ordered_range(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] >= value[1]:
+        raise ValueError("the first is below the second, such as [0.5, 4]")
+    return value
+
+
+Positive = Annotated[Number, Field(gt=0)]
+
+
+class ProbeConfig(Strict):
+    """Measuring the loss along the step's direction at some of the steps of a run.
+
+    Every so many steps the loss and its gradient are computed at ``steps``
+    points, whose distances are ``range`` times the learning rate, evenly
+    spaced in their logarithm (Santurkar et al. 2018, section 3.1). ``along``:
+    the ``gradient``, as in the paper, or the optimizer's ``update``, or both.
+    ``covariate_shift``: also compare every layer's gradient before and after
+    the layers below were updated (definition 2.1).
+    """
+
+    every: Count = 25
+    steps: Annotated[int, Field(ge=2, strict=True)] = 8
+    range: Annotated[tuple[Positive, Positive], AfterValidator(_ordered_range)] = (0.5, 4.0)
+    along: Annotated[
+        list[Literal["gradient", "update"]],
+        BeforeValidator(_as_list),
+        Field(min_length=1),
+        AfterValidator(_no_repeats),
+    ] = ["gradient"]
+    covariate_shift: bool = False
+
+
+class SurfaceConfig(Strict):
+    """The loss around trained weights, along filter-normalised random directions.
+
+    ``points`` a side of the square grid, ``line_points`` along the first
+    direction alone; both reach ``range`` times the norm of the weights to
+    either side. ``images``: how many of a split, class-balanced. ``seed``
+    draws the directions, which models of equal shapes share. A job computes
+    ``rows_per_job`` rows of the grid.
+    """
+
+    points: Annotated[int, Field(ge=3, strict=True)] = 21
+    line_points: Annotated[int, Field(ge=3, strict=True)] = 51
+    range: Positive = 1.0
+    images: Count = 1000
+    split: Literal["train", "validation"] = "train"
+    seed: Seed = 0
+    rows_per_job: Count = 3
+
+    @model_validator(mode="after")
+    def _has_a_centre(self) -> SurfaceConfig:
+        if self.points % 2 == 0 or self.line_points % 2 == 0:
+            raise ValueError("points and line_points are odd, so that the weights are one of them")
+        return self
+
+
+class CurvatureConfig(Strict):
+    """The Hessian of the loss at trained weights: its largest eigenvalues, trace and density.
+
+    ``images``: how many training images, class-balanced; ``trace_vectors`` and
+    ``lanczos_steps``: Hessian-vector products of the two estimates.
+    """
+
+    images: Count = 500
+    eigenvalues: Annotated[int, Field(ge=1, le=50, strict=True)] = 5
+    trace_vectors: Annotated[int, Field(ge=2, strict=True)] = 20
+    lanczos_steps: Annotated[int, Field(ge=2, strict=True)] = 30
+    seed: Seed = 0
+
+
 class Recipe(Strict):
     """How one model is trained; every key has a default that `config.yaml` may change."""
 
@@ -198,6 +269,9 @@ class Experiment(Grid):
     seeds: Annotated[
         list[Seed], BeforeValidator(_as_list), Field(min_length=1), AfterValidator(_no_repeats)
     ] = [0]
+    probe: ProbeConfig | None = None
+    surface: SurfaceConfig | None = None
+    curvature: CurvatureConfig | None = None
     overrides: dict[str, dict[str, Any]] = {}
 
 

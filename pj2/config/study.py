@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pj2.config.load import merged_grid
 from pj2.config.names import canonical_json, learning_rate_text
-from pj2.config.schema import LearningRate, ModelName, Recipe, Seed, StudyConfig
+from pj2.config.schema import LearningRate, ModelName, ProbeConfig, Recipe, Seed, StudyConfig
 from pj2.errors import UserError
 
 # What decides how far a run goes and which epoch it keeps, but not what an epoch
@@ -30,6 +30,7 @@ class RunSettings(Recipe):
     model: ModelName
     learning_rate: LearningRate
     seed: Seed
+    probe: ProbeConfig | None = None
 
     def canonical(self) -> str:
         """Return the one JSON text of these settings, in which key order is fixed."""
@@ -76,7 +77,16 @@ def list_runs(study: StudyConfig) -> list[Run]:
             grid = merged_grid(experiment, model)
             recipe = grid.model_dump(exclude={"learning_rates"})
             runs += [
-                Run(name, RunSettings(**recipe, model=model, learning_rate=rate, seed=seed))
+                Run(
+                    name,
+                    RunSettings(
+                        **recipe,
+                        model=model,
+                        learning_rate=rate,
+                        seed=seed,
+                        probe=experiment.probe,
+                    ),
+                )
                 for rate in grid.learning_rates
                 for seed in experiment.seeds
             ]

@@ -1,4 +1,4 @@
-"""The validation split."""
+"""Parts of a set of images that have every class: the validation split, and samples."""
 
 from __future__ import annotations
 
@@ -34,12 +34,7 @@ def stratified_split(labels: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
     Raises:
         UserError: if a class would have no image on one of the sides.
     """
-    values, counts = np.unique(labels.numpy(), return_counts=True)
-    total = math.ceil(fraction * len(labels))
-    shares = counts * (total / len(labels))
-    held_out = np.floor(shares).astype(np.int64)
-    remainders = np.argsort(-(shares - held_out), kind="stable")
-    held_out[remainders[: total - held_out.sum()]] += 1
+    values, counts, held_out = _shares(labels, math.ceil(fraction * len(labels)))
     for value, count, size in zip(values, counts, held_out, strict=True):
         if not 0 < size < count:
             raise UserError(
@@ -47,12 +42,40 @@ def stratified_split(labels: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
                 f"split with every class on both sides (class {value} would give {size} of its "
                 f"{count} images)"
             )
+    chosen = _choose(labels, values, counts, held_out)
+    return torch.from_numpy(np.flatnonzero(~chosen)), torch.from_numpy(np.flatnonzero(chosen))
+
+
+def stratified_sample(labels: Tensor, count: int) -> Tensor:
+    """Return sorted int64 indices of `count` images, each class with its share; the same always.
+
+    With `count` at or above their number, all images.
+    """
+    if count >= len(labels):
+        return torch.arange(len(labels))
+    return torch.from_numpy(np.flatnonzero(_choose(labels, *_shares(labels, count))))
+
+
+def _shares(labels: Tensor, total: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the classes, how many images each has, and how many of `total` each gives."""
+    values, counts = np.unique(labels.numpy(), return_counts=True)
+    shares = counts * (total / len(labels))
+    given = np.floor(shares).astype(np.int64)
+    remainders = np.argsort(-(shares - given), kind="stable")
+    given[remainders[: total - given.sum()]] += 1
+    return values, counts, given
+
+
+def _choose(
+    labels: Tensor, values: np.ndarray, counts: np.ndarray, sizes: np.ndarray
+) -> np.ndarray:
+    """Return bool ``[N]``: random images of each class, so many of each."""
     # RandomState's stream never changes between NumPy versions.
     source = np.random.RandomState(_SPLIT_SEED)
-    validation = []
-    for value, count, size in zip(values, counts, held_out, strict=True):
+    parts = []
+    for value, count, size in zip(values, counts, sizes, strict=True):
         shuffled = np.flatnonzero(labels.numpy() == value)[source.permutation(count)]
-        validation.append(shuffled[count - size :])
+        parts.append(shuffled[count - size :])
     chosen = np.zeros(len(labels), dtype=bool)
-    chosen[np.concatenate(validation)] = True
-    return torch.from_numpy(np.flatnonzero(~chosen)), torch.from_numpy(np.flatnonzero(chosen))
+    chosen[np.concatenate(parts)] = True
+    return chosen

@@ -8,14 +8,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from pj2.config.study import RunSettings
 from pj2.data.prepared import PreparedData
-from pj2.errors import UserError
 from pj2.evaluation.evaluate import compute_logits
-from pj2.models.registry import build_model
+from pj2.evaluation.weights import load_trained
 from pj2.store.files import write_table
 
 
@@ -31,13 +28,7 @@ def predict(
     Raises:
         UserError: if the weights are damaged or belong to another model.
     """
-    model = build_model(settings.model, num_classes=len(data.classes))
-    try:
-        model.load_state_dict(load_file(weights))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{weights}: not the weights of a {settings.model}: {reason}") from None
-    model = model.to(device).to(memory_format=torch.channels_last)
+    model = load_trained(weights, settings.model, len(data.classes), device)
     images = data.test.to(device)
     probabilities = compute_logits(model, images).softmax(1).numpy()
     classes = len(data.classes)

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from pj2.analysis.runs import PathLike
@@ -28,11 +29,12 @@ MUTED = "#666666"
 PALETTE = {
     "VGG_A": "#D55E00",
     "VGG_A_BatchNorm": "#0072B2",
+    "VGG_A_NoisyBatchNorm": "#56B4E9",
     "BasicCNN": "#E69F00",
     "ImprovedCNN": "#009E73",
     "ResidualCNN": "#CC79A7",
 }
-_SPARE = ("#56B4E9", "#000000", "#882255", "#999933", "#332288", "#7A7A7A")
+_SPARE = ("#000000", "#882255", "#999933", "#332288", "#7A7A7A", "#A6761D")
 LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 
 _RC = {
@@ -161,6 +163,17 @@ def mark_above(axes: Axes, places: ArrayLike, colour: str) -> None:
         places, np.ones(len(places)), "^", color=colour, markersize=3.5, clip_on=False,
         transform=axes.get_xaxis_transform(),
     )  # fmt: skip
+
+
+def log_scale(axes: Axes) -> None:
+    """Make what is drawn logarithmic in y, with plain numbers, if it spans a factor of five."""
+    low, high = axes.dataLim.intervaly
+    if not 0 < 5 * low < high:
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1e3 * low else (1,)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def cross(colour: str) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from pj2.fingerprint.syntax import source_digests
 TRAINING = "pj2.training.trainer"
 # What cuts a run's artifacts out of recorded epochs; changing it needs no training.
 RESULT = "pj2.training.result"
+# What watches a run that is probed.
+PROBING = "pj2.training.probing"
 PREDICTION = "pj2.evaluation.predict"
 
 _PACKAGE = "pj2"  # its own file holds the version, which decides nothing
@@ -92,9 +94,10 @@ def code_of(*roots: str) -> Code:
     )
 
 
-def training_code(model: str) -> Code:
-    """Return the code that decides what a run of `model` learns."""
-    return code_of(TRAINING, model_modules()[model])
+def training_code(model: str, probed: bool = False) -> Code:
+    """Return the code that decides what a run of `model` learns, and what its probes measure."""
+    probing = (PROBING,) if probed else ()
+    return code_of(TRAINING, *probing, model_modules()[model])
 
 
 def prediction_code(model: str) -> Code:
@@ -102,9 +105,10 @@ def prediction_code(model: str) -> Code:
     return code_of(PREDICTION, model_modules()[model])
 
 
-def train_digest(model: str) -> str:
+def train_digest(model: str, probed: bool = False) -> str:
     """Return the digest that decides whether a training job must run again."""
-    return code_of(TRAINING, RESULT, model_modules()[model]).digest
+    probing = (PROBING,) if probed else ()
+    return code_of(TRAINING, RESULT, *probing, model_modules()[model]).digest
 
 
 def source_file(module: str) -> Path:

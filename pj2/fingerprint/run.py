@@ -49,7 +49,8 @@ def run_fingerprint(settings: RunSettings, data_hash: str) -> Fingerprint:
     `data_hash` is the content hash in ``dataset.json``. The device is left
     out: a finished run serves every machine.
     """
-    return Fingerprint(settings.identity(), data_hash, training_code(settings.model))
+    code = training_code(settings.model, probed=settings.probe is not None)
+    return Fingerprint(settings.identity(), data_hash, code)
 
 
 def prediction_fingerprint(

@@ -36,6 +36,13 @@ class Conv3x3(nn.Conv2d):
         return result
 
 
+def use_plain_convolutions(model: nn.Module) -> None:
+    """Make every `Conv3x3` of a model an ordinary convolution, for torch.func's transforms."""
+    for module in model.modules():
+        if isinstance(module, Conv3x3):
+            module.__class__ = nn.Conv2d  # type: ignore[assignment]
+
+
 class _MatrixConvolution(torch.autograd.Function):
     """The convolution of images ``[N, C, H, W]`` with weights ``[O, C, 3, 3]`` and a bias ``[O]``.
 

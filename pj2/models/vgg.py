@@ -31,7 +31,7 @@ class VGG_A(nn.Module):  # noqa: N801 - the name under which the study publishes
                 continue
             layers.append(Conv3x3(channels, width))
             if self.batch_norm:
-                layers.append(nn.BatchNorm2d(width))
+                layers.append(self._normalise(width))
             layers.append(nn.ReLU())
             channels = width
         self.features = nn.Sequential(*layers)
@@ -43,6 +43,9 @@ class VGG_A(nn.Module):  # noqa: N801 - the name under which the study publishes
             nn.ReLU(),
             nn.Linear(512, num_classes),
         )
+
+    def _normalise(self, width: int) -> nn.Module:
+        return nn.BatchNorm2d(width)
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.classifier(self.features(images))

@@ -18,10 +18,23 @@ from pj2.fingerprint.code import Code
 from pj2.fingerprint.run import Fingerprint
 from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
-from pj2.training.artifacts import BEST, EPOCHS, LAST, RUN, STEPS, EpochRecord, StepRecords
+from pj2.training.artifacts import (
+    BEST,
+    EPOCHS,
+    LAST,
+    PROBES,
+    PROBES_SCHEMA,
+    RUN,
+    SHIFT,
+    SHIFT_SCHEMA,
+    STEPS,
+    EpochRecord,
+    ProbeRecords,
+    StepRecords,
+)
 from pj2.training.result import has_result
 from pj2.training.staleness import Unreadable, read_run
-from pj2.training.trajectory import Divergence, Epoch, Trajectory, pack_steps
+from pj2.training.trajectory import Divergence, Epoch, Trajectory, pack_probes, pack_steps
 
 _FACTS = ("parameters", "macs", "first_conv", "data", "precision")
 
@@ -49,6 +62,7 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
         if missing:
             raise Unreadable(f"{RUN} has no {', '.join(missing)}")
         rows, recorded = _read_tables(folder)
+        measured = _read_probes(folder) if settings.probe else {}
     except Unreadable as problem:
         say(f"{folder}: {problem}; the run is not taken into the store")
         return False
@@ -57,19 +71,27 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
     steps = {
         epoch: (len(part.loss), store.put(pack_steps(part))) for epoch, part in recorded.items()
     }
+    # An epoch of a probed run has a record of its probes, even if there were none in it.
+    probes = {
+        epoch: store.put(pack_probes(measured.get(epoch, ProbeRecords())))
+        for epoch in range(len(rows) + 1 if settings.probe else 0)
+    }
     stored = store.manifests(fingerprint.digest)
     if any(has_result(store, Trajectory.of(manifest), settings) for manifest in stored):
         return False
 
     end = len(rows) - 1 if run["status"] != "diverged" else None
     weights = {end: last, run["best_epoch"]: best}
-    epochs = tuple(Epoch(row, steps[row.epoch][1], weights.get(row.epoch)) for row in rows)
+    epochs = tuple(
+        Epoch(row, steps[row.epoch][1], weights.get(row.epoch), probes.get(row.epoch))
+        for row in rows
+    )
     divergence = None
     if run["status"] == "diverged":
         none = 0, store.put(pack_steps(StepRecords.none()))
         count, before = steps.get(len(rows), none)
         initial = best if run["best_epoch"] is None else None
-        divergence = Divergence(count, before, last, initial)
+        divergence = Divergence(count, before, last, initial, probes.get(len(rows)))
     facts = {key: run[key] for key in _FACTS}
     trajectory = Trajectory(facts, run["hardware"], run["versions"], epochs, divergence)
     return store.publish(trajectory.manifest(fingerprint))
@@ -88,6 +110,16 @@ def _read_tables(folder: Path) -> tuple[list[EpochRecord], dict[int, StepRecords
     if missing:
         raise Unreadable(f"{STEPS} holds no steps of epochs {', '.join(missing)}")
     return rows, recorded
+
+
+def _read_probes(folder: Path) -> dict[int, ProbeRecords]:
+    """Return what was measured in each epoch that has anything. Raises Unreadable."""
+    found: dict[int, ProbeRecords] = {}
+    for row in _read_table(folder / PROBES, PROBES_SCHEMA.names).to_pylist():
+        found.setdefault(row["epoch"], ProbeRecords()).probes.append(row)
+    for row in _read_table(folder / SHIFT, SHIFT_SCHEMA.names).to_pylist():
+        found.setdefault(row["epoch"], ProbeRecords()).shift.append(row)
+    return found
 
 
 def _read_table(path: Path, columns: Sequence[str]) -> pa.Table:

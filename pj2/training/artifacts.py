@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,8 @@ BEST = "best.safetensors"
 LAST = "last.safetensors"
 STEPS = "steps.parquet"
 EPOCHS = "epochs.parquet"
+PROBES = "probes.parquet"
+SHIFT = "covariate_shift.parquet"
 RUN = "run.json"
 
 _EPOCHS_SCHEMA = pa.schema(
@@ -25,6 +28,33 @@ _EPOCHS_SCHEMA = pa.schema(
         ("test_accuracy", pa.float64()),
         ("seconds", pa.float64()),
         ("images_per_second", pa.float64()),
+    ]
+)
+
+
+PROBES_SCHEMA = pa.schema(
+    [
+        ("step", pa.int64()),
+        ("epoch", pa.int32()),
+        ("along", pa.string()),
+        ("step_length", pa.float64()),
+        ("loss", pa.float64()),
+        ("gradient_distance", pa.float64()),
+        ("start_loss", pa.float64()),
+        ("gradient_norm", pa.float64()),
+        ("direction_norm", pa.float64()),
+    ]
+)
+
+SHIFT_SCHEMA = pa.schema(
+    [
+        ("step", pa.int64()),
+        ("epoch", pa.int32()),
+        ("layer", pa.string()),
+        ("depth", pa.int32()),
+        ("difference", pa.float64()),
+        ("cosine", pa.float64()),
+        ("gradient_norm", pa.float64()),
     ]
 )
 
@@ -61,6 +91,19 @@ class StepRecords:
         return cls(np.empty(0, np.float32), np.empty(0, np.float32))
 
 
+@dataclass(frozen=True)
+class ProbeRecords:
+    """What the probes of one epoch measured, a mapping a row.
+
+    ``probes``, a row a step length: the step, what it went ``along``, η_k, L(θ_k),
+    ‖∇L(θ_k) − ∇L(θ)‖₂, L(θ), ‖∇L(θ)‖₂ and the norm of the direction. ``shift``, a
+    row a layer: ‖G − G'‖₂, the cosine between the two, and ‖G‖₂.
+    """
+
+    probes: list[dict[str, Any]] = field(default_factory=list)
+    shift: list[dict[str, Any]] = field(default_factory=list)
+
+
 def steps_table(epochs: Sequence[StepRecords]) -> pa.Table:
     """Return the rows of `steps.parquet`; `step` counts from 0 over all epochs."""
     lengths = [len(part.loss) for part in epochs]
@@ -73,6 +116,16 @@ def steps_table(epochs: Sequence[StepRecords]) -> pa.Table:
             "loss": pa.array(np.concatenate([empty, *(part.loss for part in epochs)])),
             "grad_norm": pa.array(np.concatenate([empty, *(part.grad_norm for part in epochs)])),
         }
+    )
+
+
+def probe_tables(epochs: Sequence[ProbeRecords]) -> tuple[pa.Table, pa.Table]:
+    """Return the rows of `probes.parquet` and of `covariate_shift.parquet`."""
+    probes = [row for epoch in epochs for row in epoch.probes]
+    shift = [row for epoch in epochs for row in epoch.shift]
+    return (
+        pa.Table.from_pylist(probes, schema=PROBES_SCHEMA),
+        pa.Table.from_pylist(shift, schema=SHIFT_SCHEMA),
     )
 
 

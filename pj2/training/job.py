@@ -25,11 +25,12 @@ from pj2.training.interrupt import Interrupted, InterruptFlag
 from pj2.training.loop import PartialEpoch
 from pj2.training.observers import Observers
 from pj2.training.precision import choose_precision
+from pj2.training.probing import Prober
 from pj2.training.progress import Reporter, say
 from pj2.training.recorder import Recorder
 from pj2.training.result import Cut, cut, write_result
 from pj2.training.trainer import Trainer
-from pj2.training.trajectory import Trajectory
+from pj2.training.trajectory import Trajectory, unpack_probes
 
 
 def run_training(
@@ -120,6 +121,8 @@ def _resume(
         try:
             for epoch in stored.epochs:
                 store.read(epoch.steps)
+                if epoch.probes:
+                    store.read(epoch.probes)
             load_state(store, trainer, len(stored.epochs), stored.state)
         except BlobUnavailable:
             continue
@@ -160,11 +163,12 @@ def _finish(
 ) -> Cut:
     """Train until the budget ends, write the artifacts, and send them to the remote tier."""
     settings = trainer.settings
+    prober = _prober(trainer, recorder.trajectory, store) if settings.probe else None
     with Reporter(_name(settings), settings.epochs) as reporter:
         while (where := cut(recorder.trajectory, settings)) is None:
             if interrupted():
                 raise _interrupted(settings, f"{trainer.epoch} epochs", store.writable)
-            _train_epoch(trainer, recorder, reporter, observers, interrupted)
+            _train_epoch(trainer, recorder, reporter, prober, observers, interrupted)
         if where.status == "stopped_early":
             reporter.line(f"stopped: {settings.patience} epochs without a better one")
     write_result(store, recorder.trajectory, where, settings, fingerprint, output)
@@ -173,10 +177,18 @@ def _finish(
     return where
 
 
+def _prober(trainer: Trainer, trajectory: Trajectory, store: RunStore) -> Prober:
+    """Return what measures a run, with what it has of an epoch that was interrupted."""
+    blob = trajectory.state.probes if trajectory.state else None
+    start = unpack_probes(store.read(blob)) if blob else None
+    return Prober(trainer.settings, trainer.optimizer, start)
+
+
 def _train_epoch(
     trainer: Trainer,
     recorder: Recorder,
     reporter: Reporter,
+    prober: Prober | None,
     observers: Observers,
     interrupted: InterruptFlag,
 ) -> None:
@@ -189,15 +201,17 @@ def _train_epoch(
         images = min(done * batch_size, len(trainer.train))
         reporter.on_step(epoch, done, steps, images, loss)
 
-    result = trainer.train_epoch(observers, on_step, interrupted)
+    watching = [*observers, prober] if prober else observers
+    result = trainer.train_epoch(watching, on_step, interrupted)
+    probes = prober.take() if prober else None
     training_seconds = before + time.perf_counter() - started
     steps = StepRecords(loss=result.losses.numpy(), grad_norm=result.grad_norms.numpy())
     if isinstance(result, PartialEpoch):
-        saved = recorder.save_partial(result, training_seconds, trainer)
+        saved = recorder.save_partial(result, training_seconds, trainer, probes)
         done = f"{epoch} epochs and {len(steps.loss)} steps"
         raise _interrupted(trainer.settings, done, saved)
     if result.diverged:
-        recorder.add_divergence(steps, trainer)
+        recorder.add_divergence(steps, trainer, probes)
         step = epoch * trainer.steps_per_epoch + len(steps.loss)
         reporter.line(f"diverged at step {step}: the loss is not finite")
         return
@@ -213,7 +227,7 @@ def _train_epoch(
         seconds=before + time.perf_counter() - started,
         images_per_second=result.images / training_seconds,
     )
-    recorder.add_epoch(row, steps, trainer)
+    recorder.add_epoch(row, steps, trainer, probes)
     reporter.on_epoch(row)
 
 

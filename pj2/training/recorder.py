@@ -8,14 +8,14 @@ from safetensors.torch import save
 
 from pj2.config.study import RunSettings
 from pj2.fingerprint.run import Fingerprint
-from pj2.store.manifest import Manifest
+from pj2.store.manifest import Blob, Manifest
 from pj2.store.store import GENERATIONS, RunStore
-from pj2.training.artifacts import EpochRecord, StepRecords
+from pj2.training.artifacts import EpochRecord, ProbeRecords, StepRecords
 from pj2.training.checkpoint import save_state
 from pj2.training.early_stopping import EarlyStopping
 from pj2.training.loop import PartialEpoch
 from pj2.training.trainer import Trainer
-from pj2.training.trajectory import Divergence, Epoch, Trajectory, pack_steps
+from pj2.training.trajectory import Divergence, Epoch, Trajectory, pack_probes, pack_steps
 
 
 class Recorder:
@@ -45,15 +45,23 @@ class Recorder:
         """The last generation that is on disk."""
         return self._generations[0] if self._generations else None
 
-    def add_epoch(self, row: EpochRecord, steps: StepRecords, trainer: Trainer) -> None:
+    def add_epoch(
+        self,
+        row: EpochRecord,
+        steps: StepRecords,
+        trainer: Trainer,
+        probes: ProbeRecords | None = None,
+    ) -> None:
         """Record a whole epoch, with the state after it."""
         state = save_state(self._store, trainer) if self._store.writable else None
         weights = state.weights if state else self._store.put(save(trainer.weights()))
-        epoch = Epoch(row, self._store.put(pack_steps(steps)), weights)
+        epoch = Epoch(row, self._store.put(pack_steps(steps)), weights, self._keep(probes))
         self.trajectory = self.trajectory.after(epoch, state)
         self._publish()
 
-    def add_divergence(self, steps: StepRecords, trainer: Trainer) -> None:
+    def add_divergence(
+        self, steps: StepRecords, trainer: Trainer, probes: ProbeRecords | None = None
+    ) -> None:
         """Record the steps before a loss that is not finite; nothing comes after it."""
         initial = None
         if not self.trajectory.epochs:
@@ -63,15 +71,26 @@ class Recorder:
             steps=self._store.put(pack_steps(steps)),
             weights=self._store.put(save(trainer.weights())),
             initial=initial,
+            probes=self._keep(probes),
         )
         self.trajectory = replace(self.trajectory, divergence=divergence, state=None)
         self._publish()
 
-    def save_partial(self, partial: PartialEpoch, seconds: float, trainer: Trainer) -> bool:
+    def save_partial(
+        self,
+        partial: PartialEpoch,
+        seconds: float,
+        trainer: Trainer,
+        probes: ProbeRecords | None = None,
+    ) -> bool:
         """Save the state within an epoch; return whether it is on disk."""
         state = save_state(self._store, trainer, partial, seconds)
+        state = replace(state, probes=self._keep(probes))
         self.trajectory = replace(self.trajectory, state=state)
         return self._publish()
+
+    def _keep(self, probes: ProbeRecords | None) -> Blob | None:
+        return self._store.put(pack_probes(probes)) if probes else None
 
     def _publish(self) -> bool:
         manifest = self.trajectory.manifest(self._fingerprint)
@@ -89,7 +108,7 @@ class Recorder:
         """Where the disk takes nothing, hold only the weights that this run's result needs."""
         state = self.trajectory.state
         if state:
-            for blob in (state.optimizer, state.partial):
+            for blob in (state.optimizer, state.partial, state.probes):
                 if blob:
                     self._store.forget(blob)
             self.trajectory = replace(self.trajectory, state=None)

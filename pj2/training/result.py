@@ -12,9 +12,20 @@ from pj2.fingerprint.run import Fingerprint
 from pj2.store.files import sha256_file, write_json, write_table
 from pj2.store.manifest import Blob
 from pj2.store.store import BlobUnavailable, RunStore
-from pj2.training.artifacts import BEST, EPOCHS, LAST, RUN, STEPS, epochs_table, steps_table
+from pj2.training.artifacts import (
+    BEST,
+    EPOCHS,
+    LAST,
+    PROBES,
+    RUN,
+    SHIFT,
+    STEPS,
+    epochs_table,
+    probe_tables,
+    steps_table,
+)
 from pj2.training.early_stopping import EarlyStopping
-from pj2.training.trajectory import Trajectory, unpack_steps
+from pj2.training.trajectory import Trajectory, unpack_probes, unpack_steps
 
 
 @dataclass(frozen=True)
@@ -65,11 +76,10 @@ def has_result(store: RunStore, trajectory: Trajectory, settings: RunSettings) -
     where = cut(trajectory, settings)
     if where is None:
         return False
-    steps = [epoch.steps for epoch in trajectory.epochs[: where.epochs]]
-    if where.status == "diverged" and trajectory.divergence:
-        steps.append(trajectory.divergence.steps)
+    parts = list(trajectory.recorded(where.epochs, where.status == "diverged"))
+    records = [part.steps for part in parts] + [part.probes for part in parts if part.probes]
     try:
-        return all(store.has(blob) for blob in (*kept_weights(trajectory, where), *steps))
+        return all(store.has(blob) for blob in (*kept_weights(trajectory, where), *records))
     except BlobUnavailable:
         return False
 
@@ -86,21 +96,25 @@ def write_result(
 
     Raises BlobUnavailable if the store lacks, or holds damaged, what is needed.
     """
-    epochs = trajectory.epochs[: where.epochs]
-    divergence = trajectory.divergence if where.status == "diverged" else None
+    diverged = where.status == "diverged"
     best, last = kept_weights(trajectory, where)
-    steps = [epoch.steps for epoch in epochs] + ([divergence.steps] if divergence else [])
-    records = [unpack_steps(store.read(blob)) for blob in steps]
-    rows = [epoch.row for epoch in epochs]
+    parts = list(trajectory.recorded(where.epochs, diverged))
+    records = [unpack_steps(store.read(part.steps)) for part in parts]
+    rows = [epoch.row for epoch in trajectory.epochs[: where.epochs]]
+    tables = {STEPS: steps_table(records), EPOCHS: epochs_table(rows)}
+    if settings.probe:
+        blobs = [part.probes for part in parts if part.probes]
+        probes, shift = probe_tables([unpack_probes(store.read(blob)) for blob in blobs])
+        tables |= {PROBES: probes, SHIFT: shift}
 
     (output / RUN).unlink(missing_ok=True)  # it must never stand beside another run's files
     store.fetch(best, output / BEST)
     store.fetch(last, output / LAST)
-    write_table(output / STEPS, steps_table(records))
-    write_table(output / EPOCHS, epochs_table(rows))
+    for name, table in tables.items():
+        write_table(output / name, table)
     information = {
         "status": where.status,
-        "diverged_at_step": sum(len(part.loss) for part in records) if divergence else None,
+        "diverged_at_step": sum(len(part.loss) for part in records) if diverged else None,
         "best_epoch": where.best_epoch,
         "epochs_run": len(rows),
         "settings": settings.model_dump(mode="json"),
@@ -115,8 +129,7 @@ def write_result(
         "artifacts": {
             BEST: best.sha256,
             LAST: last.sha256,
-            STEPS: sha256_file(output / STEPS),
-            EPOCHS: sha256_file(output / EPOCHS),
+            **{name: sha256_file(output / name) for name in tables},
         },
     }
     write_json(output / RUN, information)

@@ -26,7 +26,7 @@ from pj2.store.files import sha256_file
 from pj2.store.manifest import Blob
 from pj2.store.store import RunStore
 from pj2.store.verified import VerifiedFiles
-from pj2.training.artifacts import BEST, EPOCHS, LAST, RUN, STEPS
+from pj2.training.artifacts import BEST, EPOCHS, LAST, PROBES, RUN, SHIFT, STEPS
 from pj2.training.result import cut, has_result
 from pj2.training.trajectory import Trajectory
 
@@ -177,10 +177,11 @@ def _compare(
     budget = setting_differences(_budget(run["settings"]), _budget(_plain(settings)))
     if run.get("written_by") != code_of(RESULT).digest:
         budget.append("the code that writes a run's files changed")
+    expected = (BEST, LAST, STEPS, EPOCHS, *((PROBES, SHIFT) if settings.probe else ()))
     return _Comparison(
         _fingerprint_differences(RUN, inputs, run, wanted),
         budget,
-        _artifact_problems(folder, RUN, run, (BEST, LAST, STEPS, EPOCHS), verify, files),
+        _artifact_problems(folder, RUN, run, expected, verify, files),
     )
 
 
@@ -314,8 +315,9 @@ def _has_state(store: RunStore, trajectory: Trajectory) -> bool:
     state = trajectory.state
     if state is None:
         return False
-    blobs = [state.weights, state.optimizer, *(epoch.steps for epoch in trajectory.epochs)]
-    return all(store.has(blob) for blob in (*blobs, *([state.partial] if state.partial else [])))
+    needed = [state.weights, state.optimizer, state.partial, state.probes]
+    needed += [blob for epoch in trajectory.epochs for blob in (epoch.steps, epoch.probes)]
+    return all(store.has(blob) for blob in needed if blob)
 
 
 def _budget(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ another patience are cut from the same one, and a longer one continues it.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -15,16 +16,20 @@ import numpy as np
 
 from pj2.fingerprint.run import Fingerprint
 from pj2.store.manifest import Blob, Manifest
-from pj2.training.artifacts import EpochRecord, StepRecords
+from pj2.training.artifacts import EpochRecord, ProbeRecords, StepRecords
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """A whole epoch: its row, its steps, and the weights at its end, where they were kept."""
+    """A whole epoch: its row, its steps, and the weights at its end, where they were kept.
+
+    ``probes``: what was measured on the way, in a run that is probed.
+    """
 
     row: EpochRecord
     steps: Blob
     weights: Blob | None
+    probes: Blob | None = None
 
 
 @dataclass(frozen=True)
@@ -39,18 +44,21 @@ class Divergence:
     steps: Blob
     weights: Blob
     initial: Blob | None
+    probes: Blob | None = None
 
 
 @dataclass(frozen=True)
 class State:
     """A checkpoint: what is needed to go on after the last epoch, or within the next.
 
-    ``partial``, ``steps`` and ``seconds`` belong to an epoch that was interrupted.
+    ``partial``, ``probes``, ``steps`` and ``seconds`` belong to an epoch that was
+    interrupted.
     """
 
     weights: Blob
     optimizer: Blob
     partial: Blob | None = None
+    probes: Blob | None = None
     steps: int = 0
     seconds: float = 0.0
 
@@ -75,6 +83,12 @@ class Trajectory:
         """Return this trajectory with one more epoch."""
         return replace(self, epochs=(*self.epochs, epoch), state=state)
 
+    def recorded(self, epochs: int, diverged: bool) -> Iterator[Epoch | Divergence]:
+        """Yield what recorded steps: the first epochs, and the one that diverged if it counts."""
+        yield from self.epochs[:epochs]
+        if diverged and self.divergence:
+            yield self.divergence
+
     def manifest(self, fingerprint: Fingerprint) -> Manifest:
         """Return how the store keeps this trajectory."""
         body = {
@@ -86,6 +100,7 @@ class Trajectory:
                     "row": asdict(epoch.row),
                     "steps": epoch.steps.as_json(),
                     "weights": epoch.weights.as_json() if epoch.weights else None,
+                    "probes": epoch.probes.as_json() if epoch.probes else None,
                 }
                 for epoch in self.epochs
             ],
@@ -110,6 +125,7 @@ class Trajectory:
                     EpochRecord(**epoch["row"]),
                     Blob(**epoch["steps"]),
                     Blob(**epoch["weights"]) if epoch["weights"] else None,
+                    Blob(**epoch["probes"]) if epoch.get("probes") else None,
                 )
                 for epoch in body["epochs"]
             ),
@@ -129,6 +145,16 @@ def unpack_steps(data: bytes) -> StepRecords:
     """Read what `pack_steps` wrote."""
     loss, grad_norm = np.load(io.BytesIO(data), allow_pickle=False)
     return StepRecords(loss, grad_norm)
+
+
+def pack_probes(probes: ProbeRecords) -> bytes:
+    """Return what was measured in an epoch as bytes."""
+    return json.dumps(asdict(probes)).encode()
+
+
+def unpack_probes(data: bytes) -> ProbeRecords:
+    """Read what `pack_probes` wrote."""
+    return ProbeRecords(**json.loads(data))
 
 
 def _as_json(part: Divergence | State | None) -> dict[str, Any] | None:

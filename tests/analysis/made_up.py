@@ -14,6 +14,7 @@ import pyarrow as pa
 from safetensors.numpy import save_file
 
 from pj2.store.files import write_json, write_table
+from pj2.training.artifacts import PROBES_SCHEMA, SHIFT_SCHEMA
 
 CLASSES = ("plane", "car", "bird", "cat")
 
@@ -122,3 +123,48 @@ def make_index(root: Path, runs: Sequence[dict[str, Any]]) -> list[Path]:
 def squeezed(path: Path) -> str:
     """A Markdown table without the spaces and dashes that align its columns."""
     return re.sub("-{2,}", "-", re.sub(" +", " ", path.read_text(encoding="utf-8")))
+
+
+def add_probes(
+    entry: dict[str, Any],
+    losses: Sequence[Sequence[float]],
+    distances: Sequence[Sequence[float]],
+    *,
+    along: Sequence[str] = ("gradient",),
+    direction_norm: float = 2.0,
+) -> None:
+    """Give a made-up run probes at steps 0, 10, …: losses and distances at three step lengths."""
+    folder = Path(entry["folder"])
+    lengths = (0.1, 0.2, 0.4)
+    rows, shift = [], []
+    for place, (there, moved) in enumerate(zip(losses, distances, strict=True)):
+        common = {"step": 10 * place, "epoch": 0}
+        for name in along:
+            for length, loss, distance in zip(lengths, there, moved, strict=True):
+                rows.append(
+                    common | {
+                        "along": name, "step_length": length, "loss": loss,
+                        "gradient_distance": distance, "start_loss": 2.0,
+                        "gradient_norm": 2.0, "direction_norm": direction_norm,
+                    }
+                )  # fmt: skip
+        for depth in range(3):
+            shift.append(
+                common | {
+                    "layer": f"layer{depth}.weight", "depth": depth, "difference": 0.5 * depth,
+                    "cosine": 1 - 0.1 * depth, "gradient_norm": 2.0,
+                }
+            )  # fmt: skip
+    write_table(folder / "probes.parquet", pa.Table.from_pylist(rows, schema=PROBES_SCHEMA))
+    write_table(
+        folder / "covariate_shift.parquet", pa.Table.from_pylist(shift, schema=SHIFT_SCHEMA)
+    )
+    info = json.loads((folder / "run.json").read_text())
+    info["settings"] |= {
+        "optimizer": {"name": "sgd"},
+        "probe": {
+            "every": 10, "steps": 3, "range": [0.5, 2.0], "along": list(along),
+            "covariate_shift": True,
+        },
+    }  # fmt: skip
+    write_json(folder / "run.json", info)

@@ -31,7 +31,7 @@ def test_help_names_every_command():
 def test_check_lists_runs(tmp_path):
     result = pj2("check", "config.yaml")
     assert result.returncode == 0
-    assert "11 runs" in result.stdout
+    assert "13 runs" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import pytest
 
 from pj2.figures import style
 
-MODELS = ("BasicCNN", "ImprovedCNN", "ResidualCNN", "VGG_A", "VGG_A_BatchNorm")
+MODELS = (
+    "BasicCNN", "ImprovedCNN", "ResidualCNN", "VGG_A", "VGG_A_BatchNorm", "VGG_A_NoisyBatchNorm",
+)  # fmt: skip
 
 
 def test_a_model_has_its_colour_in_whatever_company() -> None:
@@ -20,7 +22,7 @@ def test_a_model_has_its_colour_in_whatever_company() -> None:
 def test_unknown_models_get_stable_colours_that_do_not_collide() -> None:
     names = [f"Net{i}" for i in range(6)]
     together = style.colours([*names, *MODELS])
-    assert len(set(together.values())) == 11
+    assert len(set(together.values())) == 12
     assert style.colours(reversed(names)) == style.colours(names)
     assert style.colours(["Net0"])["Net0"] == style.colours(["Net0", *MODELS])["Net0"]
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pj2.models.conv import Conv3x3
+from pj2.models.conv import Conv3x3, use_plain_convolutions
 from pj2.models.registry import build_model
 
 
@@ -106,3 +106,12 @@ def test_vgg_is_the_network_of_stock_convolutions():
     assert torch.allclose(model(images), stock(images), atol=1e-6)
     for mine, other in zip(model.parameters(), stock.parameters(), strict=True):
         assert torch.allclose(mine.grad, other.grad, atol=1e-6, rtol=1e-4)
+
+
+def test_made_plain_a_model_computes_the_same():
+    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    model = build_model("VGG_A", 10, seed=0).eval()
+    expected = model(images)
+    use_plain_convolutions(model)
+    assert not any(isinstance(module, Conv3x3) for module in model.modules())
+    torch.testing.assert_close(model(images), expected, rtol=1e-4, atol=1e-6)

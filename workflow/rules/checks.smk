@@ -56,5 +56,5 @@ def twin(wildcards):
 # store first, should the store have been lost or left on another machine.
 onstart:
     for job in workflow.dag.needrun_jobs():
-        if job.rule.name == "train":
+        if job.rule.name in ("train", "train_with_probes"):
             adopt_run(STORE, Path(job.output.run).parent)

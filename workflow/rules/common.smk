@@ -32,6 +32,8 @@ for run in RUNS:
     if identity in latest:
         TWINS[run.folder] = f"{RESULTS}/runs/{latest[identity]}/run.json"
     latest[identity] = run.folder
+# A probed run has more files than others.
+PROBED = [name for name, experiment in STUDY.experiments.items() if experiment.probe]
 # A band needs at least two learning rates of a model.
 LANDSCAPES = sorted(
     {e for (e, _), runs in CELLS.items() if len({r.settings.learning_rate for r in runs}) > 1}

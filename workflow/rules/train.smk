@@ -4,6 +4,11 @@
 # changed module. What was trained before comes from the run store.
 
 
+def only(experiments):
+    """A constraint on {experiment}; of none it matches nothing."""
+    return "|".join(experiments) or "(?!)"
+
+
 rule train:
     input:
         info=checked_info,
@@ -17,6 +22,8 @@ rule train:
         run=f"{RUN}/run.json",
     log:
         f"{RESULTS}/logs/train/{{experiment}}/{{model}}/lr={{lr}}/seed={{seed}}.log",
+    wildcard_constraints:
+        experiment=only([name for name in STUDY.experiments if name not in PROBED]),
     cache: "omit-software"  # used with --cache only; torch's version is in params.code
     conda:
         "../envs/pj2.yaml"
@@ -28,10 +35,24 @@ rule train:
         gpu_slot=1 if GPUS else 0,
     params:
         settings=run_settings,
-        code=lambda wildcards: train_digest(wildcards.model),
+        code=lambda wildcards: train_digest(wildcards.model, wildcards.experiment in PROBED),
         data=lambda wildcards, input: os.path.dirname(input.info),
         folder=lambda wildcards, output: os.path.dirname(output.run),
     shell:
         "python -m pj2 train --settings {params.settings:q} --data {params.data} --output {params.folder} "
         "--device {resources.device} --gpus {resources.gpus} --runs-per-gpu {resources.runs_per_gpu} "
         "--threads {threads} 2>&1 | tee -i {log}"
+
+
+# A run that is measured on its way has two more files.
+use rule train as train_with_probes with:
+    output:
+        best=f"{RUN}/best.safetensors",
+        last=f"{RUN}/last.safetensors",
+        steps=f"{RUN}/steps.parquet",
+        epochs=f"{RUN}/epochs.parquet",
+        probes=f"{RUN}/probes.parquet",
+        shift=f"{RUN}/covariate_shift.parquet",
+        run=f"{RUN}/run.json",
+    wildcard_constraints:
+        experiment=only(PROBED),

@@ -1,0 +1,112 @@
+"""Surfaces, lines and curvature as they lie on disk, with the run that each is of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pj2.analysis.runs import PathLike, RunRecord, read_parquet
+from pj2.errors import UserError
+
+_KEY = b"pj2"
+GRID_COLUMNS = ("row", "column", "alpha", "beta", "loss", "accuracy")
+LINE_COLUMNS = ("alpha", "loss", "accuracy")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A table, and what it was measured of: `about` as `describe` made it."""
+
+    about: Mapping[str, Any]
+    table: pd.DataFrame
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return str(self.about["model"])
+
+
+def describe(run: RunRecord, weights: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a measurement keeps of its run; `weights` is ``best`` or ``last``."""
+    name = f"{weights}.safetensors"
+    epoch = run.best_epoch if weights == "best" else run.info["epochs_run"] - 1
+    return {
+        "experiment": run.experiment,
+        "model": run.model,
+        "lr": run.lr,
+        "seed": run.seed,
+        "epoch": epoch,
+        "weights": weights,
+        "sha256": run.info["artifacts"][name],
+        "config": dict(config),
+    }
+
+
+def with_description(table: pa.Table, about: Mapping[str, Any]) -> pa.Table:
+    """Return a table whose metadata say what it was measured of."""
+    return table.replace_schema_metadata({_KEY: json.dumps(about, sort_keys=True)})
+
+
+def read_measured(path: PathLike, columns: Sequence[str]) -> Measured:
+    """Read a table and its description. Raises UserError if it has none."""
+    table = read_parquet(path, columns)
+    described = (table.schema.metadata or {}).get(_KEY)
+    if described is None:
+        raise UserError(f"{path}: does not say what it was measured of; make it again")
+    return Measured(json.loads(described), table.to_pandas())
+
+
+def gather_surface(paths: Iterable[PathLike]) -> pa.Table:
+    """Put the rows of a grid together, in order.
+
+    Raises UserError if they are not of one model's weights, or some are missing.
+    """
+    parts = [(Path(path), read_measured(path, GRID_COLUMNS)) for path in paths]
+    first, about = parts[0][0], parts[0][1].about
+    for path, part in parts:
+        if part.about != about:
+            raise UserError(f"{path}: measured of other weights, or otherwise, than {first}")
+    frame = pd.concat([part.table for _, part in parts]).sort_values(["row", "column"])
+    points = int(about["config"]["points"])
+    wanted = [(row, column) for row in range(points) for column in range(points)]
+    if list(zip(frame["row"], frame["column"], strict=True)) != wanted:
+        raise UserError(f"{first}: with the others it does not make {points} rows of {points}")
+    return with_description(pa.Table.from_pandas(frame, preserve_index=False), about)
+
+
+def as_grid(surface: Measured) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return alpha ``[P]``, beta ``[P]`` and the loss ``[P, P]``, a row a beta."""
+    loss = surface.table.pivot(index="beta", columns="alpha", values="loss")
+    return loss.columns.to_numpy(), loss.index.to_numpy(), loss.to_numpy()
+
+
+def barrier(line: Measured) -> float:
+    """Return the greatest excess of the loss over the straight line between its two ends.
+
+    Frankle et al. 2020, section 2, with the mean of the ends replaced by the
+    interpolation between them, as in Entezari et al. 2022, definition 2.1.
+    """
+    alpha, loss = line.table["alpha"].to_numpy(), line.table["loss"].to_numpy()
+    return float((loss - ((1 - alpha) * loss[0] + alpha * loss[-1])).max())
+
+
+def read_curvature(path: PathLike) -> list[dict[str, Any]]:
+    """Read what the curvature job wrote: one mapping for the best weights, one for the last.
+
+    Raises UserError if it is not that.
+    """
+    try:
+        value: list[dict[str, Any]] = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    needed = {"about", "loss", "largest", "smallest", "traces", "grid", "density"}
+    if not all(isinstance(part, dict) and needed <= part.keys() for part in value):
+        raise UserError(f"{path}: not what `pj2 geometry curvature` writes; make it again")
+    return value

@@ -1,0 +1,109 @@
+"""What gradient probes measured, step by step and over whole runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pj2.analysis.runs import RunRecord, read_parquet
+
+_PROBE_COLUMNS = (
+    "step", "epoch", "along", "step_length", "loss", "gradient_distance", "start_loss",
+    "gradient_norm", "direction_norm",
+)  # fmt: skip
+_SHIFT_COLUMNS = ("step", "epoch", "layer", "depth", "difference", "cosine", "gradient_norm")
+
+# What is compared between models: the column of `probe_steps`, and what it is called.
+QUANTITIES = {
+    "loss_variation": "loss variation",
+    "predictiveness": "gradient predictiveness",
+    "smoothness": "effective β-smoothness",
+}
+
+
+def is_probed(run: RunRecord) -> bool:
+    """Tell whether a run's settings asked for probes."""
+    return run.info["settings"].get("probe") is not None
+
+
+def probe_steps(run: RunRecord) -> pd.DataFrame:
+    """Return one row for each probed step and direction of a run.
+
+    Columns: step, along, start_loss, gradient_norm; loss_min and loss_max,
+    distance_min and distance_max over the step lengths; loss_variation (max −
+    min of the loss), predictiveness (the greatest ‖∇L(θ_k) − ∇L(θ)‖₂) and
+    smoothness (the greatest ‖∇L(θ_k) − ∇L(θ)‖₂ / (η_k ‖d‖₂)). A loss that is
+    not finite counts as infinite.
+    """
+    frame: pd.DataFrame = read_parquet(run.folder / "probes.parquet", _PROBE_COLUMNS).to_pandas()
+    for column in ("loss", "gradient_distance"):
+        frame[column] = frame[column].where(np.isfinite(frame[column]), np.inf)
+    went = frame["step_length"] * frame["direction_norm"]
+    frame["ratio"] = frame["gradient_distance"] / went
+    steps = frame.groupby(["along", "step"], sort=False, as_index=False).agg(
+        start_loss=("start_loss", "first"),
+        gradient_norm=("gradient_norm", "first"),
+        loss_min=("loss", "min"),
+        loss_max=("loss", "max"),
+        distance_min=("gradient_distance", "min"),
+        distance_max=("gradient_distance", "max"),
+        smoothness=("ratio", "max"),
+    )
+    steps["loss_variation"] = steps["loss_max"] - steps["loss_min"]
+    steps["predictiveness"] = steps["distance_max"]
+    return steps
+
+
+def covariate_shift(run: RunRecord) -> pd.DataFrame:
+    """Return covariate_shift.parquet, with the difference also relative to the gradient's norm."""
+    frame: pd.DataFrame = read_parquet(
+        run.folder / "covariate_shift.parquet", _SHIFT_COLUMNS
+    ).to_pandas()
+    frame["relative"] = frame["difference"] / frame["gradient_norm"]
+    return frame
+
+
+def probe_medians(runs: Sequence[RunRecord]) -> pd.DataFrame:
+    """Return one row for each run and direction: the median over its probed steps of each quantity.
+
+    Columns: model, lr, seed, along, probes (how many steps), and those of `QUANTITIES`.
+    """
+    rows = []
+    for run in runs:
+        for along, steps in probe_steps(run).groupby("along", sort=False):
+            row = {
+                "model": run.model, "lr": run.lr, "seed": run.seed, "along": along,
+                "probes": len(steps),
+            }  # fmt: skip
+            rows.append(row | {name: float(steps[name].median()) for name in QUANTITIES})
+    columns = ["model", "lr", "seed", "along", "probes", *QUANTITIES]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def probe_ratios(medians: pd.DataFrame, model: str, other: str) -> pd.DataFrame:
+    """Return how many times greater each quantity is for `model` than for `other`.
+
+    Runs are paired by learning rate, direction and seed; a row is a learning
+    rate and direction. Columns: lr, along, seeds (pairs), and for each of
+    `QUANTITIES` its geometric mean over seeds, ``_low`` and ``_high``, the
+    least and the greatest.
+    """
+    keys = ["lr", "along", "seed"]
+    pairs = medians[medians["model"] == model].merge(
+        medians[medians["model"] == other], on=keys, suffixes=("", "_other")
+    )
+    rows = []
+    for (lr, along), group in pairs.groupby(["lr", "along"], sort=False):
+        row: dict[str, object] = {"lr": lr, "along": along, "seeds": len(group)}
+        for name in QUANTITIES:
+            ratio = (group[name] / group[f"{name}_other"]).to_numpy(np.float64)
+            row |= {
+                name: float(np.exp(np.log(ratio).mean())),
+                f"{name}_low": float(ratio.min()),
+                f"{name}_high": float(ratio.max()),
+            }
+        rows.append(row)
+    spread = [f"{name}{end}" for name in QUANTITIES for end in ("", "_low", "_high")]
+    return pd.DataFrame(rows, columns=["lr", "along", "seeds", *spread])

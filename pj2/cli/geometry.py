@@ -1,0 +1,209 @@
+"""Commands that measure the loss around trained weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from pydantic import BaseModel, ValidationError
+
+from pj2.cli.figures import Indices
+from pj2.cli.jobs import Device, Gpus, PreparedFolder, RunsPerGpu, Threads, take_gpu
+from pj2.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+    from pj2.analysis.runs import RunRecord
+    from pj2.config.schema import SurfaceConfig
+    from pj2.data.prepared import PreparedData
+    from pj2.evaluation.surface import Surroundings
+
+app = typer.Typer(no_args_is_help=True)
+
+Settings = Annotated[str, typer.Option("--settings", help="The config's section, as JSON.")]
+Table = Annotated[Path, typer.Option("--output", help="The Parquet file to write.")]
+
+
+@app.command("surface-rows")
+def rows(
+    index: Indices,
+    data: PreparedFolder,
+    settings: Settings,
+    first: Annotated[int, typer.Option(min=0, help="The first row, 0-based.")],
+    output: Table,
+    device: Device = "auto",
+    gpus: Gpus = "auto",
+    runs_per_gpu: RunsPerGpu = 2,
+    threads: Threads = 1,
+) -> None:
+    """Some rows of the loss surface around the weights of a model's chosen run."""
+    from pj2.analysis.geometry import describe, with_description
+    from pj2.config.schema import SurfaceConfig
+    from pj2.store.files import write_table
+
+    config = _parse(SurfaceConfig, settings)
+    (run,) = _runs(index, 1)
+    prepared, where = _prepare(data, device, gpus, runs_per_gpu, threads)
+    from pj2.evaluation.surface import surface_rows
+
+    around = _around(run, prepared, config, where)
+    about = describe(run, "best", config.model_dump(mode="json"))
+    rows = surface_rows(around, config, first, config.rows_per_job)
+    write_table(output, with_description(rows, about))
+
+
+@app.command("gather-surface")
+def gather(
+    parts: Annotated[list[Path], typer.Argument(help="What surface-rows wrote.")], output: Table
+) -> None:
+    """Put the rows of a surface together."""
+    from pj2.analysis.geometry import gather_surface
+    from pj2.store.files import write_table
+
+    write_table(output, gather_surface(parts))
+
+
+@app.command("surface-line")
+def line(
+    index: Indices,
+    data: PreparedFolder,
+    settings: Settings,
+    output: Table,
+    device: Device = "auto",
+    gpus: Gpus = "auto",
+    runs_per_gpu: RunsPerGpu = 2,
+    threads: Threads = 1,
+) -> None:
+    """The loss along one direction through the weights of a model's chosen run."""
+    from pj2.analysis.geometry import describe, with_description
+    from pj2.config.schema import SurfaceConfig
+    from pj2.store.files import write_table
+
+    config = _parse(SurfaceConfig, settings)
+    (run,) = _runs(index, 1)
+    prepared, where = _prepare(data, device, gpus, runs_per_gpu, threads)
+    from pj2.evaluation.surface import surface_line
+
+    around = _around(run, prepared, config, where)
+    about = describe(run, "best", config.model_dump(mode="json"))
+    write_table(output, with_description(surface_line(around, config), about))
+
+
+@app.command()
+def interpolation(
+    index: Indices,
+    data: PreparedFolder,
+    settings: Settings,
+    output: Table,
+    device: Device = "auto",
+    gpus: Gpus = "auto",
+    runs_per_gpu: RunsPerGpu = 2,
+    threads: Threads = 1,
+) -> None:
+    """The loss on the straight line between a model's two best runs."""
+    from pj2.analysis.geometry import describe, with_description
+    from pj2.config.schema import SurfaceConfig
+    from pj2.store.files import write_table
+
+    config = _parse(SurfaceConfig, settings)
+    first, second = _runs(index, 2)
+    prepared, where = _prepare(data, device, gpus, runs_per_gpu, threads)
+    from pj2.config.study import RunSettings
+    from pj2.evaluation.surface import interpolate
+
+    ends = first.folder / "best.safetensors", second.folder / "best.safetensors"
+    common = RunSettings.model_validate(first.info["settings"])
+    plain = config.model_dump(mode="json")
+    about = describe(first, "best", plain) | {"other": describe(second, "best", {})}
+    table = interpolate(ends, common, prepared, config, where)
+    write_table(output, with_description(table, about))
+
+
+@app.command()
+def curvature(
+    index: Indices,
+    data: PreparedFolder,
+    settings: Settings,
+    output: Annotated[Path, typer.Option(help="The JSON file to write.")],
+    device: Device = "auto",
+    gpus: Gpus = "auto",
+    runs_per_gpu: RunsPerGpu = 2,
+    threads: Threads = 1,
+) -> None:
+    """The Hessian's eigenvalues, trace and density, at best and last weights of the chosen run."""
+    from pj2.analysis.geometry import describe
+    from pj2.config.schema import CurvatureConfig
+    from pj2.store.files import write_json
+
+    config = _parse(CurvatureConfig, settings)
+    (run,) = _runs(index, 1)
+    prepared, where = _prepare(data, device, gpus, runs_per_gpu, threads)
+    from pj2.config.study import RunSettings
+    from pj2.evaluation.curvature import curvature_of
+
+    own = RunSettings.model_validate(run.info["settings"])
+    found: dict[str, dict[str, Any]] = {}  # by content: best and last are often the same
+    measured = []
+    for weights in ("best", "last"):
+        about = describe(run, weights, config.model_dump(mode="json"))
+        if about["sha256"] not in found:
+            path = run.folder / f"{weights}.safetensors"
+            found[about["sha256"]] = curvature_of(path, own, prepared, config, where)
+        measured.append({"about": about, **found[about["sha256"]]})
+    write_json(output, measured)
+
+
+def _around(
+    run: RunRecord, data: PreparedData, config: SurfaceConfig, device: torch.device
+) -> Surroundings:
+    from pj2.config.study import RunSettings
+    from pj2.evaluation.surface import Surroundings
+
+    settings = RunSettings.model_validate(run.info["settings"])
+    return Surroundings(run.folder / "best.safetensors", settings, data, config, device)
+
+
+Section = TypeVar("Section", bound=BaseModel)
+
+
+def _parse(section: type[Section], text: str) -> Section:
+    try:
+        return section.model_validate_json(text)
+    except ValidationError as error:
+        raise UserError(
+            [
+                f"--settings: {'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}"
+                for e in error.errors()
+            ]
+        ) from None
+
+
+def _runs(index: list[Path], count: int) -> list[RunRecord]:
+    """Return a model's best runs, their weights verified."""
+    from pj2.analysis.runs import best_runs, load_runs, one_model
+    from pj2.evaluation.record import check_weights
+    from pj2.training.artifacts import BEST, LAST
+
+    runs = load_runs(index)
+    model = one_model(runs)
+    if len(runs) < count:
+        raise UserError(f"{index[0]}: {len(runs)} run of {model}; it takes {count}")
+    chosen = best_runs(runs)[:count]
+    for run in chosen:
+        for weights in (BEST, LAST):
+            check_weights(run.folder / weights, run.info)
+    return chosen
+
+
+def _prepare(
+    data: Path, device: str, gpus: str, runs_per_gpu: int, threads: int
+) -> tuple[PreparedData, torch.device]:
+    take_gpu(device, gpus, runs_per_gpu)
+    from pj2.data.open import open_prepared
+    from pj2.training.device import choose_device, prepare_device
+
+    where = choose_device(device)
+    prepare_device(where, threads)
+    return open_prepared(data), where

@@ -1,0 +1,70 @@
+"""The loss on one fixed batch, as a function of a model's parameters alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+Point = Sequence[Tensor]
+"""A value for each parameter of a model, in the order of ``model.parameters()``."""
+
+Objective = Callable[[Point], Tensor]
+"""From a point to a scalar loss that can be differentiated."""
+
+
+def batch_objective(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    label_smoothing: float = 0.0,
+    seed: int = 0,
+) -> Objective:
+    """Return the mean cross-entropy (nats, fp32) of a batch, in the mode that `model` is in.
+
+    The model is left as it is: BatchNorm in train mode normalises with the
+    batch's statistics and updates copies of its running ones. Whatever the
+    model draws, such as a dropout mask, is the same at every point, and the
+    global random state stays where it was.
+
+    Args:
+        images: float32 ``[N, 3, H, W]``, as the model takes them.
+        labels: int64 ``[N]``.
+        seed: decides what the model draws.
+    """
+    names = [name for name, _ in model.named_parameters()]
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    devices = [images.device] if images.device.type == "cuda" else []
+
+    def loss_at(point: Point) -> Tensor:
+        state = dict(zip(names, point, strict=True))
+        state |= {name: buffer.clone() for name, buffer in buffers.items()}
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            logits: Tensor = functional_call(model, state, (images,))
+        return F.cross_entropy(logits.float(), labels, label_smoothing=label_smoothing)
+
+    return loss_at
+
+
+def loss_and_gradient(objective: Objective, point: Point) -> tuple[Tensor, list[Tensor]]:
+    """Return the loss at a point, and its derivative for each part of the point."""
+    with torch.enable_grad():
+        leaves = [part.detach().requires_grad_() for part in point]
+        loss = objective(leaves)
+        gradient = torch.autograd.grad(loss, leaves)
+    return loss.detach(), list(gradient)
+
+
+def norm(vector: Point) -> Tensor:
+    """Return the Euclidean norm over all parts together."""
+    return nn.utils.get_total_norm(vector)
+
+
+def moved(point: Point, direction: Point, length: float) -> list[Tensor]:
+    """Return ``point - length * direction``."""
+    parts = zip(point, direction, strict=True)
+    return [(part - length * along).detach() for part, along in parts]

@@ -1,0 +1,273 @@
+# The loss around the training path and around trained weights: probes, surfaces,
+# lines and curvature, for the experiments that ask for them.
+from pj2.config.catalogue import model_modules
+
+GEOMETRY = f"{RESULTS}/geometry/experiment={{experiment}}/model={{model}}"
+SHIFTED = [name for name in PROBED if STUDY.experiments[name].probe.covariate_shift]
+SURFACED = [name for name, experiment in STUDY.experiments.items() if experiment.surface]
+CURVED = [name for name, experiment in STUDY.experiments.items() if experiment.curvature]
+
+
+def section(name):
+    """A params function: one section of an experiment, as JSON."""
+    return lambda wildcards: getattr(STUDY.experiments[wildcards.experiment], name).model_dump_json()
+
+
+def code_with_model(module):
+    """A params function: the digest of a module and of the model that the job measures."""
+    return lambda wildcards: code_of(module, model_modules()[wildcards.model]).digest
+
+
+def surface_parts(wildcards):
+    """The jobs of a grid, each some of its rows, named by the first of them."""
+    surface = STUDY.experiments[wildcards.experiment].surface
+    firsts = range(0, surface.points, surface.rows_per_job)
+    return [f"{GEOMETRY}/surface/first={first}.parquet".format(**wildcards) for first in firsts]
+
+
+def measured(name):
+    """An input function: one artifact of each model of an experiment."""
+    return lambda wildcards: of_cells(f"{GEOMETRY}/{name}", cells_of(wildcards))
+
+
+def interpolations(wildcards):
+    """The lines between two runs, of the models that have two."""
+    pairs = [cell for cell in cells_of(wildcards) if len(CELLS[cell]) > 1]
+    return of_cells(f"{GEOMETRY}/interpolation.parquet", pairs)
+
+
+# Each of the four measurements below is this rule with another command.
+rule surface_rows:
+    input:
+        index=INDEX,
+        runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
+        info=ancient(INFO),
+        images=ancient(IMAGES),
+    output:
+        f"{GEOMETRY}/surface/first={{first}}.parquet",
+    log:
+        f"{RESULTS}/logs/geometry/{{experiment}}/{{model}}/surface.{{first}}.log",
+    wildcard_constraints:
+        first=r"\d+",
+    conda:
+        "../envs/pj2.yaml"
+    threads: STUDY.threads
+    resources:
+        device=STUDY.device,
+        gpus=GPU_CHOICE,
+        runs_per_gpu=STUDY.runs_per_gpu,
+        gpu_slot=1 if GPUS else 0,
+    params:
+        command=lambda wildcards: f"surface-rows --first {wildcards.first}",
+        settings=section("surface"),
+        code=code_with_model("pj2.evaluation.surface"),
+        data=DATA,
+    shell:
+        "python -m pj2 geometry {params.command} {input.index} --data {params.data} "
+        "--settings {params.settings:q} --output {output} --device {resources.device} "
+        "--gpus {resources.gpus} --runs-per-gpu {resources.runs_per_gpu} --threads {threads} > {log} 2>&1"
+
+
+rule surface:
+    input:
+        surface_parts,
+    output:
+        f"{GEOMETRY}/surface.parquet",
+    log:
+        f"{RESULTS}/logs/geometry/{{experiment}}/{{model}}/surface.log",
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        code=code_of("pj2.analysis.geometry").digest,
+    shell:
+        "python -m pj2 geometry gather-surface {input} --output {output} > {log} 2>&1"
+
+
+use rule surface_rows as surface_line with:
+    output:
+        f"{GEOMETRY}/line.parquet",
+    log:
+        f"{RESULTS}/logs/geometry/{{experiment}}/{{model}}/line.log",
+    params:
+        command="surface-line",
+        settings=section("surface"),
+        code=code_with_model("pj2.evaluation.surface"),
+        data=DATA,
+
+
+use rule surface_rows as interpolation with:
+    output:
+        f"{GEOMETRY}/interpolation.parquet",
+    log:
+        f"{RESULTS}/logs/geometry/{{experiment}}/{{model}}/interpolation.log",
+    params:
+        command="interpolation",
+        settings=section("surface"),
+        code=code_with_model("pj2.evaluation.surface"),
+        data=DATA,
+
+
+use rule surface_rows as hessian with:
+    output:
+        f"{GEOMETRY}/curvature.json",
+    log:
+        f"{RESULTS}/logs/geometry/{{experiment}}/{{model}}/curvature.log",
+    params:
+        command="curvature",
+        settings=section("curvature"),
+        code=code_with_model("pj2.evaluation.curvature"),
+        data=DATA,
+
+
+rule probe_figure:
+    input:
+        index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
+        runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
+    output:
+        formats(f"{RESULTS}/figures/gradient_probes/{{experiment}}", FIGURE_FORMATS),
+    log:
+        f"{RESULTS}/logs/figures/gradient_probes/{{experiment}}.log",
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        command="probes",
+        stem=stem_of_output,
+        code=code_of("pj2.figures.probes").digest,
+    shell:
+        "python -m pj2 figure {params.command} {input.index} --output {params.stem} > {log} 2>&1"
+
+
+use rule probe_figure as covariate_shift_figure with:
+    output:
+        formats(f"{RESULTS}/figures/covariate_shift/{{experiment}}", FIGURE_FORMATS),
+    log:
+        f"{RESULTS}/logs/figures/covariate_shift/{{experiment}}.log",
+    params:
+        command="covariate-shift",
+        stem=stem_of_output,
+        code=code_of("pj2.figures.covariate_shift").digest,
+
+
+rule probe_table:
+    input:
+        index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
+        runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
+    output:
+        formats(f"{RESULTS}/tables/{{table}}/{{experiment}}", TABLE_FORMATS),
+    log:
+        f"{RESULTS}/logs/tables/{{table}}/{{experiment}}.log",
+    wildcard_constraints:
+        table="gradient_probes|probe_ratios",
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        command=lambda wildcards: wildcards.table.replace("_", "-"),
+        stem=stem_of_output,
+        code=code_of("pj2.tables.probes").digest,
+    shell:
+        "python -m pj2 table {params.command} {input.index} --output {params.stem} > {log} 2>&1"
+
+
+rule surface_figure:
+    input:
+        measured("surface.parquet"),
+    output:
+        formats(f"{RESULTS}/figures/loss_surfaces/{{experiment}}", FIGURE_FORMATS),
+    log:
+        f"{RESULTS}/logs/figures/loss_surfaces/{{experiment}}.log",
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
+        code=code_of("pj2.figures.surfaces").digest,
+    shell:
+        "python -m pj2 figure surfaces {input} --output {params.stem} > {log} 2>&1"
+
+
+rule surface_view:
+    input:
+        measured("surface.parquet"),
+    output:
+        f"{RESULTS}/figures/loss_surfaces/{{experiment}}.html",
+    log:
+        f"{RESULTS}/logs/figures/loss_surfaces/{{experiment}}.html.log",
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        code=code_of("pj2.figures.surface_view").digest,
+    shell:
+        "python -m pj2 figure surface-view {input} --output {output} > {log} 2>&1"
+
+
+rule line_figure:
+    input:
+        lines=measured("line.parquet"),
+        between=interpolations,
+    output:
+        formats(f"{RESULTS}/figures/loss_lines/{{experiment}}", FIGURE_FORMATS),
+    log:
+        f"{RESULTS}/logs/figures/loss_lines/{{experiment}}.log",
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        between=lambda wildcards, input: [f"--between {path}" for path in input.between],
+        stem=stem_of_output,
+        code=code_of("pj2.figures.surfaces").digest,
+    shell:
+        "python -m pj2 figure lines {input.lines} {params.between} --output {params.stem} > {log} 2>&1"
+
+
+rule curvature_figure:
+    input:
+        measured("curvature.json"),
+    output:
+        formats(f"{RESULTS}/figures/curvature/{{experiment}}", FIGURE_FORMATS),
+    log:
+        f"{RESULTS}/logs/figures/curvature/{{experiment}}.log",
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
+        code=code_of("pj2.figures.curvature").digest,
+    shell:
+        "python -m pj2 figure curvature {input} --output {params.stem} > {log} 2>&1"
+
+
+rule curvature_table:
+    input:
+        measured("curvature.json"),
+    output:
+        formats(f"{RESULTS}/tables/curvature/{{experiment}}", TABLE_FORMATS),
+    log:
+        f"{RESULTS}/logs/tables/curvature/{{experiment}}.log",
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
+        code=code_of("pj2.tables.curvature").digest,
+    shell:
+        "python -m pj2 table curvature {input} --output {params.stem} > {log} 2>&1"
+
+
+rule gradient_probes:
+    input:
+        expand(f"{RESULTS}/figures/gradient_probes/{{experiment}}.png", experiment=PROBED),
+        expand(f"{RESULTS}/figures/covariate_shift/{{experiment}}.png", experiment=SHIFTED),
+        expand(
+            f"{RESULTS}/tables/{{table}}/{{experiment}}.md",
+            table=["gradient_probes", "probe_ratios"],
+            experiment=PROBED,
+        ),
+
+
+rule loss_surfaces:
+    input:
+        expand(f"{RESULTS}/figures/loss_surfaces/{{experiment}}.png", experiment=SURFACED),
+        expand(f"{RESULTS}/figures/loss_surfaces/{{experiment}}.html", experiment=SURFACED),
+        expand(f"{RESULTS}/figures/loss_lines/{{experiment}}.png", experiment=SURFACED),
+
+
+rule curvature:
+    input:
+        expand(f"{RESULTS}/figures/curvature/{{experiment}}.png", experiment=CURVED),
+        expand(f"{RESULTS}/tables/curvature/{{experiment}}.md", experiment=CURVED),
