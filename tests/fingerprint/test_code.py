@@ -76,6 +76,14 @@ def test_training_code_is_what_an_epoch_runs():
     assert not [name for name in modules if name.startswith(never)]
 
 
+def test_what_measures_is_in_the_code_of_probed_runs_only():
+    plain = training_code("VGG_A").modules.keys()
+    probed = training_code("VGG_A", probed=True).modules.keys()
+    assert not [name for name in plain if name.startswith("pj2.geometry")]
+    assert {"pj2.geometry.probes", "pj2.geometry.covariate_shift"} <= probed - plain
+    assert not probed & {"pj2.geometry.curvature", "pj2.geometry.directions"}
+
+
 def test_what_is_in_a_fingerprint_by_value_is_left_out_of_its_code():
     for code in (training_code("VGG_A"), prediction_code("VGG_A")):
         left_out = ("pj2.config", "pj2.store", "pj2.errors", "pj2.fingerprint", "pj2.data.layout")

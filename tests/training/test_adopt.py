@@ -14,9 +14,14 @@ from pj2.training.adopt import adopt_run
 from pj2.training.artifacts import BEST, EPOCHS, LAST, RUN, STEPS
 
 DIVERGES = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}}
+PROBED = {"probe": {"every": 5, "steps": 2, "covariate_shift": True}}
+RARELY = {"probe": {"every": 1000, "steps": 2}}
 
 
-@pytest.mark.parametrize("changes", [{}, {"epochs": 1}, DIVERGES, {"learning_rate": 0.03}])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"epochs": 1}, DIVERGES, {"learning_rate": 0.03}, PROBED, RARELY, DIVERGES | PROBED],
+)
 def test_it_is_restored_without_training(tmp_path, capsys, changes):
     first = train(tmp_path / "run", tmp_path / "lost", **changes)
     store = open_folder(tmp_path / "store")
