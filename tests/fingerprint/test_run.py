@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from pj2.config.names import canonical_json
+from pj2.config.schema import ProbeConfig
 from pj2.config.study import BUDGET, RunSettings
 from pj2.fingerprint.run import (
     differences,
@@ -22,6 +23,7 @@ from pj2.fingerprint.run import (
 
 DATA = "ab" * 32
 SETTINGS = RunSettings(model="BasicCNN", learning_rate=1e-3, seed=0)
+PROBED = SETTINGS.model_copy(update={"probe": ProbeConfig()})
 
 
 def leaves(settings: BaseModel, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -50,16 +52,18 @@ def another(settings: BaseModel, name: str, value: Any) -> Any:
         return next(choice for choice in typing.get_args(annotation) if choice != value)
     if isinstance(value, bool):
         return not value
+    if isinstance(value, list | tuple):
+        return value * 2
     return 7 if value is None else value + 1
 
 
 def change(*path: str) -> RunSettings:
-    return with_another(SETTINGS, path)
+    return with_another(PROBED, path)
 
 
-@pytest.mark.parametrize("path", list(leaves(SETTINGS)), ids=".".join)
+@pytest.mark.parametrize("path", list(leaves(PROBED)), ids=".".join)
 def test_every_setting_but_the_budget_decides(path):
-    before = run_fingerprint(SETTINGS, DATA)
+    before = run_fingerprint(PROBED, DATA)
     after = run_fingerprint(change(*path), DATA)
     if path[0] in BUDGET:
         assert after.digest == before.digest
@@ -76,7 +80,7 @@ def test_the_budget_is_a_set_of_settings():
 
 
 def test_the_digest_is_that_of_the_inputs_canonical_json():
-    fingerprint = run_fingerprint(SETTINGS, DATA)
+    fingerprint = run_fingerprint(PROBED, DATA)
     expected = hashlib.sha256(canonical_json(fingerprint.inputs).encode()).hexdigest()
     assert fingerprint.digest == expected
 
