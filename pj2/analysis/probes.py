@@ -22,6 +22,10 @@ QUANTITIES = {
     "smoothness": "effective β-smoothness",
 }
 
+# Parts of a run: from which share of its probed steps on. Without BatchNorm a run may
+# begin on a plateau, where everything is smooth and nothing is learned.
+PARTS = {"whole run": 0.0, "second half": 0.5}
+
 
 def is_probed(run: RunRecord) -> bool:
     """Tell whether a run's settings asked for probes."""
@@ -66,37 +70,40 @@ def covariate_shift(run: RunRecord) -> pd.DataFrame:
 
 
 def probe_medians(runs: Sequence[RunRecord]) -> pd.DataFrame:
-    """Return one row for each run and direction: the median over its probed steps of each quantity.
+    """Return one row for each run, direction and part: the medians over its probed steps.
 
-    Columns: model, lr, seed, along, probes (how many steps), and those of `QUANTITIES`.
+    Columns: model, lr, seed, along, part (of `PARTS`), probes (how many steps), and
+    those of `QUANTITIES`.
     """
     rows = []
     for run in runs:
         for along, steps in probe_steps(run).groupby("along", sort=False):
-            row = {
-                "model": run.model, "lr": run.lr, "seed": run.seed, "along": along,
-                "probes": len(steps),
-            }  # fmt: skip
-            rows.append(row | {name: float(steps[name].median()) for name in QUANTITIES})
-    columns = ["model", "lr", "seed", "along", "probes", *QUANTITIES]
+            for part, share in PARTS.items():
+                chosen = steps.iloc[int(share * len(steps)) :]
+                row = {
+                    "model": run.model, "lr": run.lr, "seed": run.seed, "along": along,
+                    "part": part, "probes": len(chosen),
+                }  # fmt: skip
+                rows.append(row | {name: float(chosen[name].median()) for name in QUANTITIES})
+    columns = ["model", "lr", "seed", "along", "part", "probes", *QUANTITIES]
     return pd.DataFrame(rows, columns=columns)
 
 
 def probe_ratios(medians: pd.DataFrame, model: str, other: str) -> pd.DataFrame:
     """Return how many times greater each quantity is for `model` than for `other`.
 
-    Runs are paired by learning rate, direction and seed; a row is a learning
-    rate and direction. Columns: lr, along, seeds (pairs), and for each of
+    Runs are paired by learning rate, direction, part and seed; a row is all but
+    the seed. Columns: lr, along, part, seeds (pairs), and for each of
     `QUANTITIES` its geometric mean over seeds, ``_low`` and ``_high``, the
     least and the greatest.
     """
-    keys = ["lr", "along", "seed"]
+    keys = ["lr", "along", "part", "seed"]
     pairs = medians[medians["model"] == model].merge(
         medians[medians["model"] == other], on=keys, suffixes=("", "_other")
     )
     rows = []
-    for (lr, along), group in pairs.groupby(["lr", "along"], sort=False):
-        row: dict[str, object] = {"lr": lr, "along": along, "seeds": len(group)}
+    for (lr, along, part), group in pairs.groupby(keys[:-1], sort=False):
+        row: dict[str, object] = {"lr": lr, "along": along, "part": part, "seeds": len(group)}
         for name in QUANTITIES:
             ratio = (group[name] / group[f"{name}_other"]).to_numpy(np.float64)
             row |= {
@@ -106,4 +113,4 @@ def probe_ratios(medians: pd.DataFrame, model: str, other: str) -> pd.DataFrame:
             }
         rows.append(row)
     spread = [f"{name}{end}" for name in QUANTITIES for end in ("", "_low", "_high")]
-    return pd.DataFrame(rows, columns=["lr", "along", "seeds", *spread])
+    return pd.DataFrame(rows, columns=[*keys[:-1], "seeds", *spread])

@@ -12,21 +12,21 @@ from pj2.analysis.runs import PathLike, load_runs
 from pj2.tables.format import write_all_formats
 
 _MEDIANS = (
-    "Medians over the probed steps of each run: the range of the loss over the step lengths "
+    "Medians over the probed steps of each run, and of its second half: the range of the loss over the step lengths "
     "(nats), the greatest change of the gradient, and the effective smoothness β "
     "(Santurkar et al. 2018, section 3.1)."
 )
 _RATIOS = (
-    "How many times greater the first model's medians are, paired by learning rate, direction "
-    "and seed: the geometric mean over seeds, and the least and the greatest in brackets. Below 1: "
+    "How many times greater the first model's medians are, paired by learning rate, direction, "
+    "part of the run and seed: the geometric mean over seeds, and the least and the greatest in brackets. Below 1: "
     "the first model's loss varies less, its gradient is more predictive, or it is smoother."
 )
 
 
 def probes_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write one row a run and direction as ``stem.csv``, ``.md`` and ``.tex``.
+    """Write one row a run, direction and part as ``stem.csv``, ``.md`` and ``.tex``.
 
-    CSV: ``model, lr, seed, along, probes`` (steps measured) and the medians
+    CSV: ``model, lr, seed, along, part, probes`` (steps measured) and the medians
     ``loss_variation, predictiveness, smoothness``.
     """
     medians = probe_medians([run for run in load_runs(index_paths) if is_probed(run)])
@@ -38,9 +38,9 @@ def probes_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 
 
 def probe_ratios_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write one row for each pair of models, learning rate and direction, in three formats.
+    """Write one row for each pair of models, learning rate, direction and part, in three formats.
 
-    CSV: ``model, other, lr, along, seeds``, and for each quantity its ratio
+    CSV: ``model, other, lr, along, part, seeds``, and for each quantity its ratio
     (geometric mean over seeds), ``_low`` and ``_high``.
     """
     medians = probe_medians([run for run in load_runs(index_paths) if is_probed(run)])
@@ -51,13 +51,14 @@ def probe_ratios_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         part.insert(0, "other", other)
         part.insert(0, "model", model)
         parts.append(part)
-    empty = pd.DataFrame(columns=["model", "other", "lr", "along", "seeds"])
+    empty = pd.DataFrame(columns=["model", "other", "lr", "along", "part", "seeds"])
     ratios = pd.concat(parts, ignore_index=True) if parts else empty
     shown = pd.DataFrame(
         {
             "Models": [f"{r.model} / {r.other}" for r in ratios.itertuples()],
             "Learning rate": ratios["lr"],
             "Along": ratios["along"],
+            "Steps": ratios["part"],
             "Seeds": ratios["seeds"],
             **{label: _ranges(ratios, name) for name, label in QUANTITIES.items()},
         }

@@ -54,10 +54,14 @@ def test_medians_are_over_a_runs_probed_steps(runs):
         2,
     )
     assert row.loss_variation == pytest.approx(2.5)
+    late = probe_medians(runs).iloc[1]
+    assert (late.part, late.probes, late.loss_variation) == ("second half", 1, 3.0)
 
 
 def test_ratios_pair_seeds_and_show_their_spread(runs):
-    (row,) = probe_ratios(probe_medians(runs), "VGG_A_BatchNorm", "VGG_A").to_dict("records")
+    found = probe_ratios(probe_medians(runs), "VGG_A_BatchNorm", "VGG_A").to_dict("records")
+    row, late = found
+    assert (row["part"], late["part"]) == ("whole run", "second half")
     assert (row["lr"], row["along"], row["seeds"]) == ("0.1", "gradient", 2)
     for name in ("loss_variation", "predictiveness", "smoothness"):
         found = row[name], row[f"{name}_low"], row[f"{name}_high"]

@@ -26,18 +26,23 @@ def index(tmp_path):
 def test_a_row_a_run(index, tmp_path):
     probes_table(index, tmp_path / "t")
     frame = pd.read_csv(tmp_path / "t.csv")
-    assert len(frame) == 4
+    assert len(frame) == 8
+    frame = frame[frame.part == "whole run"]
     assert frame.loss_variation.tolist() == pytest.approx([2.0, 2.0, 0.5, 0.5])
-    assert "| VGG_A_BatchNorm | 0.1 | 1 | gradient | 1 | 0.5 | 0.1 |" in squeezed(tmp_path / "t.md")
+    assert "| VGG_A_BatchNorm | 0.1 | 1 | gradient | whole run | 1 | 0.5 | 0.1 |" in squeezed(
+        tmp_path / "t.md"
+    )
 
 
 def test_a_row_a_pair_of_models(index, tmp_path):
     probe_ratios_table(index, tmp_path / "t")
-    (row,) = pd.read_csv(tmp_path / "t.csv").to_dict("records")
+    row, _ = pd.read_csv(tmp_path / "t.csv").to_dict("records")
     assert (row["model"], row["other"], row["seeds"]) == ("VGG_A_BatchNorm", "VGG_A", 2)
     assert row["smoothness"] == pytest.approx(0.25)
     text = squeezed(tmp_path / "t.md")
-    assert "| VGG_A_BatchNorm / VGG_A | 0.1 | gradient | 2 | 0.25 [0.25, 0.25] |" in text
+    assert (
+        "| VGG_A_BatchNorm / VGG_A | 0.1 | gradient | whole run | 2 | 0.25 [0.25, 0.25] |" in text
+    )
 
 
 def test_one_model_has_no_ratios(tmp_path):
