@@ -12,14 +12,15 @@ from pj2.analysis.runs import PathLike, load_runs
 from pj2.tables.format import write_all_formats
 
 _MEDIANS = (
-    "Medians over the probed steps of each run, and of its second half: the range of the loss over the step lengths "
-    "(nats), the greatest change of the gradient, and the effective smoothness β "
-    "(Santurkar et al. 2018, section 3.1)."
+    "Medians over the probed steps of each run, and of its second half: the range of the loss "
+    "over the step lengths (nats), the greatest change of the gradient, and the effective "
+    "smoothness β (Santurkar et al. 2018, section 3.1)."
 )
 _RATIOS = (
     "How many times greater the first model's medians are, paired by learning rate, direction, "
-    "part of the run and seed: the geometric mean over seeds, and the least and the greatest in brackets. Below 1: "
-    "the first model's loss varies less, its gradient is more predictive, or it is smoother."
+    "part of the run and seed: the geometric mean over seeds, and the least and the greatest in "
+    "brackets. Below 1: the first model's loss varies less, its gradient is more predictive, or "
+    "it is smoother."
 )
 
 
