@@ -47,7 +47,7 @@ def plot_curvature(paths: Iterable[PathLike], stem: PathLike) -> None:
 
 def _small_print(config: dict[str, Any]) -> str:
     return (
-        f"Hessian of the mean cross-entropy over {config['images']:,} training images at most, all "
+        f"Hessian of the mean cross-entropy over at most {config['images']:,} training images, all "
         "parameters, eval mode, fp32. Density by stochastic Lanczos quadrature (Papyan 2020), "
         f"{config['lanczos_steps']} steps, smoothed; ticks: the {config['eigenvalues']} largest "
         "eigenvalues. Such numbers depend on the scale of the weights: BatchNorm makes a network "

@@ -113,11 +113,11 @@ def _small_print(runs: Sequence[RunRecord], rows: Rows, shown: Rows) -> list[str
     drawn = [steps for members in shown.values() for _, steps in members.values()]
     any_infinite = not all(np.isfinite(steps["loss_max"]).all() for steps in drawn)
     return [
-        f"Every {probe['every']} steps, at {probe['steps']} lengths η_k from {low:g} to {high:g} × "
-        f"the learning rate: θ_k = θ − η_k d, with d = {directions}, the same minibatch, BatchNorm "
-        "in train mode, fp32. Loss variation: least to greatest L(θ_k). Gradient predictiveness: "
-        "least to greatest ‖∇L(θ_k) − ∇L(θ)‖₂. Effective β: greatest ‖∇L(θ_k) − ∇L(θ)‖₂ / "
-        "(η_k ‖d‖₂). After Santurkar et al. 2018, section 3.1"
+        f"Every {probe['every']} steps, at {probe['steps']} lengths ηₖ from {low:g} to {high:g} × "
+        f"the learning rate: θₖ = θ − ηₖ d, with d = {directions}, the same minibatch, BatchNorm "
+        "in train mode, fp32. Loss variation: least to greatest L(θₖ). Gradient predictiveness: "
+        "least to greatest ‖∇L(θₖ) − ∇L(θ)‖₂. Effective β: greatest ‖∇L(θₖ) − ∇L(θ)‖₂ / "
+        "(ηₖ ‖d‖₂). After Santurkar et al. 2018, section 3.1"
         + ("; along the update is an extension." if "update" in along else "."),
         f"Trained with {', '.join(sorted(optimizers))}.",
         f"Seed {runs[0].seed}" + (f"; {len(seeds)} more in the table." if seeds else "."),

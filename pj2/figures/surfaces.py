@@ -22,6 +22,7 @@ from pj2.analysis.runs import PathLike
 from pj2.figures import style
 
 _LEVELS = 24
+_SPLITS = {"train": "training", "validation": "validation"}
 
 
 @style.styled
@@ -36,7 +37,7 @@ def plot_surfaces(surfaces: Iterable[PathLike], stem: PathLike) -> None:
     marks = LogLocator(subs=(1, 2, 5) if high - low < 2 else (1,))
     ticks = [tick for tick in marks.tick_values(floor, 10**high) if floor <= tick <= 10**high]
     columns = len(measured)
-    figure = style.new_figure(6.6)
+    figure = style.new_figure(6.4)
     flats = []
     drawn = None
     for place, (surface, (alpha, beta, loss)) in enumerate(zip(measured, grids, strict=True)):
@@ -59,7 +60,7 @@ def plot_surfaces(surfaces: Iterable[PathLike], stem: PathLike) -> None:
         solid.set(xlabel="α", ylabel="β", zlim=(low, high))
         solid.set_zticks(np.log10(ticks), [f"{tick:g}" for tick in ticks])
         solid.view_init(elev=28, azim=-60)
-        solid.set_box_aspect((1, 1, 0.75), zoom=0.95)
+        solid.set_box_aspect((1, 1, 0.75), zoom=1.2)
     assert drawn is not None
     bar = figure.colorbar(drawn, ax=flats, label="loss (nats)", shrink=0.9)
     bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
@@ -80,7 +81,7 @@ def plot_lines(
     panels = figure.subplots(1, 2 if between else 1, squeeze=False)[0]
     for line in measured:
         _draw_line(panels[0], line, colours[line.model])
-    panels[0].set(title="along a random direction", xlabel="α", ylabel="loss (nats)", yscale="log")
+    panels[0].set(title="along a random direction", xlabel="α", ylabel="loss (nats)")
     barriers = []
     for line in between:
         _draw_line(panels[1], line, colours[line.model])
@@ -120,8 +121,8 @@ def _small_print(measured: Sequence[Measured]) -> list[str]:
         m.model: m.about["epoch"] + 1 if m.about["epoch"] is not None else 0 for m in measured
     }
     return [
-        f"Mean loss of {config['images']:,} {config['split']} images at most, in eval mode and "
-        "fp32, at the best weights (+) plus α and β times random filter-normalised directions "
+        f"Mean loss of at most {config['images']:,} {_SPLITS[config['split']]} images, in eval "
+        "mode and fp32, at the best weights (+) plus α and β times random filter-normalised directions "
         "(Li et al. 2018), shared by models of equal shapes. Biases and BatchNorm's parameters "
         "and running statistics stay as they are. Seed "
         f"{config['seed']}; runs of best validation accuracy, after epoch "
