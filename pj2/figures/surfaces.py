@@ -123,8 +123,8 @@ def _small_print(measured: Sequence[Measured]) -> list[str]:
     return [
         f"Mean loss of at most {config['images']:,} {_SPLITS[config['split']]} images, in eval "
         "mode and fp32, at the best weights (+) plus α and β times random, filter-normalised "
-        "directions (Li et al. 2018), shared by models of equal shapes. Biases and BatchNorm's parameters "
-        "and running statistics stay as they are. Seed "
+        "directions (Li et al. 2018), shared by models of equal shapes. Biases and BatchNorm's "
+        "parameters and running statistics stay as they are. Seed "
         f"{config['seed']}; runs of best validation accuracy, after epoch "
         + ", ".join(f"{epoch} ({model})" for model, epoch in epochs.items())
         + ". Directions in a space of millions of dimensions: what two of them show is not the "
