@@ -141,7 +141,7 @@ def test_studies_without_such_sections_have_the_targets_and_nothing_to_do(study)
 
 
 def test_the_published_protocol_is_a_config_of_its_own(measured):
-    path = Path(__file__).parents[2] / "config" / "probes.yaml"
+    path = Path(__file__).parents[2] / "config" / "batchnorm.yaml"
     jobs = measured.planned("--configfile", str(path), "--", "gradient_probes")
     assert jobs["train_with_probes"] == 13
     assert jobs["probe_figure"] == 4
