@@ -51,16 +51,16 @@ class Divergence:
 class State:
     """A checkpoint: what is needed to go on after the last epoch, or within the next.
 
-    ``partial``, ``probes``, ``steps`` and ``seconds`` belong to an epoch that was
+    ``partial``, ``steps``, ``seconds`` and ``probes`` belong to an epoch that was
     interrupted.
     """
 
     weights: Blob
     optimizer: Blob
     partial: Blob | None = None
-    probes: Blob | None = None
     steps: int = 0
     seconds: float = 0.0
+    probes: Blob | None = None
 
 
 @dataclass(frozen=True)
