@@ -38,7 +38,7 @@ def network():
 def measured(network):
     model, batches, _ = network
     return measure_curvature(
-        model, batches, eigenvalues=3, trace_vectors=400, lanczos_steps=40, seed=0
+        model, batches, eigenvalues=3, trace_vectors=120, lanczos_steps=40, seed=0
     )
 
 
@@ -51,7 +51,7 @@ def test_the_ends_of_the_spectrum_are_those_of_the_explicit_hessian(network, mea
 def test_the_trace_is_within_its_own_error(network, measured):
     error = measured.traces.std(ddof=1) / np.sqrt(len(measured.traces))
     assert abs(measured.traces.mean() - np.trace(network[2])) < 4 * error
-    assert error < 0.1 * np.trace(network[2])
+    assert error < 0.2 * np.trace(network[2])
 
 
 def test_the_density_integrates_to_one_and_has_the_spectrums_mean(network, measured):
