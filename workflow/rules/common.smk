@@ -1,6 +1,7 @@
 # The study, and the names that the rules share.
 import json
 
+from pj2.config.catalogue import model_modules
 from pj2.config.names import canonical_json
 from pj2.config.study import list_runs
 from pj2.data.sources import input_files
@@ -18,6 +19,7 @@ use_store(STUDY.store)
 RESULTS = f"results/{STUDY.study}"
 RUN = f"{RESULTS}/runs/experiment={{experiment}}/model={{model}}/lr={{lr}}/seed={{seed}}"
 INDEX = f"{RESULTS}/index/experiment={{experiment}}/model={{model}}.json"
+GEOMETRY = f"{RESULTS}/geometry/experiment={{experiment}}/model={{model}}"
 
 RUN_BY_FOLDER = {run.folder: run for run in RUNS}
 # (experiment, model) -> its runs, in the order of the config
@@ -32,8 +34,11 @@ for run in RUNS:
     if identity in latest:
         TWINS[run.folder] = f"{RESULTS}/runs/{latest[identity]}/run.json"
     latest[identity] = run.folder
-# A probed run has more files than others.
+# What is measured of which experiments; a probed run has more files than others.
 PROBED = [name for name, experiment in STUDY.experiments.items() if experiment.probe]
+SHIFTED = [name for name in PROBED if STUDY.experiments[name].probe.covariate_shift]
+SURFACED = [name for name, experiment in STUDY.experiments.items() if experiment.surface]
+CURVED = [name for name, experiment in STUDY.experiments.items() if experiment.curvature]
 # A band needs at least two learning rates of a model.
 LANDSCAPES = sorted(
     {e for (e, _), runs in CELLS.items() if len({r.settings.learning_rate for r in runs}) > 1}
@@ -107,3 +112,42 @@ def index_json(wildcards):
         },
         indent=2,
     )
+
+
+def only(experiments):
+    """A constraint on {experiment}; of none it matches nothing."""
+    return "|".join(experiments) or "(?!)"
+
+
+def data_folder(wildcards, input):
+    """The folder of the prepared data."""
+    return os.path.dirname(input.info)
+
+
+# What measures the loss around trained weights.
+def section(name):
+    """A params function: one section of an experiment, as JSON."""
+    return lambda wildcards: getattr(STUDY.experiments[wildcards.experiment], name).model_dump_json()
+
+
+def code_with_model(module):
+    """A params function: the digest of a module and of the model that the job measures."""
+    return lambda wildcards: code_of(module, model_modules()[wildcards.model]).digest
+
+
+def surface_parts(wildcards):
+    """The jobs of a grid, each some of its rows, named by the first of them."""
+    surface = STUDY.experiments[wildcards.experiment].surface
+    firsts = range(0, surface.points, surface.rows_per_job)
+    return [f"{GEOMETRY}/surface/first={first}.parquet".format(**wildcards) for first in firsts]
+
+
+def measured(name):
+    """An input function: one artifact of each model of an experiment."""
+    return lambda wildcards: of_cells(f"{GEOMETRY}/{name}", cells_of(wildcards))
+
+
+def interpolations(wildcards):
+    """The lines between two runs, of the models that have two."""
+    pairs = [cell for cell in cells_of(wildcards) if len(CELLS[cell]) > 1]
+    return of_cells(f"{GEOMETRY}/interpolation.parquet", pairs)

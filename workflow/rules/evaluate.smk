@@ -21,7 +21,7 @@ rule evaluate:
         runs_per_gpu=STUDY.runs_per_gpu,
         gpu_slot=1 if GPUS else 0,
     params:
-        data=lambda wildcards, input: os.path.dirname(input.info),
+        data=data_folder,
         folder=lambda wildcards, input: os.path.dirname(input.run),
         code=lambda wildcards: prediction_code(wildcards.model).digest,
     shell:

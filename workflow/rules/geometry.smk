@@ -1,39 +1,5 @@
 # The loss around the training path and around trained weights: probes, surfaces,
 # lines and curvature, for the experiments that ask for them.
-from pj2.config.catalogue import model_modules
-
-GEOMETRY = f"{RESULTS}/geometry/experiment={{experiment}}/model={{model}}"
-SHIFTED = [name for name in PROBED if STUDY.experiments[name].probe.covariate_shift]
-SURFACED = [name for name, experiment in STUDY.experiments.items() if experiment.surface]
-CURVED = [name for name, experiment in STUDY.experiments.items() if experiment.curvature]
-
-
-def section(name):
-    """A params function: one section of an experiment, as JSON."""
-    return lambda wildcards: getattr(STUDY.experiments[wildcards.experiment], name).model_dump_json()
-
-
-def code_with_model(module):
-    """A params function: the digest of a module and of the model that the job measures."""
-    return lambda wildcards: code_of(module, model_modules()[wildcards.model]).digest
-
-
-def surface_parts(wildcards):
-    """The jobs of a grid, each some of its rows, named by the first of them."""
-    surface = STUDY.experiments[wildcards.experiment].surface
-    firsts = range(0, surface.points, surface.rows_per_job)
-    return [f"{GEOMETRY}/surface/first={first}.parquet".format(**wildcards) for first in firsts]
-
-
-def measured(name):
-    """An input function: one artifact of each model of an experiment."""
-    return lambda wildcards: of_cells(f"{GEOMETRY}/{name}", cells_of(wildcards))
-
-
-def interpolations(wildcards):
-    """The lines between two runs, of the models that have two."""
-    pairs = [cell for cell in cells_of(wildcards) if len(CELLS[cell]) > 1]
-    return of_cells(f"{GEOMETRY}/interpolation.parquet", pairs)
 
 
 # Each of the four measurements below is this rule with another command.
@@ -61,7 +27,7 @@ rule surface_rows:
         command=lambda wildcards: f"surface-rows --first {wildcards.first}",
         settings=section("surface"),
         code=code_with_model("pj2.evaluation.surface"),
-        data=DATA,
+        data=data_folder,
     shell:
         "python -m pj2 geometry {params.command} {input.index} --data {params.data} "
         "--settings {params.settings:q} --output {output} --device {resources.device} "
@@ -92,7 +58,7 @@ use rule surface_rows as surface_line with:
         command="surface-line",
         settings=section("surface"),
         code=code_with_model("pj2.evaluation.surface"),
-        data=DATA,
+        data=data_folder,
 
 
 use rule surface_rows as interpolation with:
@@ -104,7 +70,7 @@ use rule surface_rows as interpolation with:
         command="interpolation",
         settings=section("surface"),
         code=code_with_model("pj2.evaluation.surface"),
-        data=DATA,
+        data=data_folder,
 
 
 use rule surface_rows as hessian with:
@@ -116,7 +82,7 @@ use rule surface_rows as hessian with:
         command="curvature",
         settings=section("curvature"),
         code=code_with_model("pj2.evaluation.curvature"),
-        data=DATA,
+        data=data_folder,
 
 
 rule probe_figure:

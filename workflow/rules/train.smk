@@ -4,11 +4,6 @@
 # changed module. What was trained before comes from the run store.
 
 
-def only(experiments):
-    """A constraint on {experiment}; of none it matches nothing."""
-    return "|".join(experiments) or "(?!)"
-
-
 rule train:
     input:
         info=checked_info,
@@ -36,7 +31,7 @@ rule train:
     params:
         settings=run_settings,
         code=lambda wildcards: train_digest(wildcards.model, wildcards.experiment in PROBED),
-        data=lambda wildcards, input: os.path.dirname(input.info),
+        data=data_folder,
         folder=lambda wildcards, output: os.path.dirname(output.run),
     shell:
         "python -m pj2 train --settings {params.settings:q} --data {params.data} --output {params.folder} "
