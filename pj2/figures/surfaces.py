@@ -34,7 +34,7 @@ def plot_surfaces(surfaces: Iterable[PathLike], stem: PathLike) -> None:
     floor = max(float(finite.min()), 1e-6)
     low, high = np.log10(floor), np.log10(max(float(finite.max()), floor * 1.01))
     levels = np.logspace(low, high, _LEVELS)
-    marks = LogLocator(subs=(1, 2, 5) if high - low < 2 else (1,))
+    marks = LogLocator(subs=(1, 2, 5) if high - low < 3 else (1,))
     ticks = [tick for tick in marks.tick_values(floor, 10**high) if floor <= tick <= 10**high]
     columns = len(measured)
     figure = style.new_figure(6.4)
@@ -85,9 +85,9 @@ def plot_lines(
     barriers = []
     for line in between:
         _draw_line(panels[1], line, colours[line.model])
+        ends = [f"lr {end['lr']} seed {end['seed']}" for end in (line.about, line.about["other"])]
         barriers.append(
-            f"{line.model}, learning rates {line.about['lr']} (0) and "
-            f"{line.about['other']['lr']} (1): barrier {barrier(line):.3g} nats."
+            f"{line.model}, from {ends[0]} (0) to {ends[1]} (1): barrier {barrier(line):.3g} nats."
         )
     if between:
         panels[1].set(title="between two runs", xlabel="α")
@@ -124,9 +124,8 @@ def _small_print(measured: Sequence[Measured]) -> list[str]:
         f"Mean loss of at most {config['images']:,} {_SPLITS[config['split']]} images, in eval "
         "mode and fp32, at the best weights (+) plus α and β times random, filter-normalised "
         "directions (Li et al. 2018), shared by models of equal shapes. Biases and BatchNorm's "
-        "parameters and running statistics stay as they are. Seed "
+        "parameters and running statistics stay as they are. Directions of seed "
         f"{config['seed']}; runs of best validation accuracy, after epoch "
         + ", ".join(f"{epoch} ({model})" for model, epoch in epochs.items())
-        + ". Directions in a space of millions of dimensions: what two of them show is not the "
-        "whole surface."
+        + ". Of a space of millions of dimensions, two directions do not show the whole."
     ]
