@@ -50,8 +50,8 @@ def _small_print(config: dict[str, Any]) -> str:
         f"Hessian of the mean cross-entropy over at most {config['images']:,} training images, all "
         "parameters, eval mode, fp32. Density by stochastic Lanczos quadrature (Papyan 2020), "
         f"{config['lanczos_steps']} steps, smoothed: the width of the middle is the smoothing's; "
-        f"ticks: the {config['eigenvalues']} largest eigenvalues. Such numbers depend on the scale of the weights: BatchNorm makes a network "
-        "blind to the scale of the weights before it, so that shrinking them raises the curvature "
-        "and changes nothing that the network computes (Dinh et al. 2017). Compare models with "
-        "that in mind."
+        f"ticks: the {config['eigenvalues']} largest eigenvalues. Such numbers depend on the scale "
+        "of the weights: BatchNorm makes a network blind to the scale of the weights before it, "
+        "so that shrinking them raises the curvature and changes nothing that the network "
+        "computes (Dinh et al. 2017). Compare models with that in mind."
     )
