@@ -37,7 +37,7 @@ def plot_curvature(paths: Iterable[PathLike], stem: PathLike) -> None:
         )  # fmt: skip
     for panel, weights in zip(panels, which, strict=True):
         panel.set(title=f"{weights} weights", xlabel="eigenvalue λ", yscale="log")
-        panel.set_xscale("symlog", linthresh=0.1)
+        panel.set_xscale("symlog", linthresh=1)
     panels[0].set_ylabel("spectral density")
     handles = [Line2D([], [], color=colours[model], label=model) for model in models]
     style.heading(figure, "Curvature of the loss", handles, len(models))
@@ -50,8 +50,8 @@ def _small_print(config: dict[str, Any]) -> str:
         f"Hessian of the mean cross-entropy over at most {config['images']:,} training images, all "
         "parameters, eval mode, fp32. Density by stochastic Lanczos quadrature (Papyan 2020), "
         f"{config['lanczos_steps']} steps, smoothed: the width of the middle is the smoothing's; "
-        f"ticks: the {config['eigenvalues']} largest eigenvalues. Such numbers depend on the scale "
-        "of the weights: BatchNorm makes a network blind to the scale of the weights before it, "
-        "so that shrinking them raises the curvature and changes nothing that the network "
+        f"ticks: the largest eigenvalues ({config['eigenvalues']}). Such numbers depend on the "
+        "scale of the weights: BatchNorm makes a network blind to the scale of the weights before "
+        "it, so that shrinking them raises the curvature and changes nothing that the network "
         "computes (Dinh et al. 2017). Compare models with that in mind."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -163,22 +164,26 @@ def _legend_columns(runs: Sequence[RunRecord], handles: Sequence[Line2D]) -> int
 def _looks(runs: Sequence[RunRecord]) -> tuple[list[Mapping[str, Any]], list[Line2D]]:
     """Return colour and line style of each run, and what the legend says of them.
 
-    Runs that differ in their seed alone look the same. Of very many learning rates the
-    legend names some, from the least to the greatest.
+    Runs that differ in their seed alone look the same; a model's learning rates, and the
+    experiments that it is in, do not. Of very many learning rates the legend names some,
+    from the least to the greatest.
     """
     names = model_names(runs)
     colours = style.colours(run.model for run in runs)
     styles: dict[tuple[str, str, str], Mapping[str, Any]] = {}
     handles: list[Line2D] = []
-    entries = len({(run.experiment, run.model, run.lr) for run in runs})
+    different = {(run.experiment, run.model, run.lr) for run in runs}
+    variants = Counter(model for _, model, _ in different)
+    before: Counter[str] = Counter()  # of each model, in the experiments before this one
+    entries = len(different)
     most = entries if entries <= _LEGEND else max(2, _LEGEND // len(names))
     for (experiment, model), group in by_model(runs).items():
         rates = sorted({run.lr for run in group}, key=float)
         shown = set(_spread(rates, most))
-        for rank, rate in enumerate(rates):
+        for rank, rate in enumerate(rates, start=before[model]):
             replicas = [run for run in group if run.lr == rate]
             look: dict[str, Any] = {
-                "color": style.shade(colours[model], rank, len(rates)),
+                "color": style.shade(colours[model], rank, variants[model]),
                 "linestyle": style.LINE_STYLES[rank % len(style.LINE_STYLES)],
             }
             styles[experiment, model, rate] = look
@@ -186,6 +191,7 @@ def _looks(runs: Sequence[RunRecord]) -> tuple[list[Mapping[str, Any]], list[Lin
             label += f", {len(replicas)} seeds" if len(replicas) > 1 else ""
             if rate in shown:
                 handles.append(Line2D([], [], label=label, **look))
+        before[model] += len(rates)
     return [styles[run.experiment, run.model, run.lr] for run in runs], handles
 
 

@@ -34,8 +34,8 @@ def plot_surfaces(surfaces: Iterable[PathLike], stem: PathLike) -> None:
     floor = max(float(finite.min()), 1e-6)
     low, high = np.log10(floor), np.log10(max(float(finite.max()), floor * 1.01))
     levels = np.logspace(low, high, _LEVELS)
-    marks = LogLocator(subs=(1, 2, 5) if high - low < 3 else (1,))
-    ticks = [tick for tick in marks.tick_values(floor, 10**high) if floor <= tick <= 10**high]
+    locator = LogLocator(subs=(1, 2, 5) if high - low < 3 else (1,))
+    ticks = [tick for tick in locator.tick_values(floor, 10**high) if floor <= tick <= 10**high]
     columns = len(measured)
     figure = style.new_figure(6.4)
     flats = []
@@ -46,7 +46,7 @@ def plot_surfaces(surfaces: Iterable[PathLike], stem: PathLike) -> None:
         flats.append(flat)
         drawn = flat.contourf(alpha, beta, shown, levels=levels, norm="log", cmap="viridis")
         lines = flat.contour(alpha, beta, shown, levels=levels[::3], colors="white", linewidths=0.5)
-        flat.clabel(lines, fmt="%.2g", fontsize=6)
+        flat.clabel(lines, fmt=lambda loss: f"{loss:.{0 if loss >= 10 else 1}f}", fontsize=6)
         flat.plot(0, 0, "+", color="white", markersize=8)
         flat.set(title=_name(surface), xlabel="α", ylabel="β", aspect="equal")
         flat.title.set_color(style.colours([surface.model])[surface.model])
@@ -58,7 +58,8 @@ def plot_surfaces(surfaces: Iterable[PathLike], stem: PathLike) -> None:
             rstride=1, cstride=1, linewidth=0.1, edgecolor=(0, 0, 0, 0.25), shade=False,
         )  # fmt: skip
         solid.set(xlabel="α", ylabel="β", zlim=(low, high))
-        solid.set_zticks(np.log10(ticks), [f"{tick:g}" for tick in ticks])
+        marks = ticks[:: 1 if len(ticks) < 7 else 3]
+        solid.set_zticks(np.log10(marks), [f"{mark:g}" for mark in marks])
         solid.view_init(elev=28, azim=-60)
         solid.set_box_aspect((1, 1, 0.75), zoom=1.2)
     assert drawn is not None

@@ -17,7 +17,7 @@ from PIL import Image
 from pj2.analysis.band import landscape_band
 from pj2.analysis.runs import load_runs
 from pj2.errors import UserError
-from pj2.figures import style
+from pj2.figures import curves, style
 from pj2.figures.confusion import plot_confusion
 from pj2.figures.curves import plot_all_models, plot_curves
 from pj2.figures.filters import plot_filters
@@ -195,3 +195,14 @@ def test_weights_that_are_no_images_are_named(tmp_path: Path) -> None:
     (tmp_path / other["folder"] / "best.safetensors").unlink()
     with pytest.raises(UserError, match="cannot be read"):
         plot_filters(make_index(tmp_path, [other]), tmp_path / "figure")
+
+
+def test_a_model_in_two_experiments_has_two_looks(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, "VGG_A", [2.0] * 4, lr=lr, experiment=experiment)
+        for experiment, lr in (("one", "0.1"), ("one", "0.2"), ("two", "0.1"))
+    ]
+    looks, handles = curves._looks(load_runs(make_index(tmp_path, runs)))
+    assert len({(look["color"], str(look["linestyle"])) for look in looks}) == 3
+    labels = [handle.get_label() for handle in handles]
+    assert labels == ["one/VGG_A, lr 0.1", "one/VGG_A, lr 0.2", "two/VGG_A, lr 0.1"]
