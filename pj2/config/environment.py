@@ -14,11 +14,13 @@ def use_checkout(root: str | os.PathLike[str]) -> None:
     """Make ``python -m pj2`` in a child process run the package at `root`.
 
     The package beside the Snakefile is the one that runs, even where another
-    clone of it is installed; and ``python`` is the one that runs now, even
-    where its environment is not activated.
+    clone of it is installed, or lies in the folder of the results; and
+    ``python`` is the one that runs now, even where its environment is not
+    activated.
     """
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), before]))
+    os.environ["PYTHONSAFEPATH"] = "1"  # the current folder does not come first
     programs = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join(filter(None, [programs, os.environ.get("PATH")]))
 

@@ -11,6 +11,7 @@ import time
 import pytest
 from clones import (
     LOOP,
+    SHORT,
     TRAINING,
     copy_checkout,
     copy_package,
@@ -190,3 +191,13 @@ def test_a_flipped_byte_in_the_store_trains_that_run_again(clone, study):
     assert re.search(r"store .*: blobs/.* is damaged; it is not used", text)
     assert trained(clone) == {"BasicCNN 0.01"}
     assert exact_bytes(clone.folder / run) == exact_bytes(study.folder / run)
+
+
+def test_jobs_run_the_code_beside_the_snakefile_whatever_lies_in_the_folder(tmp_path):
+    """A folder of results may hold another package of that name, such as an older clone's."""
+    study = new_study(tmp_path / "study", SHORT)
+    (study.folder / "pj2").mkdir()
+    (study.folder / "pj2" / "__init__.py").touch()
+    (study.folder / "pj2" / "__main__.py").write_text("raise SystemExit('another pj2')")
+    text = study.run("prepare_data")
+    assert "another pj2" not in text
