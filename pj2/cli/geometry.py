@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import BaseModel, ValidationError
 
 from pj2.cli.figures import Indices
-from pj2.cli.jobs import Device, Gpus, PreparedFolder, RunsPerGpu, Threads, take_gpu
+from pj2.cli.jobs import (
+    Device,
+    Gpus,
+    PreparedFolder,
+    RunsPerGpu,
+    Threads,
+    open_on_device,
+    parse_section,
+)
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
-    import torch
-
     from pj2.analysis.runs import RunRecord
     from pj2.config.schema import SurfaceConfig
-    from pj2.data.prepared import PreparedData
     from pj2.evaluation.surface import Surroundings
 
 app = typer.Typer(no_args_is_help=True)
@@ -39,19 +44,13 @@ def rows(
     threads: Threads = 1,
 ) -> None:
     """Some rows of the loss surface around the weights of a model's chosen run."""
-    from pj2.analysis.geometry import describe, with_description
-    from pj2.config.schema import SurfaceConfig
+    around, config, about = _around(index, settings, data, device, gpus, runs_per_gpu, threads)
+    from pj2.analysis.geometry import with_description
+    from pj2.evaluation.surface import surface_rows
     from pj2.store.files import write_table
 
-    config = _parse(SurfaceConfig, settings)
-    (run,) = _runs(index, 1)
-    prepared, where = _prepare(data, device, gpus, runs_per_gpu, threads)
-    from pj2.evaluation.surface import surface_rows
-
-    around = _around(run, prepared, config, where)
-    about = describe(run, "best", config.model_dump(mode="json"))
-    rows = surface_rows(around, config, first, config.rows_per_job)
-    write_table(output, with_description(rows, about))
+    table = surface_rows(around, config, first, config.rows_per_job)
+    write_table(output, with_description(table, about))
 
 
 @app.command("gather-surface")
@@ -77,17 +76,11 @@ def line(
     threads: Threads = 1,
 ) -> None:
     """The loss along one direction through the weights of a model's chosen run."""
-    from pj2.analysis.geometry import describe, with_description
-    from pj2.config.schema import SurfaceConfig
+    around, config, about = _around(index, settings, data, device, gpus, runs_per_gpu, threads)
+    from pj2.analysis.geometry import with_description
+    from pj2.evaluation.surface import surface_line
     from pj2.store.files import write_table
 
-    config = _parse(SurfaceConfig, settings)
-    (run,) = _runs(index, 1)
-    prepared, where = _prepare(data, device, gpus, runs_per_gpu, threads)
-    from pj2.evaluation.surface import surface_line
-
-    around = _around(run, prepared, config, where)
-    about = describe(run, "best", config.model_dump(mode="json"))
     write_table(output, with_description(surface_line(around, config), about))
 
 
@@ -107,9 +100,9 @@ def interpolation(
     from pj2.config.schema import SurfaceConfig
     from pj2.store.files import write_table
 
-    config = _parse(SurfaceConfig, settings)
+    config = parse_section(SurfaceConfig, settings, "--settings")
     first, second = _runs(index, 2)
-    prepared, where = _prepare(data, device, gpus, runs_per_gpu, threads)
+    prepared, where = open_on_device(data, device, gpus, runs_per_gpu, threads)
     from pj2.config.study import RunSettings
     from pj2.evaluation.surface import interpolate
 
@@ -137,16 +130,17 @@ def curvature(
     from pj2.config.schema import CurvatureConfig
     from pj2.store.files import write_json
 
-    config = _parse(CurvatureConfig, settings)
-    (run,) = _runs(index, 1)
-    prepared, where = _prepare(data, device, gpus, runs_per_gpu, threads)
+    kinds = ("best", "last")
+    config = parse_section(CurvatureConfig, settings, "--settings")
+    (run,) = _runs(index, 1, kinds)
+    prepared, where = open_on_device(data, device, gpus, runs_per_gpu, threads)
     from pj2.config.study import RunSettings
     from pj2.evaluation.curvature import curvature_of
 
     own = RunSettings.model_validate(run.info["settings"])
     found: dict[str, dict[str, Any]] = {}  # by content: best and last are often the same
     measured = []
-    for weights in ("best", "last"):
+    for weights in kinds:
         about = describe(run, weights, config.model_dump(mode="json"))
         if about["sha256"] not in found:
             path = run.folder / f"{weights}.safetensors"
@@ -156,35 +150,33 @@ def curvature(
 
 
 def _around(
-    run: RunRecord, data: PreparedData, config: SurfaceConfig, device: torch.device
-) -> Surroundings:
+    index: list[Path],
+    settings: str,
+    data: Path,
+    device: str,
+    gpus: str,
+    runs_per_gpu: int,
+    threads: int,
+) -> tuple[Surroundings, SurfaceConfig, dict[str, Any]]:
+    """Return the surroundings of the chosen run, how to look at them, and their description."""
+    from pj2.analysis.geometry import describe
+    from pj2.config.schema import SurfaceConfig
+
+    config = parse_section(SurfaceConfig, settings, "--settings")
+    (run,) = _runs(index, 1)
+    prepared, where = open_on_device(data, device, gpus, runs_per_gpu, threads)
     from pj2.config.study import RunSettings
     from pj2.evaluation.surface import Surroundings
 
-    settings = RunSettings.model_validate(run.info["settings"])
-    return Surroundings(run.folder / "best.safetensors", settings, data, config, device)
+    own = RunSettings.model_validate(run.info["settings"])
+    around = Surroundings(run.folder / "best.safetensors", own, prepared, config, where)
+    return around, config, describe(run, "best", config.model_dump(mode="json"))
 
 
-Section = TypeVar("Section", bound=BaseModel)
-
-
-def _parse(section: type[Section], text: str) -> Section:
-    try:
-        return section.model_validate_json(text)
-    except ValidationError as error:
-        raise UserError(
-            [
-                f"--settings: {'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}"
-                for e in error.errors()
-            ]
-        ) from None
-
-
-def _runs(index: list[Path], count: int) -> list[RunRecord]:
-    """Return a model's best runs, their weights verified."""
+def _runs(index: list[Path], count: int, kinds: Sequence[str] = ("best",)) -> list[RunRecord]:
+    """Return a model's best runs; those of their weights that are needed are verified."""
     from pj2.analysis.runs import best_runs, load_runs, one_model
     from pj2.evaluation.record import check_weights
-    from pj2.training.artifacts import BEST, LAST
 
     runs = load_runs(index)
     model = one_model(runs)
@@ -192,18 +184,6 @@ def _runs(index: list[Path], count: int) -> list[RunRecord]:
         raise UserError(f"{index[0]}: {len(runs)} run of {model}; it takes {count}")
     chosen = best_runs(runs)[:count]
     for run in chosen:
-        for weights in (BEST, LAST):
-            check_weights(run.folder / weights, run.info)
+        for weights in kinds:
+            check_weights(run.folder / f"{weights}.safetensors", run.info)
     return chosen
-
-
-def _prepare(
-    data: Path, device: str, gpus: str, runs_per_gpu: int, threads: int
-) -> tuple[PreparedData, torch.device]:
-    take_gpu(device, gpus, runs_per_gpu)
-    from pj2.data.open import open_prepared
-    from pj2.training.device import choose_device, prepare_device
-
-    where = choose_device(device)
-    prepare_device(where, threads)
-    return open_prepared(data), where

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from pj2.errors import UserError
 
+if TYPE_CHECKING:
+    import torch
+    from pydantic import BaseModel
+
+    from pj2.data.prepared import PreparedData
+
+Section = TypeVar("Section", bound="BaseModel")
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Gpus = Annotated[str, typer.Option(help="auto, or indices of the GPUs to choose from: 0,2.")]
 RunsPerGpu = Annotated[int, typer.Option(min=1, help="How many runs may share a GPU.")]
@@ -39,20 +46,10 @@ def prepare(
     output: Annotated[Path, typer.Option(help="Folder for dataset.safetensors and .json.")],
 ) -> None:
     """Decode a data set once.  Example: pj2 prepare --dataset '{}' --output results/data"""
-    from pydantic import ValidationError
-
     from pj2.config.schema import DatasetConfig
     from pj2.data.prepare import prepare as prepare_dataset
 
-    try:
-        config = DatasetConfig.model_validate_json(dataset)
-    except ValidationError as error:
-        raise UserError(
-            [
-                f"--dataset: {'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}"
-                for e in error.errors()
-            ]
-        ) from None
+    config = parse_section(DatasetConfig, dataset, "--dataset")
     information = prepare_dataset(config, output)
     print(
         f"{information['name']} from {information['source']}: "
@@ -90,7 +87,7 @@ def train(
     if restored:
         print(f"{output}: restored from the store and verified, {restored.epochs} epochs")
         return
-    take_gpu(device, gpus, runs_per_gpu)
+    _take_gpu(device, gpus, runs_per_gpu)
     from pj2.data.open import open_prepared
     from pj2.training.job import run_training
 
@@ -133,28 +130,52 @@ def evaluate(
         print(f"{run / PREDICTIONS}: restored from the store and verified")
         return
     check_weights(run / BEST, information)
-    take_gpu(device, gpus, runs_per_gpu)
+    prepared, where = open_on_device(data, device, gpus, runs_per_gpu, threads)
     from pj2.config.study import RunSettings
-    from pj2.data.open import open_prepared
     from pj2.evaluation.predict import predict
-    from pj2.training.device import choose_device, prepare_device
 
     settings = RunSettings.model_validate(information["settings"])
-    where = choose_device(device)
-    prepare_device(where, threads)
-    predict(run / BEST, settings, open_prepared(data), run / PREDICTIONS, where)
+    predict(run / BEST, settings, prepared, run / PREDICTIONS, where)
     keep_predictions(runs, fingerprint, run)
 
 
-def take_gpu(device: str, gpus: str, runs_per_gpu: int) -> None:
+def open_on_device(
+    data: Path, device: str, gpus: str, runs_per_gpu: int, threads: int
+) -> tuple[PreparedData, torch.device]:
+    """Open the prepared data, and make the chosen device ready; a GPU is reserved."""
+    _take_gpu(device, gpus, runs_per_gpu)
+    from pj2.data.open import open_prepared
+    from pj2.training.device import choose_device, prepare_device
+
+    where = choose_device(device)
+    prepare_device(where, threads)
+    return open_prepared(data), where
+
+
+def parse_section(section: type[Section], text: str, option: str) -> Section:
+    """Read a section of the config from JSON. Raises UserError, naming the option, if it is not."""
+    from pydantic import ValidationError
+
+    try:
+        return section.model_validate_json(text)
+    except ValidationError as error:
+        raise UserError(
+            [
+                f"{option}: {'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}"
+                for e in error.errors()
+            ]
+        ) from None
+
+
+def _take_gpu(device: str, gpus: str, runs_per_gpu: int) -> None:
     """Reserve a GPU for this process, before torch is imported and sees them all."""
-    from pj2.training import gpus as places
+    from pj2.training.gpus import take_gpu
 
     if device not in ("auto", "cuda"):
         return
     names = gpus.split(",")
     if gpus != "auto" and not all(name.isdigit() for name in names):
         raise UserError(f"--gpus: {gpus} is neither auto nor indices such as 0,2")
-    gpu = places.take_gpu("auto" if gpus == "auto" else [int(name) for name in names], runs_per_gpu)
+    gpu = take_gpu("auto" if gpus == "auto" else [int(name) for name in names], runs_per_gpu)
     if gpu:
         print(f"on GPU {gpu.index} ({gpu.uuid})", flush=True)

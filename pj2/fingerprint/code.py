@@ -96,8 +96,7 @@ def code_of(*roots: str) -> Code:
 
 def training_code(model: str, probed: bool = False) -> Code:
     """Return the code that decides what a run of `model` learns, and what its probes measure."""
-    probing = (PROBING,) if probed else ()
-    return code_of(TRAINING, *probing, model_modules()[model])
+    return code_of(*_training_roots(model, probed))
 
 
 def prediction_code(model: str) -> Code:
@@ -107,8 +106,11 @@ def prediction_code(model: str) -> Code:
 
 def train_digest(model: str, probed: bool = False) -> str:
     """Return the digest that decides whether a training job must run again."""
-    probing = (PROBING,) if probed else ()
-    return code_of(TRAINING, RESULT, *probing, model_modules()[model]).digest
+    return code_of(RESULT, *_training_roots(model, probed)).digest
+
+
+def _training_roots(model: str, probed: bool) -> tuple[str, ...]:
+    return (TRAINING, model_modules()[model], *((PROBING,) if probed else ()))
 
 
 def source_file(module: str) -> Path:
