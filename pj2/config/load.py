@@ -11,8 +11,9 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from pj2.config.catalogue import model_modules
+from pj2.config.catalogue import model_modules, resolved_options
 from pj2.config.schema import Experiment, Grid, StudyConfig
+from pj2.config.variants import list_variants, merge, parse_factors
 from pj2.errors import UserError
 
 DATA_VARIABLE = "PJ2_DATA"
@@ -64,15 +65,18 @@ def parse_study(raw: Any, origin: str, environment: Mapping[str, str] = os.envir
     except ValidationError as error:
         problems += _lines(error, origin, StudyConfig)
     problems += _override_problems(raw, origin)
+    problems += _variant_problems(raw, origin)
+    if study and not problems:
+        problems = _architecture_problems(study, origin)
     if problems or study is None:
         raise UserError(problems)
     return study
 
 
-def merged_grid(experiment: Experiment, model: str) -> Grid:
-    """Return an experiment's keys with `model`'s overrides merged in."""
+def merged_grid(experiment: Experiment, model: str, changes: Mapping[str, Any]) -> Grid:
+    """Return an experiment's keys with `model`'s overrides and then `changes` merged in."""
     base = experiment.model_dump(exclude_unset=True, exclude=set(_NOT_OVERRIDABLE))
-    return Grid.model_validate(_merge(base, experiment.overrides.get(model, {})))
+    return Grid.model_validate(merge(merge(base, experiment.overrides.get(model, {})), changes))
 
 
 def _with_data_variable(raw: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -93,17 +97,6 @@ def _with_store_variables(raw: dict[str, Any], environment: Mapping[str, str]) -
     if given and isinstance(store, Mapping):
         raw["store"] = {**store, **given}
     return raw
-
-
-def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in changes.items():
-        below = merged.get(key)
-        if isinstance(below, Mapping) and isinstance(value, Mapping):
-            merged[key] = _merge(below, value)
-        else:
-            merged[key] = value
-    return merged
 
 
 def _override_problems(raw: Mapping[str, Any], origin: str) -> list[str]:
@@ -127,9 +120,44 @@ def _override_problems(raw: Mapping[str, Any], origin: str) -> list[str]:
                 continue  # the schema has said so
             # What is wrong without the override has been said of the experiment.
             known = _grid_problems(base, origin, where)
-            found = _grid_problems(_merge(base, changes), origin, where)
+            found = _grid_problems(merge(base, changes), origin, where)
             problems += [line for line in found if line not in known]
     return problems
+
+
+def _variant_problems(raw: Mapping[str, Any], origin: str) -> list[str]:
+    """Return the mistakes inside `variants`' levels, which pydantic sees as plain mappings."""
+    problems: list[str] = []
+    experiments = raw.get("experiments")
+    for name, experiment in (experiments if isinstance(experiments, Mapping) else {}).items():
+        try:
+            factors = parse_factors(experiment["variants"])
+        except (KeyError, TypeError, ValueError):
+            continue  # there are none, or the schema says what is wrong with them
+        base = {key: value for key, value in experiment.items() if key not in _NOT_OVERRIDABLE}
+        for factor, levels in factors.items() if isinstance(factors, Mapping) else ():
+            for level, changes in levels.items():
+                if not isinstance(changes, Mapping):
+                    continue  # the schema has said so
+                where = ("experiments", str(name), "variants", factor, level)
+                known = _grid_problems(base, origin, where)
+                found = _grid_problems(merge(base, changes), origin, where)
+                problems += [line for line in found if line not in known]
+    return problems
+
+
+def _architecture_problems(study: StudyConfig, origin: str) -> list[str]:
+    """Return the options that a model does not have, or that cannot be what they are."""
+    problems: dict[str, None] = {}
+    for name, experiment in study.experiments.items():
+        for model in experiment.models:
+            for variant in list_variants(experiment.variants):
+                grid = merged_grid(experiment, model, variant.changes)
+                try:
+                    resolved_options(model, grid.architecture)
+                except ValueError as error:
+                    problems[f"{origin}: experiments.{name}.{error}"] = None
+    return list(problems)
 
 
 def _grid_problems(raw: Mapping[str, Any], origin: str, prefix: tuple[str, ...]) -> list[str]:

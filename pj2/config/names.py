@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_LEVEL = re.compile(r"[A-Za-z0-9_.+-]+")
 
 
 def canonical_learning_rate(value: object) -> float:
@@ -29,6 +30,16 @@ def canonical_learning_rate(value: object) -> float:
     return rate
 
 
+def as_number(value: object) -> object:
+    """Let ``1e-4``, a string to YAML 1.1, stand wherever a float is meant."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
 def learning_rate_text(rate: float) -> str:
     """Return the one spelling of a learning rate used in paths: ``repr(float)``."""
     return repr(float(rate))
@@ -37,6 +48,11 @@ def learning_rate_text(rate: float) -> str:
 def is_name(text: str) -> bool:
     """Tell whether `text` can stand in a path and a wildcard: letters, digits, ``_``."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_level(text: str) -> bool:
+    """Tell whether `text` can name a level of a factor, as a part of a folder's name."""
+    return _LEVEL.fullmatch(text) is not None
 
 
 def canonical_json(value: Any) -> str:

@@ -21,17 +21,8 @@ from pydantic import (
 )
 
 from pj2.config.catalogue import model_modules
-from pj2.config.names import canonical_learning_rate, is_name
-
-
-def _number(value: object) -> object:
-    """Let ``1e-4``, a string to YAML 1.1, stand wherever a float is meant."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+from pj2.config.names import as_number, canonical_learning_rate, is_name
+from pj2.config.variants import Factors, parse_factors
 
 
 def _model_name(value: object) -> object:
@@ -54,6 +45,15 @@ def _as_list(value: object) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def _seed_list(value: object) -> object:
+    """Let a number stand for so many seeds, from 0."""
+    if type(value) is not int:
+        return value
+    if value < 1:
+        raise ValueError("it is how many seeds, at least 1, or a list of them")
+    return list(range(value))
+
+
 def _no_repeats(values: list[Item]) -> list[Item]:
     repeated = sorted({str(value) for value in values if values.count(value) > 1})
     if repeated:
@@ -63,7 +63,7 @@ def _no_repeats(values: list[Item]) -> list[Item]:
 
 Item = TypeVar("Item")
 
-Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Number = Annotated[float, BeforeValidator(as_number), Field(allow_inf_nan=False)]
 LearningRate = Annotated[float, BeforeValidator(canonical_learning_rate)]
 ModelName = Annotated[str, BeforeValidator(_model_name)]
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -141,9 +141,16 @@ class OptimizerConfig(Strict):
 
 
 class LossConfig(Strict):
-    """Cross-entropy with optional label smoothing (Szegedy et al. 2016, section 7)."""
+    """The training loss; see `pj2.training.loss`. Label smoothing belongs to cross-entropy."""
 
+    name: Literal["cross_entropy", "squared_error", "multi_margin"] = "cross_entropy"
     label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+
+    @model_validator(mode="after")
+    def _smoothing_is_cross_entropy(self) -> LossConfig:
+        if self.label_smoothing and self.name != "cross_entropy":
+            raise ValueError("label_smoothing belongs to cross_entropy")
+        return self
 
 
 class AugmentationConfig(Strict):
@@ -225,8 +232,13 @@ class CurvatureConfig(Strict):
 
 
 class Recipe(Strict):
-    """How one model is trained; every key has a default that `config.yaml` may change."""
+    """How one model is trained; every key has a default that `config.yaml` may change.
 
+    ``architecture`` holds options of the model's constructor; those it does not
+    name are the model's own.
+    """
+
+    architecture: dict[str, bool | int | float | str] = {}
     optimizer: OptimizerConfig = OptimizerConfig()
     loss: LossConfig = LossConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
@@ -263,12 +275,16 @@ class Experiment(Grid):
     ``overrides`` maps a model to the keys it changes. They are merged into the
     experiment's keys and validated as a `Grid` when the runs are listed, so a
     partial section such as ``optimizer: {weight_decay: 0}`` keeps the rest.
+    ``variants`` are factors, each with its levels, of which every combination
+    is trained; a level's keys are merged in after the overrides. ``seeds`` is a
+    list, or how many: 3 is 0, 1 and 2.
     """
 
     models: Annotated[list[ModelName], Field(min_length=1), AfterValidator(_no_repeats)]
     seeds: Annotated[
-        list[Seed], BeforeValidator(_as_list), Field(min_length=1), AfterValidator(_no_repeats)
+        list[Seed], BeforeValidator(_seed_list), Field(min_length=1), AfterValidator(_no_repeats)
     ] = [0]
+    variants: Annotated[Factors, BeforeValidator(parse_factors)] = {}
     probe: ProbeConfig | None = None
     surface: SurfaceConfig | None = None
     curvature: CurvatureConfig | None = None

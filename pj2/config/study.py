@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import PurePosixPath
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
+from pj2.config.catalogue import model_modules, resolved_options
 from pj2.config.load import merged_grid
 from pj2.config.names import canonical_json, learning_rate_text
 from pj2.config.schema import LearningRate, ModelName, ProbeConfig, Recipe, Seed, StudyConfig
+from pj2.config.variants import UNCHANGED, Variant, list_variants
 from pj2.errors import UserError
 
 # What decides how far a run goes and which epoch it keeps, but not what an epoch
@@ -24,13 +27,23 @@ class RunSettings(Recipe):
     """Everything that decides what one training run computes, and nothing else.
 
     Paths, the device and the experiment's name are left out: they do not
-    belong to a run's identity.
+    belong to a run's identity. So are options of the architecture that are
+    the model's own defaults: a variant that changes nothing is the same run.
     """
 
     model: ModelName
     learning_rate: LearningRate
     seed: Seed
     probe: ProbeConfig | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_of_the_model(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and raw.get("model") in model_modules():
+            given = raw.get("architecture", {})
+            if isinstance(given, dict):
+                return raw | {"architecture": resolved_options(raw["model"], given)}
+        return raw
 
     def canonical(self) -> str:
         """Return the one JSON text of these settings, in which key order is fixed."""
@@ -47,18 +60,19 @@ class Run:
 
     experiment: str
     settings: RunSettings
+    variant: Variant = UNCHANGED
 
-    @property
+    @cached_property
     def model(self) -> str:
-        """Return the model's name."""
-        return self.settings.model
+        """Return the model's name, with the levels of its variant where it is one."""
+        return self.variant.label(self.settings.model)
 
     @cached_property
     def wildcards(self) -> dict[str, str]:
         """Return the values of the wildcards that stand for this run in paths."""
         return {
             "experiment": self.experiment,
-            "model": self.settings.model,
+            "model": self.model,
             "lr": learning_rate_text(self.settings.learning_rate),
             "seed": str(self.settings.seed),
         }
@@ -73,23 +87,15 @@ def list_runs(study: StudyConfig) -> list[Run]:
     """Return the runs of a study in the order of its config."""
     runs = []
     for name, experiment in study.experiments.items():
-        for model in experiment.models:
-            grid = merged_grid(experiment, model)
+        variants = list_variants(experiment.variants)
+        for model, variant in product(experiment.models, variants):
+            grid = merged_grid(experiment, model, variant.changes)
             recipe = grid.model_dump(exclude={"learning_rates"})
-            runs += [
-                Run(
-                    name,
-                    RunSettings(
-                        **recipe,
-                        model=model,
-                        learning_rate=rate,
-                        seed=seed,
-                        probe=experiment.probe,
-                    ),
+            for rate, seed in product(grid.learning_rates, experiment.seeds):
+                settings = RunSettings(
+                    **recipe, model=model, learning_rate=rate, seed=seed, probe=experiment.probe
                 )
-                for rate in grid.learning_rates
-                for seed in experiment.seeds
-            ]
+                runs.append(Run(name, settings, variant))
     return runs
 
 

@@ -34,7 +34,7 @@ def curvature_of(
         ``loss`` and ``accuracy`` on the images, and the fields of
         `pj2.geometry.curvature.Curvature` as lists.
     """
-    model = load_trained(weights, settings.model, len(data.classes), device).eval()
+    model = load_trained(weights, settings, len(data.classes), device).eval()
     images = sample_images(data, settings, "train", config.images, device)
     found = score(model, images)
     use_plain_convolutions(model)

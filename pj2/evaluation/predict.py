@@ -28,7 +28,7 @@ def predict(
     Raises:
         UserError: if the weights are damaged or belong to another model.
     """
-    model = load_trained(weights, settings.model, len(data.classes), device)
+    model = load_trained(weights, settings, len(data.classes), device)
     images = data.test.to(device)
     probabilities = compute_logits(model, images).softmax(1).numpy()
     classes = len(data.classes)

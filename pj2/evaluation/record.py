@@ -19,7 +19,10 @@ EVALUATION = "evaluation.json"
 def fingerprint_of(run: Mapping[str, Any], classes: Sequence[str]) -> Fingerprint:
     """Return the fingerprint of a run's predictions, given its run.json and the data's classes."""
     weights = run["artifacts"]["best.safetensors"]
-    return prediction_fingerprint(weights, run["settings"]["model"], run["data"]["hash"], classes)
+    settings = run["settings"]
+    return prediction_fingerprint(
+        weights, settings["model"], settings["architecture"], run["data"]["hash"], classes
+    )
 
 
 def check_weights(path: Path, run: Mapping[str, Any]) -> None:

@@ -74,7 +74,7 @@ class Surroundings:
         config: SurfaceConfig,
         device: torch.device,
     ) -> None:
-        self._model = load_trained(weights, settings.model, len(data.classes), device)
+        self._model = load_trained(weights, settings, len(data.classes), device)
         self._images = sample_images(data, settings, config.split, config.images, device)
         self._centre = [parameter.detach().clone() for parameter in self._model.parameters()]
         self._directions = [
@@ -127,7 +127,7 @@ def interpolate(
     the images, without augmentation: neither end's belong to a model between
     (Izmailov et al. 2018, section 3.2). Columns: alpha, loss, accuracy.
     """
-    model = load_trained(ends[0], settings.model, len(data.classes), device)
+    model = load_trained(ends[0], settings, len(data.classes), device)
     first, second = (read_weights(end, model) for end in ends)
     images = sample_images(data, settings, config.split, config.images, device)
     rows = []

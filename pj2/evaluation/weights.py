@@ -9,16 +9,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from pj2.config.study import RunSettings
 from pj2.errors import UserError
 from pj2.models.registry import build_model
 
 
-def load_trained(path: Path, model: str, classes: int, device: torch.device) -> nn.Module:
-    """Return a model with the weights in a safetensors file, channels last.
+def load_trained(
+    path: Path, settings: RunSettings, classes: int, device: torch.device
+) -> nn.Module:
+    """Return a run's model with the weights in a safetensors file, channels last.
 
     Raises UserError if they are damaged or belong to another model.
     """
-    network = build_model(model, num_classes=classes)
+    network = build_model(settings.model, classes, architecture=settings.architecture)
     network.load_state_dict(read_weights(path, network))
     return network.to(device).to(memory_format=torch.channels_last)
 

@@ -54,13 +54,22 @@ def run_fingerprint(settings: RunSettings, data_hash: str) -> Fingerprint:
 
 
 def prediction_fingerprint(
-    weights: str, model: str, data_hash: str, classes: Sequence[str]
+    weights: str,
+    model: str,
+    architecture: Mapping[str, Any],
+    data_hash: str,
+    classes: Sequence[str],
 ) -> Fingerprint:
     """Return what decides predictions; `weights` is the SHA-256 of the weights' file.
 
     The names of the classes are in the predictions' file, and not in the data's hash.
     """
-    settings = {"model": model, "weights": weights, "classes": list(classes)}
+    settings = {
+        "model": model,
+        "architecture": dict(architecture),
+        "weights": weights,
+        "classes": list(classes),
+    }
     return Fingerprint(settings, data_hash, prediction_code(model))
 
 

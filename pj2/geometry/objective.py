@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -20,10 +19,10 @@ def batch_objective(
     model: nn.Module,
     images: Tensor,
     labels: Tensor,
-    label_smoothing: float = 0.0,
+    loss_of: Callable[[Tensor, Tensor], Tensor],
     seed: int = 0,
 ) -> Objective:
-    """Return the mean cross-entropy (nats, fp32) of a batch, in the mode that `model` is in.
+    """Return the loss (fp32) of a batch, in the mode that `model` is in.
 
     The model is left as it is: BatchNorm in train mode normalises with the
     batch's statistics and updates copies of its running ones. Whatever the
@@ -33,6 +32,7 @@ def batch_objective(
     Args:
         images: float32 ``[N, 3, H, W]``, as the model takes them.
         labels: int64 ``[N]``.
+        loss_of: logits ``[N, classes]`` and labels to a scalar.
         seed: decides what the model draws.
     """
     names = [name for name, _ in model.named_parameters()]
@@ -45,7 +45,7 @@ def batch_objective(
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
             logits: Tensor = functional_call(model, state, (images,))
-        return F.cross_entropy(logits.float(), labels, label_smoothing=label_smoothing)
+        return loss_of(logits.float(), labels)
 
     return loss_at
 

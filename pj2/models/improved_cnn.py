@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from pj2.models.options import Activation, Probability, Width, make_activation, scaled
 from pj2.models.registry import register
 
 _STAGES = ((64, 128), (256, 256), (512, 512))
@@ -17,30 +18,40 @@ class ImprovedCNN(nn.Module):
     each stage by 2x2 max-pooling; then 1,024 hidden units with BatchNorm and
     dropout 0.5. The convolutions keep their bias, which BatchNorm makes
     redundant, so that the parameter count is the published one.
+
+    Args:
+        width: times the channels of the convolutions; the hidden units stay.
+        batch_norm: without it, both kinds of BatchNorm are left out.
     """
 
-    def __init__(self, num_classes: int = 10) -> None:
+    def __init__(
+        self,
+        num_classes: int = 10,
+        width: Width = 1.0,
+        activation: Activation = "relu",
+        batch_norm: bool = True,
+        dropout: Probability = 0.5,
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels = 3
         for stage in _STAGES:
-            for width in stage:
-                layers += [
-                    nn.Conv2d(channels, width, 3, padding=1),
-                    nn.BatchNorm2d(width),
-                    nn.ReLU(),
-                ]
-                channels = width
+            for units in stage:
+                filters = scaled(units, width)
+                layers.append(nn.Conv2d(channels, filters, 3, padding=1))
+                if batch_norm:
+                    layers.append(nn.BatchNorm2d(filters))
+                layers.append(make_activation(activation))
+                channels = filters
             layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers)
-        self.classifier = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(512 * 4 * 4, 1024),
-            nn.BatchNorm1d(1024),
-            nn.ReLU(),
-            nn.Dropout(0.5),
-            nn.Linear(1024, num_classes),
-        )
+        head: list[nn.Module] = [nn.Flatten(), nn.Linear(channels * 4 * 4, 1024)]
+        if batch_norm:
+            head.append(nn.BatchNorm1d(1024))
+        head.append(make_activation(activation))
+        if dropout:
+            head.append(nn.Dropout(dropout))
+        self.classifier = nn.Sequential(*head, nn.Linear(1024, num_classes))
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.classifier(self.features(images))

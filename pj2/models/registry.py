@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -30,7 +30,13 @@ def register(name: str) -> Callable[[Constructor], Constructor]:
     return add
 
 
-def build_model(name: str, num_classes: int, init: str = "default", seed: int = 0) -> nn.Module:
+def build_model(
+    name: str,
+    num_classes: int,
+    init: str = "default",
+    seed: int = 0,
+    architecture: Mapping[str, Any] | None = None,
+) -> nn.Module:
     """Build a model with weights that `seed` alone decides.
 
     Only the module that defines `name` is imported. The global random state
@@ -40,10 +46,11 @@ def build_model(name: str, num_classes: int, init: str = "default", seed: int = 
         name: a registered model; an unknown one raises KeyError.
         num_classes: size of the logits; the input is ``[N, 3, 32, 32]``.
         init: ``default`` (PyTorch's) or ``xavier``, see `initialise`.
+        architecture: further arguments of the model's constructor.
     """
     importlib.import_module(model_modules()[name])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = _CONSTRUCTORS[name](num_classes=num_classes)
+        model = _CONSTRUCTORS[name](num_classes=num_classes, **architecture or {})
         initialise(model, init)
     return model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from pj2.models.options import Activation, Width, make_activation, scaled
 from pj2.models.registry import register
 
 _STAGES = ((64, 1), (128, 2), (256, 2))  # channels, stride of the first block
@@ -17,12 +18,14 @@ class ResidualBlock(nn.Module):
     the identity, or a 1x1 convolution with BatchNorm where the shape changes.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, stride: int, activation: Activation
+    ) -> None:
         super().__init__()
         self.residual = nn.Sequential(
             nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False),
             nn.BatchNorm2d(channels_out),
-            nn.ReLU(),
+            make_activation(activation),
             nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False),
             nn.BatchNorm2d(channels_out),
         )
@@ -32,7 +35,7 @@ class ResidualBlock(nn.Module):
                 nn.Conv2d(channels_in, channels_out, 1, stride=stride, bias=False),
                 nn.BatchNorm2d(channels_out),
             )
-        self.activation = nn.ReLU()
+        self.activation = make_activation(activation)
 
     def forward(self, inputs: Tensor) -> Tensor:
         outputs: Tensor = self.activation(self.residual(inputs) + self.shortcut(inputs))
@@ -45,23 +48,30 @@ class ResidualCNN(nn.Module):
 
     The 8x8 maps are averaged in 2x2 windows, not adaptively: the function is
     the same here, and its backward pass on CUDA is deterministic.
+
+    Args:
+        width: times the channels of every convolution.
     """
 
-    def __init__(self, num_classes: int = 10) -> None:
+    def __init__(
+        self, num_classes: int = 10, width: Width = 1.0, activation: Activation = "relu"
+    ) -> None:
         super().__init__()
+        channels = scaled(64, width)
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU()
+            nn.Conv2d(3, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            make_activation(activation),
         )
         blocks: list[nn.Module] = []
-        channels = 64
-        for width, first_stride in _STAGES:
+        for units, first_stride in _STAGES:
             for index in range(_BLOCKS_PER_STAGE):
                 stride = first_stride if index == 0 else 1
-                blocks.append(ResidualBlock(channels, width, stride))
-                channels = width
+                blocks.append(ResidualBlock(channels, scaled(units, width), stride, activation))
+                channels = scaled(units, width)
         self.blocks = nn.Sequential(*blocks)
         self.classifier = nn.Sequential(
-            nn.AvgPool2d(2), nn.Flatten(), nn.Linear(256 * 4 * 4, num_classes)
+            nn.AvgPool2d(2), nn.Flatten(), nn.Linear(channels * 4 * 4, num_classes)
         )
 
     def forward(self, images: Tensor) -> Tensor:

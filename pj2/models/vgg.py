@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from pj2.models.conv import Conv3x3
+from pj2.models.options import Activation, Probability, make_activation
 from pj2.models.registry import register
 
 # Simonyan and Zisserman 2015, table 1, column A; 0 is 2x2 max-pooling.
@@ -17,11 +18,19 @@ class VGG_A(nn.Module):  # noqa: N801 - the name under which the study publishes
 
     The eight 3x3 convolutions of configuration A, each followed by ReLU; the
     classifier is narrowed to 512 hidden units, since the maps end at 1x1.
+
+    Args:
+        dropout: after each of the two hidden layers of the classifier.
     """
 
     batch_norm = False
 
-    def __init__(self, num_classes: int = 10) -> None:
+    def __init__(
+        self,
+        num_classes: int = 10,
+        activation: Activation = "relu",
+        dropout: Probability = 0.0,
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels = 3
@@ -32,17 +41,15 @@ class VGG_A(nn.Module):  # noqa: N801 - the name under which the study publishes
             layers.append(Conv3x3(channels, width))
             if self.batch_norm:
                 layers.append(self._normalise(width))
-            layers.append(nn.ReLU())
+            layers.append(make_activation(activation))
             channels = width
         self.features = nn.Sequential(*layers)
-        self.classifier = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(512, 512),
-            nn.ReLU(),
-            nn.Linear(512, 512),
-            nn.ReLU(),
-            nn.Linear(512, num_classes),
-        )
+        head: list[nn.Module] = [nn.Flatten()]
+        for _ in range(2):
+            head += [nn.Linear(512, 512), make_activation(activation)]
+            if dropout:
+                head.append(nn.Dropout(dropout))
+        self.classifier = nn.Sequential(*head, nn.Linear(512, num_classes))
 
     def _normalise(self, width: int) -> nn.Module:
         return nn.BatchNorm2d(width)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pj2.config.schema import Recipe
 from pj2.data.batches import ImageSet, batch_bounds
 from pj2.data.randomness import derive_seed
+from pj2.training.loss import loss_function
 from pj2.training.observers import Observers, Step
 
 Progress = Callable[[int, int, "float | None"], None]
@@ -96,6 +96,7 @@ def train_epoch(
     grad_norms = torch.empty(len(bounds), device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
     parameters = [p for p in model.parameters() if p.requires_grad]
+    loss_of = loss_function(recipe.loss)
     torch.manual_seed(derive_seed(seed, "dropout", epoch))
     model.train()
     done = 0
@@ -108,7 +109,7 @@ def train_epoch(
     batches = data.epoch(recipe.batch_size, recipe.augmentation, seed, epoch, first=done)
     for inputs, labels in batches:
         logits = logits_of(inputs)
-        loss = F.cross_entropy(logits, labels, label_smoothing=recipe.loss.label_smoothing)
+        loss = loss_of(logits, labels)
         losses[done] = loss.detach()
         visible = loss.item() if device.type == "cpu" else None
         if visible is not None and not math.isfinite(visible):

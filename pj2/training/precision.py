@@ -73,7 +73,8 @@ def _time_steps(settings: RunSettings, classes: int) -> float:
     images = torch.randn(count, 3, 32, 32, generator=source)
     images = images.contiguous(memory_format=torch.channels_last)
     labels = torch.randint(0, classes, (count,), generator=source)
-    model = build_model(settings.model, classes).to(memory_format=torch.channels_last)
+    model = build_model(settings.model, classes, architecture=settings.architecture)
+    model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model.parameters(), settings.optimizer, settings.learning_rate)
     seconds: dict[str, list[float]] = {"fp32": [], "bf16": []}
     with torch.random.fork_rng(devices=[]):  # dropout draws

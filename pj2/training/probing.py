@@ -15,6 +15,7 @@ from pj2.geometry.covariate_shift import covariate_shift
 from pj2.geometry.objective import Point, batch_objective, loss_and_gradient
 from pj2.geometry.probes import probe_direction, step_lengths
 from pj2.training.artifacts import ProbeRecords
+from pj2.training.loss import loss_function
 from pj2.training.observers import Step
 
 
@@ -37,6 +38,7 @@ class Prober:
         self._probe = settings.probe
         self._optimizer = optimizer
         self._records = start or ProbeRecords()
+        self._loss_of = loss_function(settings.loss)
 
     def take(self) -> ProbeRecords:
         """Return what was measured since the last call."""
@@ -52,7 +54,7 @@ class Prober:
             step.model,
             step.images,
             step.labels,
-            self._settings.loss.label_smoothing,
+            self._loss_of,
             derive_seed(self._settings.seed, "probe", step.index),
         )
         loss, gradient = loss_and_gradient(objective, point)

@@ -37,6 +37,7 @@ _RUN_KEYS = {
     "fingerprint": str,
     "settings": dict,
     "settings.model": str,
+    "settings.architecture": dict,
     "code.modules": dict,
     "code.packages": dict,
     "data.hash": str,

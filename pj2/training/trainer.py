@@ -157,6 +157,7 @@ class Trainer:
             num_classes=self._classes,
             init=self.settings.init,
             seed=derive_seed(self.settings.seed, "init"),
+            architecture=self.settings.architecture,
         )
 
 

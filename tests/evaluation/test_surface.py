@@ -73,7 +73,7 @@ def test_a_place_off_the_centre_is_the_weights_plus_the_directions(run):
     data = small_data()
     around = Surroundings(weights, settings, data, CONFIG, CPU)
     found = around.score_at(0.25, -0.5)
-    model = load_trained(weights, settings.model, 10, CPU).eval()
+    model = load_trained(weights, settings, 10, CPU).eval()
     moved = {}
     for place, (name, value) in enumerate(model.named_parameters()):
         first, second = (directions[place] for directions in around._directions)
@@ -99,7 +99,7 @@ def test_an_interpolation_ends_at_its_ends_with_statistics_of_the_images(run, tm
     images = sample_images(data, settings, "validation", 60, CPU)
     inputs = images.inputs(images.images[images.rows])
     for end, loss in zip(ends, (line.loss[0], line.loss[2]), strict=True):
-        model = load_trained(end, settings.model, 10, CPU)
+        model = load_trained(end, settings, 10, CPU)
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = None
@@ -131,7 +131,7 @@ def test_curvature_is_that_of_the_loss_on_those_images(tmp_path):
     settings, weights, data = small_settings(), tmp_path / "run" / "best.safetensors", small_data()
     config = CurvatureConfig(images=10, eigenvalues=1, trace_vectors=2, lanczos_steps=4)
     found = curvature_of(weights, settings, data, config, CPU)
-    model = load_trained(weights, settings.model, 10, CPU).eval()
+    model = load_trained(weights, settings, 10, CPU).eval()
     images = sample_images(data, settings, "train", 10, CPU)
     loss = F.cross_entropy(model(images.inputs(images.images[images.rows])), images.labels)
     assert found["loss"] == pytest.approx(loss.item(), rel=1e-5)
@@ -155,7 +155,7 @@ def test_damaged_weights_are_a_line(tmp_path):
     path = tmp_path / "best.safetensors"
     path.write_bytes(b"no")
     with pytest.raises(UserError, match=r"best\.safetensors: not the weights of a BasicCNN"):
-        load_trained(path, "BasicCNN", 10, CPU)
+        load_trained(path, small_settings(), 10, CPU)
     save_file({"a": torch.zeros(2)}, path)
     with pytest.raises(UserError, match="not the weights of a BasicCNN"):
-        load_trained(path, "BasicCNN", 10, CPU)
+        load_trained(path, small_settings(), 10, CPU)

@@ -179,7 +179,7 @@ def test_no_torch_is_imported():
 import sys
 from pj2.fingerprint.run import prediction_fingerprint
 import pj2.training.staleness
-prediction_fingerprint("0" * 64, "VGG_A", "0" * 64, ["cat"]).digest
+prediction_fingerprint("0" * 64, "VGG_A", {}, "0" * 64, ["cat"]).digest
 assert not {"torch", "torchvision"} & sys.modules.keys()
 """
     subprocess.run([sys.executable, "-c", program], check=True)

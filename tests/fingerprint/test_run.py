@@ -54,6 +54,8 @@ def another(settings: BaseModel, name: str, value: Any) -> Any:
         return not value
     if isinstance(value, list | tuple):
         return value * 2
+    if isinstance(value, dict):
+        return {"width": 2.0}
     return 7 if value is None else value + 1
 
 
@@ -71,7 +73,7 @@ def test_every_setting_but_the_budget_decides(path):
     else:
         assert after.digest != before.digest
         key = ".".join(path)
-        assert differences(before.inputs, after.inputs)[0].startswith(f"{key} ")
+        assert differences(before.inputs, after.inputs)[0].startswith((f"{key} ", f"{key}."))
 
 
 def test_the_budget_is_a_set_of_settings():
@@ -98,15 +100,16 @@ def test_data_decide():
     ]
 
 
-def test_predictions_depend_on_weights_model_data_and_classes():
+def test_predictions_depend_on_weights_model_options_data_and_classes():
     digests = {
-        prediction_fingerprint(weights, model, data, classes).digest
+        prediction_fingerprint(weights, model, options, data, classes).digest
         for weights in ("1" * 64, "2" * 64)
         for model in ("BasicCNN", "VGG_A")
+        for options in ({}, {"dropout": 0.5})
         for data in (DATA, "cd" * 32)
         for classes in (("cat", "dog"), ("dog", "cat"))
     }
-    assert len(digests) == 16
+    assert len(digests) == 32
 
 
 def test_explain_has_a_line_for_everything():
@@ -118,7 +121,7 @@ def test_explain_has_a_line_for_everything():
     assert any(line.endswith("  training/loop.py: function train_epoch") for line in lines)
     assert any(line.endswith("  models/__init__.py: (module level)") for line in lines)
     parts = sum(len(part) for part in fingerprint.inputs["modules"].values())
-    settings = len(list(leaves(SETTINGS))) - len(BUDGET)
+    settings = len(list(leaves(SETTINGS))) - len(BUDGET) - 1  # the architecture has no options
     assert len(lines) == settings + 1 + len(fingerprint.inputs["packages"]) + parts
     assert "data     not prepared yet" in explain(run_fingerprint(SETTINGS, ""))
 

@@ -1,5 +1,6 @@
 # The study, and the names that the rules share.
 import json
+import re
 
 from pj2.config.catalogue import model_modules
 from pj2.config.names import canonical_json
@@ -47,7 +48,7 @@ LANDSCAPES = sorted(
 
 wildcard_constraints:
     experiment="|".join(STUDY.experiments),
-    model="|".join(sorted({model for _, model in CELLS})),
+    model="|".join(sorted({re.escape(model) for _, model in CELLS})),
     lr=r"[0-9.e+-]+",
     seed=r"\d+",
 
@@ -60,6 +61,11 @@ def run_folder(wildcards):
 def run_settings(wildcards):
     """The canonical JSON of the run that the wildcards name: the one thing that decides it."""
     return RUN_BY_FOLDER[run_folder(wildcards)].settings.canonical()
+
+
+def architecture(wildcards):
+    """The registered model behind a pair; {model} may name a variant of it."""
+    return CELLS[wildcards.experiment, wildcards.model][0].settings.model
 
 
 def cells(experiment=None):
@@ -101,7 +107,13 @@ def index_json(wildcards):
     """The runs of one pair, as the tables and figures read them."""
     runs = CELLS[wildcards.experiment, wildcards.model]
     entries = [
-        {**run.wildcards, "seed": run.settings.seed, "folder": f"{RESULTS}/runs/{run.folder}"} for run in runs
+        {
+            **run.wildcards,
+            "seed": run.settings.seed,
+            "variant": dict(run.variant.levels),
+            "folder": f"{RESULTS}/runs/{run.folder}",
+        }
+        for run in runs
     ]
     return json.dumps(
         {
@@ -132,7 +144,7 @@ def section(name):
 
 def code_with_model(module):
     """A params function: the digest of a module and of the model that the job measures."""
-    return lambda wildcards: code_of(module, model_modules()[wildcards.model]).digest
+    return lambda wildcards: code_of(module, model_modules()[architecture(wildcards)]).digest
 
 
 def surface_parts(wildcards):

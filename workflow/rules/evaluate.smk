@@ -23,7 +23,7 @@ rule evaluate:
     params:
         data=data_folder,
         folder=lambda wildcards, input: os.path.dirname(input.run),
-        code=lambda wildcards: prediction_code(wildcards.model).digest,
+        code=lambda wildcards: prediction_code(architecture(wildcards)).digest,
     shell:
         "python -m pj2 evaluate --run {params.folder} --data {params.data} "
         "--device {resources.device} --gpus {resources.gpus} --runs-per-gpu {resources.runs_per_gpu} "

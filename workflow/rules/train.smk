@@ -30,7 +30,7 @@ rule train:
         gpu_slot=1 if GPUS else 0,
     params:
         settings=run_settings,
-        code=lambda wildcards: train_digest(wildcards.model, wildcards.experiment in PROBED),
+        code=lambda wildcards: train_digest(architecture(wildcards), wildcards.experiment in PROBED),
         data=data_folder,
         folder=lambda wildcards, output: os.path.dirname(output.run),
     shell:

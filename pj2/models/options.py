@@ -1,0 +1,41 @@
+"""What a model's constructor may take besides ``num_classes``, as a config writes it.
+
+A config's ``architecture`` section is a model's own keyword arguments. They are read
+from its source (`pj2.config.catalogue`), where these names say what a value may be;
+a model of your own may also take ``bool``, ``int``, ``float`` and ``str``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+Activation = str
+"""A name of `pj2.config.catalogue.ACTIVATIONS`."""
+
+Probability = float
+"""At least 0 and below 1."""
+
+Width = float
+"""Above 0; times the published number of channels and hidden units."""
+
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
+
+
+def make_activation(name: Activation) -> nn.Module:
+    """Return a layer of PyTorch, with its defaults. An unknown name raises KeyError."""
+    return _ACTIVATIONS[name]()
+
+
+def scaled(units: int, width: Width) -> int:
+    """Return a number of channels or units times `width`, rounded, at least one."""
+    return max(1, round(units * width))
