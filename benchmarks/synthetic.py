@@ -43,6 +43,7 @@ def write_runs(
                         "model": model,
                         "lr": repr(rate),
                         "seed": seed,
+                        "variant": {},
                         "folder": str(folder),
                     }
                 )
@@ -69,7 +70,14 @@ def _write_run(
     source = np.random.default_rng(seed)
     label = source.integers(0, 10, _IMAGES)
     predicted = np.where(source.random(_IMAGES) < 0.8, label, source.integers(0, 10, _IMAGES))
-    columns = {"label": pa.array(label, pa.int16()), "predicted": pa.array(predicted, pa.int16())}
+    sure = np.full((_IMAGES, 10), 0.02, np.float32)
+    sure[np.arange(_IMAGES), predicted] = 0.82
+    columns = {
+        "index": pa.array(range(_IMAGES), pa.int64()),
+        "label": pa.array(label, pa.int16()),
+        "predicted": pa.array(predicted, pa.int16()),
+        "probabilities": pa.FixedSizeListArray.from_arrays(pa.array(sure.ravel()), 10),
+    }
     metadata = {"classes": json.dumps(_CLASSES)}
     write_table(folder / "predictions.parquet", pa.table(columns).replace_schema_metadata(metadata))
     best = int(np.argmax([row.val_accuracy for row in rows]))
@@ -86,7 +94,8 @@ def _write_run(
                 "seed": seed,
                 "batch_size": 128,
                 "monitor": "val_accuracy",
-                "loss": {"label_smoothing": 0.0},
+                "architecture": {},
+                "loss": {"name": "cross_entropy", "label_smoothing": 0.0},
             },
             "parameters": 1_000_000,
             "macs": 1_000_000,

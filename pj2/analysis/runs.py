@@ -19,7 +19,7 @@ from pj2.errors import UserError
 
 PathLike = str | os.PathLike[str]
 
-_INDEX_KEYS = ("experiment", "model", "lr", "seed", "folder")
+_INDEX_KEYS = ("experiment", "model", "lr", "seed", "variant", "folder")
 _INFO_KEYS = (
     "status", "diverged_at_step", "best_epoch", "epochs_run", "settings", "parameters", "macs",
     "first_conv", "seconds", "images_per_second", "hardware", "precision", "data",
@@ -33,7 +33,11 @@ _EPOCH_COLUMNS = (
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One training run: its cell of the grid, its folder, and `info`, its run.json."""
+    """One training run: its cell of the grid, its folder, and `info`, its run.json.
+
+    `model` names a variant of a model where the experiment has variants; `variant`
+    is then the level of each factor, empty otherwise.
+    """
 
     experiment: str
     model: str
@@ -41,6 +45,13 @@ class RunRecord:
     seed: int
     folder: Path
     info: Mapping[str, Any] = field(repr=False, compare=False)
+    variant: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def architecture(self) -> str:
+        """The registered model, whatever its variant."""
+        name: str = self.info["settings"]["model"]
+        return name
 
     @property
     def learning_rate(self) -> float:
@@ -62,17 +73,29 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Predictions:
-    """The test split as one run saw it: `label` and `predicted` are int64[n], indices of
-    `classes`."""
+    """The test split as one run saw it.
+
+    `label` and `predicted` are int64[n], indices of `classes`; `probabilities` is
+    float32[n, classes], the softmax; `index` int64[n], the images' places in the
+    prepared test split.
+    """
 
     classes: tuple[str, ...]
     label: np.ndarray
     predicted: np.ndarray
+    probabilities: np.ndarray
+    index: np.ndarray
+
+    @property
+    def right(self) -> np.ndarray:
+        """Which images were recognised, bool[n]."""
+        found: np.ndarray = self.label == self.predicted
+        return found
 
     @property
     def correct(self) -> int:
         """How many images were recognised."""
-        return int((self.label == self.predicted).sum())
+        return int(self.right.sum())
 
 
 def load_runs(index_paths: Iterable[PathLike]) -> list[RunRecord]:
@@ -89,7 +112,7 @@ def load_runs(index_paths: Iterable[PathLike]) -> list[RunRecord]:
                 info = _read_object(folder / "run.json", _INFO_KEYS)
                 runs[folder] = RunRecord(
                     str(entry["experiment"]), str(entry["model"]), str(entry["lr"]),
-                    int(entry["seed"]), folder, info,
+                    int(entry["seed"]), folder, info, dict(entry["variant"]),
                 )  # fmt: skip
         except UserError as error:
             problems += error.problems
@@ -136,14 +159,18 @@ def predictions(run: RunRecord) -> Predictions | None:
     if run.best_epoch is None:
         return None
     path = run.folder / "predictions.parquet"
-    table = read_parquet(path, ("label", "predicted"))
+    table = read_parquet(path, ("index", "label", "predicted", "probabilities"))
     classes = (table.schema.metadata or {}).get(b"classes")
     if classes is None:
         raise UserError(f"{path}: its schema has no metadata 'classes'; evaluate the run again")
+    names = tuple(json.loads(classes))
+    probabilities = table["probabilities"].combine_chunks().flatten().to_numpy()
     return Predictions(
-        tuple(json.loads(classes)),
+        names,
         table["label"].to_numpy().astype(np.int64),
         table["predicted"].to_numpy().astype(np.int64),
+        probabilities.reshape(-1, len(names)),
+        table["index"].to_numpy().astype(np.int64),
     )
 
 
@@ -177,6 +204,30 @@ def best_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
         return run.diverged_at is None, -1.0 if best is None else float(best["val_accuracy"])
 
     return sorted(runs, key=rank, reverse=True)
+
+
+def by_setting(runs: Iterable[RunRecord]) -> dict[tuple[str, str, str], list[RunRecord]]:
+    """Group runs that differ in their seed alone, by (experiment, model, lr), seeds ascending."""
+    groups: dict[tuple[str, str, str], list[RunRecord]] = {}
+    for run in runs:
+        groups.setdefault((run.experiment, run.model, run.lr), []).append(run)
+    return {key: sorted(group, key=lambda run: run.seed) for key, group in groups.items()}
+
+
+def chosen_setting(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the runs, one a seed, of the learning rate that stands for a model.
+
+    It is the one with the best mean over seeds of the validation accuracy at each
+    run's chosen epoch; the test set has no say. One of which a run diverged comes
+    last; of equals the first is taken.
+    """
+
+    def rank(group: Sequence[RunRecord]) -> tuple[bool, float]:
+        best = [at_best_epoch(run) for run in group]
+        found = [-1.0 if row is None else float(row["val_accuracy"]) for row in best]
+        return all(run.diverged_at is None for run in group), float(np.mean(found))
+
+    return max(by_setting(runs).values(), key=rank)
 
 
 def by_model(runs: Iterable[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:

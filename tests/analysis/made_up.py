@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ def make_run(
     classes: Sequence[str] = CLASSES,
     diverged: bool = False,
     filters: np.ndarray | None = None,
+    confidence: Sequence[float] | float = 0.7,
+    variant: Mapping[str, str] | None = None,
     **info: Any,
 ) -> dict[str, Any]:
     """Write one run whose epochs are those of `val`; return its entry for an index file."""
@@ -72,8 +74,10 @@ def make_run(
     if len(val):
         metadata = {"classes": json.dumps(list(classes))}
         columns = {
+            "index": pa.array(range(len(labels)), pa.int64()),
             "label": pa.array(labels, pa.int16()),
             "predicted": pa.array(predicted, pa.int16()),
+            "probabilities": _probabilities(predicted, confidence, len(classes)),
         }
         write_table(
             folder / "predictions.parquet",
@@ -91,7 +95,8 @@ def make_run(
             "epochs_run": len(val),
             "settings": {
                 "model": model, "learning_rate": float(lr), "seed": seed, "batch_size": 10,
-                "monitor": "val_accuracy", "loss": {"label_smoothing": 0.0},
+                "monitor": "val_accuracy", "architecture": {},
+                "loss": {"name": "cross_entropy", "label_smoothing": 0.0},
             },
             "parameters": 1234567,
             "macs": 7654321,
@@ -104,7 +109,20 @@ def make_run(
         }
         | info,
     )  # fmt: skip
-    return {"experiment": experiment, "model": model, "lr": lr, "seed": seed, "folder": str(folder)}
+    return {
+        "experiment": experiment, "model": model, "lr": lr, "seed": seed,
+        "variant": dict(variant or {}), "folder": str(folder),
+    }  # fmt: skip
+
+
+def _probabilities(
+    predicted: Sequence[int], confidence: Sequence[float] | float, classes: int
+) -> pa.Array:
+    """What is left beside the predicted class is shared evenly."""
+    sure = np.broadcast_to(np.asarray(confidence, np.float32), len(predicted))
+    table = np.repeat(((1 - sure) / (classes - 1))[:, None], classes, axis=1)
+    table[np.arange(len(predicted)), list(predicted)] = sure
+    return pa.FixedSizeListArray.from_arrays(pa.array(table.ravel(), pa.float32()), classes)
 
 
 def make_index(root: Path, runs: Sequence[dict[str, Any]]) -> list[Path]:

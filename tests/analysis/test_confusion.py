@@ -9,10 +9,15 @@ from pj2.analysis.runs import Predictions
 from pj2.analysis.statistics import wilson_interval
 
 
+def guesses(classes, label, predicted):
+    sure = np.eye(len(classes), dtype=np.float32)[predicted]
+    return Predictions(classes, label, predicted, sure, np.arange(len(label)))
+
+
 def test_counts_and_shares_agree_with_scikit_learn() -> None:
     source = np.random.default_rng(0)
     label, guess = source.integers(0, 5, 400), source.integers(0, 5, 400)
-    predictions = Predictions(tuple("abcde"), label, guess)
+    predictions = guesses(tuple("abcde"), label, guess)
     result = confusion(predictions)
     assert np.array_equal(result.counts, confusion_matrix(label, guess))
     np.testing.assert_allclose(result.shares, confusion_matrix(label, guess, normalize="true"))
@@ -23,7 +28,7 @@ def test_counts_and_shares_agree_with_scikit_learn() -> None:
 def test_most_confused_pairs_by_hand() -> None:
     label = np.array([0, 0, 0, 0, 1, 1, 2, 2])
     guess = np.array([1, 1, 1, 0, 2, 1, 1, 2])
-    result = confusion(Predictions(("cat", "dog", "fox", "owl"), label, guess))
+    result = confusion(guesses(("cat", "dog", "fox", "owl"), label, guess))
     assert result.most_confused(5) == [
         ConfusedPair("cat", "dog", 3, 0.75),
         ConfusedPair("dog", "fox", 1, 0.5),

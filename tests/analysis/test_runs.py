@@ -55,7 +55,7 @@ def test_every_file_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     assert "g.json: not valid JSON" in lines[0]
     assert "run.json: has no diverged_at_step, best_epoch" in lines[1]
     assert "absent.json: cannot be read (No such file" in lines[2]
-    assert "e.json: runs: an entry has no model, lr, seed, folder" in lines[3]
+    assert "e.json: runs: an entry has no model, lr, seed, variant, folder" in lines[3]
 
 
 def test_recordings_are_read_as_they_were_written(tmp_path: Path) -> None:
