@@ -34,6 +34,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/statistics.smk"
 include: "workflow/rules/landscape.smk"
 include: "workflow/rules/geometry.smk"
 
@@ -44,6 +45,12 @@ localrules:
     confusion_matrices,
     filter_grids,
     training_curves,
+    pairwise,
+    ablations,
+    calibration,
+    mistakes,
+    efficiency,
+    published_report,
     landscape_plot,
     gradient_probes,
     loss_surfaces,
@@ -58,6 +65,12 @@ rule all:
         rules.confusion_matrices.input,
         rules.filter_grids.input,
         rules.training_curves.input,
+        rules.pairwise.input,
+        rules.ablations.input,
+        rules.calibration.input,
+        rules.mistakes.input,
+        rules.efficiency.input,
+        rules.published_report.input,
         rules.landscape_plot.input,
         rules.gradient_probes.input,
         rules.loss_surfaces.input,

@@ -15,8 +15,15 @@ from pj2.analysis.runs import PathLike, RunRecord, read_parquet, steps
 from pj2.errors import UserError
 
 BAND_SCHEMA = pa.schema(
-    [("model", pa.string()), ("step", pa.int64()), ("min", pa.float32()), ("max", pa.float32())]
+    [
+        ("model", pa.string()),
+        ("seed", pa.int64()),
+        ("step", pa.int64()),
+        ("min", pa.float32()),
+        ("max", pa.float32()),
+    ]
 )
+_KEYS = ["model", "seed"]
 
 
 class Divergence(NamedTuple):
@@ -28,18 +35,16 @@ class Divergence(NamedTuple):
     step: int
 
 
-def band_runs(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
-    """Return the runs that make each model's band: all learning rates of its first seed.
+def band_runs(runs: Sequence[RunRecord]) -> dict[tuple[str, int], list[RunRecord]]:
+    """Return the runs that make each band, by (model, seed): all learning rates of one seed.
 
     They share initial weights and batch order, so that a band shows the learning
-    rate and nothing else; other seeds are left out. Raises UserError if two runs
-    claim one learning rate.
+    rate and nothing else; every seed has a band of its own. Raises UserError if two
+    runs claim one learning rate.
     """
-    members: dict[str, list[RunRecord]] = {}
+    members: dict[tuple[str, int], list[RunRecord]] = {}
     for run in runs:
-        group = members.setdefault(run.model, [])
-        if group and run.seed != group[0].seed:
-            continue
+        group = members.setdefault((run.model, run.seed), [])
         for other in group:
             if other.lr == run.lr:
                 raise UserError(
@@ -47,26 +52,26 @@ def band_runs(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
                     f"{other.folder}; a band takes the runs of one experiment"
                 )
         group.append(run)
-    return members
+    order = list(dict.fromkeys(model for model, _ in members))
+    return {key: members[key] for model in order for key in members if key[0] == model}
 
 
 def landscape_band(runs: Sequence[RunRecord]) -> pa.Table:
-    """Return the band of every model: the least and the greatest loss at each step.
+    """Return the bands of every model: the least and the greatest loss at each step.
 
-    For each model: the raw per-step losses of all its learning rates, cut to the
+    For each model and seed: the raw per-step losses of all learning rates, cut to the
     shortest run, then minimum and maximum over learning rates (after Santurkar et al.
     2018, figure 4a, with whole training runs in place of steps along one gradient).
     A diverged run never shortens the band: it contributes the losses it has and drops
-    out. If every run diverged, the band is as long as the longest of them. Of several
-    seeds only the first is used, see `band_runs`.
+    out. If every run diverged, the band is as long as the longest of them.
 
     Runs are read one after another, so that memory does not grow with their number.
 
-    Columns: model (string), step (int64, 0-based), min, max (float32, the recorded
-    losses bit for bit); models in the order of `runs`.
+    Columns: model (string), seed (int64), step (int64, 0-based), min, max (float32, the
+    recorded losses bit for bit); models in the order of `runs`.
     """
     parts = []
-    for model, members in band_runs(runs).items():
+    for (model, seed), members in band_runs(runs).items():
         low, high = np.empty(0, np.float32), np.empty(0, np.float32)
         shortest: int | None = None  # of those that did not diverge
         for run in members:
@@ -79,6 +84,7 @@ def landscape_band(runs: Sequence[RunRecord]) -> pa.Table:
             raise UserError(f"{members[0].folder}: no loss of {model} is finite; it has no band")
         columns = [
             pa.array([model] * length, pa.string()),
+            pa.array(np.full(length, seed)),
             pa.array(np.arange(length)),
             pa.array(low[:length]),
             pa.array(high[:length]),
@@ -95,15 +101,20 @@ def _fold(extreme: np.ufunc, so_far: np.ndarray, loss: np.ndarray) -> np.ndarray
     return folded
 
 
-def read_band(path: PathLike, models: Collection[str]) -> pa.Table:
-    """Read what `landscape_band` made. Raises UserError unless it is of these models."""
+def read_band(path: PathLike, bands: Collection[tuple[str, int]]) -> pa.Table:
+    """Read what `landscape_band` made. Raises UserError unless it is of these (model, seed)s."""
     band = read_parquet(path, BAND_SCHEMA.names)
-    found = band["model"].unique().to_pylist()
-    if set(found) != set(models):
+    pairs = band.group_by(_KEYS).aggregate([]).to_pydict()
+    found = set(zip(pairs["model"], pairs["seed"], strict=True))
+    if found != set(bands):
         raise UserError(
-            f"{path}: holds the bands of {', '.join(found)}; expected those of {', '.join(models)}"
+            f"{path}: holds the bands of {_in_words(found)}; expected those of {_in_words(bands)}"
         )
     return band
+
+
+def _in_words(bands: Collection[tuple[str, int]]) -> str:
+    return ", ".join(f"{model} seed {seed}" for model, seed in sorted(bands))
 
 
 def diverged(runs: Sequence[RunRecord]) -> list[Divergence]:
@@ -130,44 +141,49 @@ def bin_band(band: pa.Table, bins: int) -> pa.Table:
     width = bin_width(band, bins)
     frame = band.to_pandas()
     frame["step"] = frame["step"] // width * width
-    binned = frame.groupby(["model", "step"], sort=False, as_index=False).agg(
+    binned = frame.groupby([*_KEYS, "step"], sort=False, as_index=False).agg(
         {"min": "min", "max": "max"}
     )
     return pa.Table.from_pandas(binned, schema=BAND_SCHEMA, preserve_index=False)
 
 
 def common_steps(band: pa.Table) -> pa.Table:
-    """Return the part of a band in which every model still has losses."""
+    """Return the part of the bands in which every model and seed still has losses."""
     frame = band.to_pandas()
-    shortest = frame.groupby("model")["step"].max().min()
+    shortest = frame.groupby(_KEYS)["step"].max().min()
     return band.filter(pc.less_equal(band["step"], shortest))
 
 
 def band_width_table(band: pa.Table) -> pd.DataFrame:
-    """Return model, steps, mean_width and median_width (max − min, over steps) per model."""
+    """Return a row a band: model, seed, steps, and its mean_width and median_width over steps.
+
+    The width is max − min, in the units of the loss.
+    """
     frame: pd.DataFrame = band.to_pandas()
     frame["width"] = frame["max"].astype(float) - frame["min"].astype(float)
-    return frame.groupby("model", sort=False, as_index=False).agg(
+    return frame.groupby(_KEYS, sort=False, as_index=False).agg(
         steps=("step", "size"), mean_width=("width", "mean"), median_width=("width", "median")
     )
 
 
 def separation_table(band: pa.Table) -> pd.DataFrame:
-    """Return, for each ordered pair of models, where their bands do not overlap.
+    """Return, for each seed and ordered pair of models, where their bands do not overlap.
 
-    Columns: model, other, steps (those both have), apart (how many of them leave a gap
+    Columns: seed, model, other, steps (those both have), apart (how many of them leave a gap
     between the bands), share (apart / steps), below (how many of them have `model`'s
     band beneath `other`'s), first_apart (the first such step, or <NA>). Bands that
     touch overlap.
     """
-    frames = dict(iter(band.to_pandas().groupby("model", sort=False)))
     rows = []
-    for model, other in permutations(frames, 2):
-        pair = frames[model].merge(frames[other], on="step", suffixes=("", "_other"))
-        below = pair["max"] < pair["min_other"]
-        apart = below | (pair["max_other"] < pair["min"])
-        first = pair["step"][apart].iloc[0] if apart.any() else pd.NA
-        share = apart.mean() if len(pair) else float("nan")
-        rows.append((model, other, len(pair), int(apart.sum()), share, int(below.sum()), first))
-    columns = ["model", "other", "steps", "apart", "share", "below", "first_apart"]
+    for seed, part in band.to_pandas().groupby("seed", sort=False):
+        frames = dict(iter(part.groupby("model", sort=False)))
+        for model, other in permutations(frames, 2):
+            pair = frames[model].merge(frames[other], on="step", suffixes=("", "_other"))
+            below = pair["max"] < pair["min_other"]
+            apart = below | (pair["max_other"] < pair["min"])
+            first = pair["step"][apart].iloc[0] if apart.any() else pd.NA
+            share = apart.mean() if len(pair) else float("nan")
+            steps = (len(pair), int(apart.sum()), share, int(below.sum()), first)
+            rows.append((seed, model, other, *steps))
+    columns = ["seed", "model", "other", "steps", "apart", "share", "below", "first_apart"]
     return pd.DataFrame(rows, columns=columns).astype({"first_apart": "Int64"})

@@ -1,7 +1,8 @@
-"""Which classes a model mistakes for which."""
+"""Which classes a model mistakes for which, over all its seeds."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,25 +13,48 @@ from pj2.analysis.runs import Predictions
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """`count` images of class `true` were called `predicted`: `share` of that class."""
+    """`count` images of class `true` were called `predicted`: `share` of that class.
+
+    The count is a mean over seeds, `sd` its standard deviation (NaN of one seed).
+    """
 
     true: str
     predicted: str
-    count: int
+    count: float
     share: float
+    sd: float
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts int64[k, k]: row = true class, column = predicted class."""
+    """``each``: counts int64[seeds, k, k]: row = true class, column = predicted class."""
 
     classes: tuple[str, ...]
-    counts: np.ndarray
+    each: np.ndarray
+
+    @property
+    def seeds(self) -> int:
+        """How many runs were counted."""
+        return len(self.each)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """The mean of the counts over seeds, float64[k, k]."""
+        mean: np.ndarray = self.each.mean(axis=0)
+        return mean
+
+    @property
+    def spread(self) -> np.ndarray:
+        """The standard deviation of the counts over seeds, float64[k, k]; NaN of one seed."""
+        if self.seeds == 1:
+            return np.full(self.each.shape[1:], np.nan)
+        deviation: np.ndarray = self.each.std(axis=0, ddof=1)
+        return deviation
 
     @property
     def images(self) -> np.ndarray:
         """Images of each true class, int64[k]."""
-        totals: np.ndarray = self.counts.sum(axis=1)
+        totals: np.ndarray = self.each[0].sum(axis=1)
         return totals
 
     @property
@@ -51,16 +75,19 @@ class Confusion:
         np.fill_diagonal(errors, 0)
         order = np.argsort(-errors, axis=None, kind="stable")[:top]
         pairs = (divmod(int(flat), len(self.classes)) for flat in order)
-        shares = self.shares
+        names, shares, spread = self.classes, self.shares, self.spread
         return [
-            ConfusedPair(self.classes[t], self.classes[p], int(errors[t, p]), float(shares[t, p]))
+            ConfusedPair(
+                names[t], names[p], float(errors[t, p]), float(shares[t, p]), float(spread[t, p])
+            )
             for t, p in pairs
             if errors[t, p]
         ]
 
 
-def confusion(predictions: Predictions) -> Confusion:
-    """Count every (true, predicted) pair of classes."""
-    indices = np.arange(len(predictions.classes))
-    counts = confusion_matrix(predictions.label, predictions.predicted, labels=indices)
-    return Confusion(predictions.classes, counts)
+def confusion(predictions: Sequence[Predictions]) -> Confusion:
+    """Count every (true, predicted) pair of classes in the predictions of each seed."""
+    classes = predictions[0].classes
+    indices = np.arange(len(classes))
+    each = [confusion_matrix(one.label, one.predicted, labels=indices) for one in predictions]
+    return Confusion(classes, np.stack(each))

@@ -174,6 +174,12 @@ def predictions(run: RunRecord) -> Predictions | None:
     )
 
 
+def tested(runs: Iterable[RunRecord]) -> list[tuple[RunRecord, Predictions]]:
+    """Return the runs that have predictions, with them; a run that finished no epoch has none."""
+    found = ((run, predictions(run)) for run in runs)
+    return [(run, guesses) for run, guesses in found if guesses is not None]
+
+
 def at_best_epoch(run: RunRecord) -> pd.Series[float] | None:
     """Return the row of epochs.parquet for the chosen epoch; None if no epoch was finished."""
     if run.best_epoch is None:
@@ -228,6 +234,14 @@ def chosen_setting(runs: Sequence[RunRecord]) -> list[RunRecord]:
         return all(run.diverged_at is None for run in group), float(np.mean(found))
 
     return max(by_setting(runs).values(), key=rank)
+
+
+def seeds_in_words(runs: Sequence[RunRecord]) -> str:
+    """Return ``seed 0``, or ``seeds 0, 1, 2``; of very many their number."""
+    seeds = sorted({run.seed for run in runs})
+    if len(seeds) > 8:
+        return f"{len(seeds)} seeds"
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def by_model(runs: Iterable[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:

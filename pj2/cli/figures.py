@@ -19,7 +19,7 @@ Stem = Annotated[Path, typer.Option("--output", help="Path without an ending.")]
 
 @app.command()
 def confusion(index: Indices, output: Stem) -> None:
-    """Confusion matrix of one model's chosen run."""
+    """Confusion matrix of one model at its chosen learning rate, over seeds."""
     from pj2.figures.confusion import plot_confusion
 
     plot_confusion(index, output)
@@ -43,10 +43,54 @@ def curves(index: Indices, output: Stem) -> None:
 
 @app.command()
 def all_models(index: Indices, output: Stem) -> None:
-    """Loss and accuracy of every model's chosen run together."""
+    """Loss and accuracy of every model together, each at its chosen learning rate."""
     from pj2.figures.curves import plot_all_models
 
     plot_all_models(index, output)
+
+
+@app.command()
+def differences(index: Indices, output: Stem) -> None:
+    """Paired differences between the models of an experiment, with intervals."""
+    from pj2.figures.differences import plot_differences
+
+    plot_differences(index, output)
+
+
+@app.command()
+def factors(index: Indices, output: Stem) -> None:
+    """Test accuracy against each factor of an experiment's variants, seeds shown."""
+    from pj2.figures.factors import plot_factors
+
+    plot_factors(index, output)
+
+
+@app.command()
+def reliability(index: Indices, output: Stem) -> None:
+    """Accuracy against confidence, a panel a model."""
+    from pj2.figures.reliability import plot_reliability
+
+    plot_reliability(index, output)
+
+
+@app.command()
+def mistakes(
+    index: Indices,
+    data: Annotated[Path, typer.Option(help="Folder that `pj2 prepare` wrote.")],
+    output: Stem,
+) -> None:
+    """A model's most confident mistakes on the test set, as pictures."""
+    from pj2.figures.mistakes import plot_mistakes
+
+    plot_mistakes(index, data, output)
+
+
+@app.command()
+def efficiency(index: Indices, output: Stem) -> None:
+    """Accuracy against parameters, MACs and seconds, with the Pareto front."""
+    from pj2.figures.efficiency import plot_efficiency
+
+    plot_efficiency(index, output)
 
 
 @app.command()

@@ -21,8 +21,60 @@ def comparison(index: Indices, output: Stem) -> None:
 
 
 @app.command()
+def summary(index: Indices, output: Stem) -> None:
+    """One row a model and learning rate: means over seeds, deviations, intervals."""
+    from pj2.tables.summary import summary_table
+
+    summary_table(index, output)
+
+
+@app.command()
+def pairwise(index: Indices, output: Stem) -> None:
+    """Paired differences between the models of an experiment, with intervals and tests."""
+    from pj2.tables.pairwise import pairwise_table
+
+    pairwise_table(index, output)
+
+
+@app.command()
+def factors(index: Indices, output: Stem) -> None:
+    """What each level of an experiment's factors is worth."""
+    from pj2.tables.factors import factors_table
+
+    factors_table(index, output)
+
+
+@app.command()
+def calibration(index: Indices, output: Stem) -> None:
+    """Negative log-likelihood and expected calibration error of every model."""
+    from pj2.tables.calibration import calibration_table
+
+    calibration_table(index, output)
+
+
+@app.command()
+def efficiency(index: Indices, output: Stem) -> None:
+    """Accuracy beside parameters, MACs and seconds, and which models nothing beats."""
+    from pj2.tables.efficiency import efficiency_table
+
+    efficiency_table(index, output)
+
+
+@app.command()
+def published(
+    index: Indices,
+    claims: Annotated[Path, typer.Option(help="The published figures: workflow/published.yaml.")],
+    output: Stem,
+) -> None:
+    """The published figures beside these runs', with verdicts."""
+    from pj2.tables.published import published_table
+
+    published_table(index, claims, output)
+
+
+@app.command()
 def per_class_accuracy(index: Indices, output: Stem) -> None:
-    """Test accuracy of every class, for each model's chosen run."""
+    """Test accuracy of every class, for each model at its chosen learning rate."""
     from pj2.tables.per_class import per_class_table
 
     per_class_table(index, output)
@@ -30,7 +82,7 @@ def per_class_accuracy(index: Indices, output: Stem) -> None:
 
 @app.command()
 def confused_pairs(index: Indices, output: Stem) -> None:
-    """The classes that each model's chosen run confuses most."""
+    """The classes that each model confuses most."""
     from pj2.tables.per_class import confused_pairs_table
 
     confused_pairs_table(index, output)

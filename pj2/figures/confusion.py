@@ -9,8 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
 from pj2.analysis.confusion import ConfusedPair, Confusion, confusion
-from pj2.analysis.runs import PathLike, chosen_run, load_runs, one_model, predictions
-from pj2.analysis.statistics import wilson_interval
+from pj2.analysis.runs import (
+    PathLike,
+    Predictions,
+    by_setting,
+    chosen_setting,
+    load_runs,
+    one_model,
+    seeds_in_words,
+    tested,
+)
+from pj2.analysis.statistics import mean_interval, wilson_interval
 from pj2.figures import style
 
 _TOP = 10
@@ -20,40 +29,57 @@ _COLOURS = LinearSegmentedColormap.from_list("share", ["#FFFFFF", "#8FC1E3", "#0
 
 @style.styled
 def plot_confusion(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Draw the confusion matrix of a model's chosen run, and its most frequent mistakes.
+    """Draw the confusion matrix of a model's chosen setting, and its most frequent mistakes.
 
     Rows are true classes. Colour is the share of the row; cells hold the count and, from
-    0.5 %, the share in percent. Raises UserError if the runs are not of one model.
+    0.5 %, the share in percent. Of several seeds it is the mean of their matrices, and
+    cells hold the count's standard deviation over seeds. Raises UserError if the runs
+    are not of one model.
     """
     runs = load_runs(index_paths)
     model = one_model(runs)
-    run = chosen_run(runs)
-    guesses = predictions(run)
-    if guesses is None:
+    seen = tested(chosen_setting(runs))
+    if not seen:
         style.save(style.placeholder(f"{model}: no run finished an epoch"), stem)
         return
+    shown, guesses = zip(*seen, strict=True)
     result = confusion(guesses)
-    n = len(guesses.label)
-    low, high = wilson_interval(guesses.correct, n)
 
     figure = style.new_figure(4.9)
     cells, bars = figure.subplots(1, 2, width_ratios=(3.1, 1))
     _draw_cells(cells, result)
     _draw_mistakes(bars, result.most_confused(_TOP))
-    figure.suptitle(
-        f"{model}: test accuracy {100 * guesses.correct / n:.2f} % "
-        f"(95 % interval {100 * low:.2f} to {100 * high:.2f}, n = {n:,})"
-    )
-    choice = (
-        f", which has the best validation accuracy of {len(runs)} runs" if len(runs) > 1 else ""
-    )
+    figure.suptitle(f"{model}: test accuracy {_accuracy(guesses)}")
+    rates = len(by_setting(runs))
+    choice = f", which has the best validation accuracy of {rates}" if rates > 1 else ""
+    epochs = sorted({(run.best_epoch or 0) + 1 for run in shown})
+    several = len(shown) > 1
+    spread = "mean number of images ± its standard deviation over seeds"
     style.note(
         figure,
-        f"Run: learning rate {run.lr}, seed {run.seed}{choice}; weights of epoch "
-        f"{(run.best_epoch or 0) + 1}. Colour: share of the true class, on a square-root scale.",
-        "Cells: images and, from 0.5 %, that share in percent." if _has_numbers(result) else "",
+        f"Learning rate {shown[0].lr}{choice}; {seeds_in_words(shown)}; weights of epoch "
+        f"{', '.join(map(str, epochs))}. Colour: share of the true class, on a square-root scale.",
+        f"Cells: {spread if several else 'images and, from 0.5 %, that share in percent'}."
+        if _has_numbers(result)
+        else "",
     )
     style.save(figure, stem)
+
+
+def _accuracy(guesses: Sequence[Predictions]) -> str:
+    """Return the accuracy of the title: of one seed with its Wilson interval."""
+    n = len(guesses[0].label)
+    if len(guesses) == 1:
+        low, high = wilson_interval(guesses[0].correct, n)
+        return (
+            f"{100 * guesses[0].correct / n:.2f} % "
+            f"(95 % interval {100 * low:.2f} to {100 * high:.2f}, n = {n:,})"
+        )
+    found = mean_interval([one.correct / n for one in guesses])
+    return (
+        f"{100 * found.mean:.2f} ± {100 * found.sd:.2f} % "
+        f"(mean and standard deviation of {found.n} seeds, {n:,} images)"
+    )
 
 
 def _has_numbers(result: Confusion) -> bool:
@@ -73,9 +99,13 @@ def _draw_cells(axes: Axes, result: Confusion) -> None:
         return
     axes.set_xticks(range(size), result.classes, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(size), result.classes)
+    spread = result.spread
     for (true, predicted), count in np.ndenumerate(result.counts):
         share = shares[true, predicted]
-        text = f"{count:,}" + (f"\n{100 * share:.1f}" if share >= 0.005 else "")
+        if result.seeds > 1:
+            text = f"{count:,.0f}" + (f"\n±{spread[true, predicted]:.1f}" if count else "")
+        else:
+            text = f"{count:,.0f}" + (f"\n{100 * share:.1f}" if share >= 0.005 else "")
         colour = "white" if share > 0.35 else style.MUTED if share < 0.005 else style.INK
         axes.text(predicted, true, text, ha="center", va="center", fontsize=7, color=colour)
 
@@ -86,7 +116,7 @@ def _draw_mistakes(axes: Axes, pairs: Sequence[ConfusedPair]) -> None:
     axes.barh(places, [100 * pair.share for pair in pairs], height=0.35, color="#0072B2")
     for place, pair in zip(places, pairs, strict=True):
         axes.text(
-            0, place - 0.25, f"{pair.true} → {pair.predicted}: {pair.count:,}", va="bottom",
+            0, place - 0.25, f"{pair.true} → {pair.predicted}: {pair.count:,.0f}", va="bottom",
             fontsize=8,
         )  # fmt: skip
     axes.set_title("most confused", loc="left")

@@ -17,7 +17,8 @@ from pj2.analysis.runs import (
     PathLike,
     RunRecord,
     by_model,
-    chosen_run,
+    by_setting,
+    chosen_setting,
     count_steps,
     epochs,
     load_runs,
@@ -69,17 +70,19 @@ def plot_curves(index_paths: Iterable[PathLike], stem: PathLike, title: str | No
 
     A single run has training, validation and test in one row; several runs have a row
     for each, on shared axes. Colour is the model; shade and line style together are
-    the learning rate. Test curves are there if the test set was measured every epoch.
+    the learning rate. Of several seeds there is a thin line each, and the mean with a
+    band of one standard deviation. Test curves are there if the test set was measured
+    every epoch.
     """
     _plot(load_runs(index_paths), stem, title)
 
 
 @style.styled
 def plot_all_models(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Draw the chosen run of every model, see `analysis.runs.chosen_run`, on shared axes."""
+    """Draw every model's setting, see `analysis.runs.chosen_setting`, on shared axes."""
     groups = by_model(load_runs(index_paths))
-    chosen = [chosen_run(group) for group in groups.values()]
-    _plot(chosen, stem, "Each model's run with the best validation accuracy")
+    chosen = [run for group in groups.values() for run in chosen_setting(group)]
+    _plot(chosen, stem, "Each model at its learning rate with the best validation accuracy")
 
 
 def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str | None) -> None:
@@ -134,15 +137,16 @@ def _draw_panels(
     together = len(grid) == 1
     for row, split in enumerate(splits):
         loss_axes, accuracy_axes = grid[0 if together else row]
-        for drawn in curves:
-            look = _split_look(drawn.look, split) if together else drawn.look
+        for group in _by_setting(curves):
+            look = _split_look(group[0].look, split) if together else group[0].look
             if split == "train":
-                _draw_steps(loss_axes, drawn, look, top)
+                _draw_steps(loss_axes, group, look, top)
             else:
-                _draw_epochs(loss_axes, drawn, f"{split}_loss", look, points)
-                high = drawn.table[f"{split}_loss"] > top
-                style.mark_above(loss_axes, drawn.table["epoch"][high] + 1, look["color"])
-            _draw_epochs(accuracy_axes, drawn, f"{split}_accuracy", look, points)
+                _draw_epochs(loss_axes, group, f"{split}_loss", look, points)
+                for drawn in group:
+                    high = drawn.table[f"{split}_loss"] > top
+                    style.mark_above(loss_axes, drawn.table["epoch"][high] + 1, look["color"])
+            _draw_epochs(accuracy_axes, group, f"{split}_accuracy", look, points)
         prefix = "" if together else f"{_SPLITS[split]} "
         loss_axes.set_ylabel(f"{prefix}loss (nats)")
         accuracy_axes.set_ylabel(f"{prefix}accuracy (%)")
@@ -175,16 +179,19 @@ def _looks(runs: Sequence[RunRecord]) -> tuple[list[Mapping[str, Any]], list[Lin
     different = {(run.experiment, run.model, run.lr) for run in runs}
     variants = Counter(model for _, model, _ in different)
     before: Counter[str] = Counter()  # of each model, in the experiments before this one
+    kin: Counter[str] = Counter()  # variants of each architecture so far, alike in colour
     entries = len(different)
     most = entries if entries <= _LEGEND else max(2, _LEGEND // len(names))
     for (experiment, model), group in by_model(runs).items():
         rates = sorted({run.lr for run in group}, key=float)
         shown = set(_spread(rates, most))
+        relative = kin[group[0].architecture] if group[0].variant else 0
+        kin[group[0].architecture] += 1
         for rank, rate in enumerate(rates, start=before[model]):
             replicas = [run for run in group if run.lr == rate]
             look: dict[str, Any] = {
                 "color": style.shade(colours[model], rank, variants[model]),
-                "linestyle": style.LINE_STYLES[rank % len(style.LINE_STYLES)],
+                "linestyle": style.LINE_STYLES[(rank + relative) % len(style.LINE_STYLES)],
             }
             styles[experiment, model, rate] = look
             label = f"{names[experiment, model]}, lr {rate}"
@@ -231,31 +238,66 @@ def _read(
     return _Curves(run, x[starts], low, high, line, width > 1, end, last, table, look)
 
 
-def _draw_steps(axes: Axes, drawn: _Curves, look: Mapping[str, Any], top: float) -> None:
-    """Draw every step's loss, pale, under its running mean; mark divergence."""
-    x, colour = drawn.x, look["color"]
-    if drawn.binned:
-        axes.fill_between(x, drawn.low, drawn.high, color=colour, alpha=0.2, linewidth=0)
-    else:
-        axes.plot(x, drawn.low, color=colour, alpha=0.35, linewidth=0.7)
-    axes.plot(*drawn.line, **look)
-    style.mark_above(axes, x[drawn.high > top], colour)
-    if drawn.run.diverged_at is not None and len(x):
-        axes.plot(drawn.end, min(drawn.last, top), **style.cross(colour), clip_on=False, zorder=5)
+def _by_setting(curves: Sequence[_Curves]) -> list[list[_Curves]]:
+    """Group what is drawn of runs that differ in their seed alone."""
+    drawn = {id(one.run): one for one in curves}
+    groups = by_setting(one.run for one in curves)
+    return [[drawn[id(run)] for run in group] for group in groups.values()]
+
+
+def _draw_steps(axes: Axes, group: Sequence[_Curves], look: Mapping[str, Any], top: float) -> None:
+    """Draw every step's loss, pale, under its running mean; of several seeds the means alone."""
+    colour = look["color"]
+    for drawn in group:
+        if len(group) == 1 and drawn.binned:
+            axes.fill_between(drawn.x, drawn.low, drawn.high, color=colour, alpha=0.2, linewidth=0)
+        elif len(group) == 1:
+            axes.plot(drawn.x, drawn.low, color=colour, alpha=0.35, linewidth=0.7)
+        style.mark_above(axes, drawn.x[drawn.high > top], colour)
+        if drawn.run.diverged_at is not None and len(drawn.x):
+            axes.plot(
+                drawn.end, min(drawn.last, top), **style.cross(colour), clip_on=False, zorder=5
+            )
+    _draw_lines(axes, [drawn.line for drawn in group], look)
 
 
 def _draw_epochs(
-    axes: Axes, drawn: _Curves, column: str, look: Mapping[str, Any], points: str
+    axes: Axes, group: Sequence[_Curves], column: str, look: Mapping[str, Any], points: str
 ) -> None:
     """Draw one value an epoch, accuracies in percent; mark the chosen epoch of several."""
-    table = drawn.table
-    values = table[column] * (100 if column.endswith("accuracy") else 1)
-    # A training value is a mean over its epoch; the others are measured at its end.
-    x = table["epoch"] + (0.5 if column.startswith("train") else 1.0)
-    axes.plot(x, values, marker="o" if len(table) == 1 else points, markersize=3.5, **look)
-    if column in ("val_accuracy", "test_accuracy") and len(table) > 1:
-        best = table["epoch"] == drawn.run.best_epoch
-        axes.plot(x[best], values[best], zorder=4, **_CHOSEN)
+    lines = []
+    for drawn in group:
+        table = drawn.table
+        values = table[column] * (100 if column.endswith("accuracy") else 1)
+        # A training value is a mean over its epoch; the others are measured at its end.
+        x = table["epoch"] + (0.5 if column.startswith("train") else 1.0)
+        lines.append((x.to_numpy(), values.to_numpy()))
+        if column in ("val_accuracy", "test_accuracy") and len(table) > 1:
+            best = table["epoch"] == drawn.run.best_epoch
+            axes.plot(x[best], values[best], zorder=4, **_CHOSEN)
+    alone = any(len(drawn.table) == 1 for drawn in group)
+    _draw_lines(axes, lines, {**look, "marker": "o" if alone else points, "markersize": 3.5})
+
+
+def _draw_lines(
+    axes: Axes, lines: Sequence[tuple[np.ndarray, np.ndarray]], look: Mapping[str, Any]
+) -> None:
+    """Draw a line; of several a thin one each, and their mean ± one standard deviation.
+
+    The mean goes as far as the shortest; they share their places.
+    """
+    if len(lines) == 1:
+        axes.plot(*lines[0], **look)
+        return
+    for line in lines:
+        axes.plot(*line, color=look["color"], linewidth=0.5, alpha=0.5)
+    shortest = min(len(x) for x, _ in lines)
+    x = lines[0][0][:shortest]
+    values = np.stack([y[:shortest] for _, y in lines])
+    mean, deviation = values.mean(axis=0), values.std(axis=0, ddof=1)
+    band = mean - deviation, mean + deviation
+    axes.fill_between(x, *band, color=look["color"], alpha=0.2, linewidth=0)
+    axes.plot(x, mean, **look)
 
 
 def _small_print(
@@ -275,10 +317,15 @@ def _small_print(
         {run.model for run in runs if run.info["settings"]["loss"]["label_smoothing"]}
     )
     (run, *others) = runs
+    several = len(by_setting(runs)) < len(runs)
     return [
         "" if others else f"Run: learning rate {run.lr}, seed {run.seed}.",
-        f"Training loss: pale, {pale}; line, running mean of {window} steps. Training accuracy is "
-        "a mean over its epoch and drawn at its middle.",
+        f"Training loss: {'' if several else f'pale, {pale}; '}line, running mean of {window} "
+        "steps. Training accuracy is a mean over its epoch and drawn at its middle.",
+        "Thin lines: single seeds; line and band: their mean ± one standard deviation, as far as "
+        "all of them go."
+        if several
+        else "",
         f"The legend names {entries} of {looks} learning rates." if 1 < entries < looks else "",
         "○: the epoch that the run chose." if any(len(c.table) > 1 for c in curves) else "",
         f"The training loss of {', '.join(smoothed)} includes label smoothing." if smoothed else "",

@@ -19,6 +19,7 @@ from pj2.analysis.band import (
     read_band,
 )
 from pj2.analysis.runs import PathLike, RunRecord, load_runs, steps
+from pj2.analysis.statistics import Mean, mean_interval
 from pj2.analysis.wording import rates as in_words
 from pj2.figures import style
 
@@ -41,8 +42,10 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
     raw, binned = band.to_pandas(), bin_band(band, _BINS).to_pandas()
     width = bin_width(band, _BINS)
     shared = common_steps(band)
-    medians = dict(band_width_table(shared).set_index("model")["median_width"])
-    colours = style.colours(members)
+    widths = band_width_table(shared).groupby("model", sort=False)["median_width"]
+    medians = {str(model): mean_interval(each.to_list()) for model, each in widths}
+    models = list(medians)
+    colours = style.colours(models)
     losses = style.LossRange(2 * len(raw))
     losses.add(raw["min"])
     losses.add(raw["max"])
@@ -50,7 +53,7 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
 
     lost = [run for group in members.values() for run in group if run.diverged_at is not None]
     named = lost[: _NAMED if len(lost) <= _NAMED else _NAMED - 1]
-    figure = style.new_figure(3.3 + 0.32 * len(members) + 0.18 * min(len(lost), _NAMED), _WIDTH)
+    figure = style.new_figure(3.3 + 0.32 * len(models) + 0.18 * min(len(lost), _NAMED), _WIDTH)
     axes = figure.subplots()
     axes.set(
         xlim=(0, max(1, raw["step"].max())),
@@ -60,15 +63,19 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
     )
     axes.xaxis.set_major_formatter("{x:,.0f}")
     # The widest band is drawn first, so that a narrow one stays visible before it.
-    for model in sorted(members, key=lambda name: -medians[name]):
-        _draw_band(axes, binned[binned["model"] == model], width, colours[model], top)
+    for model in sorted(models, key=lambda name: -medians[name].mean):
+        for place, (_, one) in enumerate(
+            binned[binned["model"] == model].groupby("seed", sort=False)
+        ):
+            _draw_band(axes, one, width, colours[model], top, filled=place == 0)
     handles: list[Patch | Line2D] = []
-    for model, group in members.items():
-        rates = in_words([run.lr for run in group])
-        label = f"{model}, median width {medians[model]:.3g}\nlr {rates}"
+    for model in models:
+        groups = [group for (name, _), group in members.items() if name == model]
+        rates = in_words([run.lr for run in groups[0]])
+        label = f"{model}, median width {_in_words(medians[model])}\nlr {rates}"
         face = (colours[model], 0.3)
         handles.append(Patch(facecolor=face, edgecolor=colours[model], label=label))
-        for run in group:
+        for run in (run for group in groups for run in group):
             if run.diverged_at is not None:
                 mark = _mark_divergence(axes, run, run.diverged_at, colours[model], top)
                 handles += [mark] if run in named else []
@@ -78,18 +85,28 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
     common = f"Widths are over the {pc.max(shared['step']).as_py() + 1:,} steps all models have."
     style.note(
         figure,
-        *_small_print(runs, members, width),
-        common if len(members) > 1 else "",
+        *_small_print(members, width),
+        common if len(models) > 1 else "",
         style.note_above(raw["max"], top, "steps"),
     )
     style.save(figure, stem)
 
 
-def _draw_band(axes: Axes, band: pd.DataFrame, width: int, colour: str, top: float) -> None:
+def _in_words(width: Mean) -> str:
+    several = f" ± {width.sd:.2g} ({width.n} seeds)" if width.n > 1 else ""
+    return f"{width.mean:.3g}{several}"
+
+
+def _draw_band(
+    axes: Axes, band: pd.DataFrame, width: int, colour: str, top: float, filled: bool
+) -> None:
+    """Fill the band of the first seed; of another draw the edges alone, thin and pale."""
     middle = band["step"] + (width - 1) / 2
-    axes.fill_between(middle, band["min"], band["max"], color=colour, alpha=0.3, linewidth=0)
+    if filled:
+        axes.fill_between(middle, band["min"], band["max"], color=colour, alpha=0.3, linewidth=0)
     for edge in ("min", "max"):
-        axes.plot(middle, band[edge], color=colour, linewidth=0.8)
+        thickness, alpha = (0.8, 1.0) if filled else (0.5, 0.45)
+        axes.plot(middle, band[edge], color=colour, linewidth=thickness, alpha=alpha)
     style.mark_above(axes, middle[band["max"] > top], colour)
 
 
@@ -106,17 +123,17 @@ def _mark_divergence(axes: Axes, run: RunRecord, step: int, colour: str, top: fl
 
 
 def _small_print(
-    runs: Sequence[RunRecord],
-    members: Mapping[str, Sequence[RunRecord]],
+    members: Mapping[tuple[str, int], Sequence[RunRecord]],
     width: int,
 ) -> list[str]:
-    seeds = {run.seed for group in members.values() for run in group}
-    others = sorted({run.seed for run in runs} - seeds)
+    seeds = list(dict.fromkeys(seed for _, seed in members))
+    others = ", ".join(map(str, seeds[1:]))
     used = sorted({run.info["precision"]["used"] for group in members.values() for run in group})
     return [
         "Shaded: from the least to the greatest loss over learning rates at each step, as far as "
-        "a model's shortest run goes, seed " + ", ".join(map(str, sorted(seeds)))
-        + (f" (not shown: seed {', '.join(map(str, others))})." if others else "."),
+        f"a model's shortest run goes, seed {seeds[0]}."
+        + (f" Pale lines: the same of seed {others}. Widths: mean ± standard deviation over seeds."
+           if others else ""),
         f"Drawn in bins of {width} steps: least minimum, greatest maximum." if width > 1 else "",
         f"Some runs were computed in {' and others in '.join(used)}." if len(used) > 1 else "",
     ]  # fmt: skip

@@ -71,13 +71,20 @@ styled = matplotlib.rc_context(_RC)  # a decorator for every function that draws
 def colours(models: Iterable[str]) -> dict[str, str]:
     """Return the colour of each model, as hex.
 
-    A model of the palette always has its own. Another starts at a place in a spare
-    list that its name decides, and moves on where that is taken in this figure.
+    A model of the palette always has its own; variants of one (``Model.factor-level``)
+    have shades of it. Another starts at a place in a spare list that its name decides,
+    and moves on where that is taken in this figure.
     """
     chosen: dict[str, str] = {}
-    for model in sorted(set(models)):
-        if model in PALETTE:
-            chosen[model] = PALETTE[model]
+    names = sorted(set(models))
+    for model in names:
+        base = model.partition(".")[0]
+        if base in PALETTE:
+            variants = [name for name in names if name.startswith(f"{base}.")]
+            own = model == base
+            chosen[model] = (
+                PALETTE[base] if own else shade(PALETTE[base], variants.index(model), len(variants))
+            )
             continue
         start = int(hashlib.sha256(model.encode()).hexdigest(), 16)
         ring = [_SPARE[(start + turn) % len(_SPARE)] for turn in range(len(_SPARE))]

@@ -8,6 +8,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from pj2.analysis.runs import PathLike
+from pj2.analysis.statistics import Mean
 from pj2.store.files import write_text
 
 MISSING = "–"
@@ -48,6 +49,14 @@ def percent(fraction: float | None, interval: tuple[float, float] | None = None)
         return MISSING
     text = f"{100 * fraction:.2f}"
     return text + f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]" if interval else text
+
+
+def percent_spread(found: Mean) -> str:
+    """Write a mean of fractions in percent with its standard deviation over seeds."""
+    if not found.n:
+        return MISSING
+    text = percent(found.mean)
+    return f"{text} ± {100 * found.sd:.2f}" if found.n > 1 else text
 
 
 def count(value: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 
+import numpy as np
 import pandas as pd
 
 from pj2.analysis.confusion import Confusion, confusion
@@ -12,73 +13,85 @@ from pj2.analysis.runs import (
     PathLike,
     RunRecord,
     by_model,
-    chosen_run,
+    chosen_setting,
     load_runs,
     model_names,
-    predictions,
+    seeds_in_words,
+    tested,
 )
-from pj2.analysis.statistics import wilson_interval
-from pj2.tables.format import percent, write_all_formats
+from pj2.analysis.statistics import Mean, mean_interval, wilson_interval
+from pj2.tables.format import percent, percent_spread, write_all_formats
 
-_IDENTITY = ("experiment", "model", "learning_rate", "seed")
+_IDENTITY = ("experiment", "model", "learning_rate", "seeds")
 
 
 def per_class_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write each class's test accuracy (recall) for each model's chosen run.
+    """Write each class's test accuracy (recall) for each model, over the seeds of its setting.
 
     Markdown and LaTeX have a row a class and a column a model, in percent. The CSV
-    has a row for each model and class: ``experiment, model, learning_rate, seed,
-    class, n`` (images of the class), ``correct, accuracy`` (a fraction), ``low,
-    high`` (95 % Wilson); each model's last row, with an empty class, is over all.
+    has a row for each model and class: ``experiment, model, learning_rate, seeds`` (how
+    many), ``class, n`` (images of the class), ``accuracy`` (a fraction, the mean over
+    seeds), ``sd`` (over seeds), ``low, high``: the 95 % Student interval of the mean over
+    seeds, of one seed the 95 % Wilson interval; each model's last row, with an empty
+    class, is over all.
     """
     chosen, note = _chosen(index_paths)
     rows = []
     shown: dict[str, dict[str, str]] = {}
     for name, (run, result) in chosen.items():
         for label, n, correct in _class_counts(result):
-            interval = wilson_interval(correct, n)
-            rows.append((*_identity(run), label, n, correct, correct / n, *interval))
+            found = mean_interval((correct / n).tolist())
+            interval = (found.low, found.high)
+            if result.seeds == 1:
+                interval = wilson_interval(int(correct[0]), n)
+            rows.append((*_identity(run, result), label, n, found.mean, found.sd, *interval))
             cells = shown.setdefault(label, {"Class": label or "all classes", "n": f"{n:,}"})
-            cells[name] = percent(correct / n, interval)
+            cells[name] = _cell(found, interval)
+    columns = [*_IDENTITY, "class", "n", "accuracy", "sd", "low", "high"]
     write_all_formats(
-        pd.DataFrame(
-            rows, columns=[*_IDENTITY, "class", "n", "correct", "accuracy", "low", "high"]
-        ),
+        pd.DataFrame(rows, columns=columns),
         stem,
-        caption="Test accuracy of each class in percent, with 95 % Wilson intervals; "
+        caption="Test accuracy of each class in percent: of one seed with its 95 % Wilson "
+        "interval, of several the mean over seeds ± their standard deviation; "
         "n: images of the class. " + note,
         display=pd.DataFrame(list(shown.values()), columns=["Class", "n", *chosen]),
     )
 
 
 def confused_pairs_table(index_paths: Iterable[PathLike], stem: PathLike, top: int = 5) -> None:
-    """Write the `top` most frequent mistakes of each model's chosen run on the test set.
+    """Write the `top` most frequent mistakes of each model on the test set, over its seeds.
 
-    CSV: ``experiment, model, learning_rate, seed, true, predicted, count, share``
-    (of the true class, a fraction).
+    CSV: ``experiment, model, learning_rate, seeds, true, predicted, count`` (mean over
+    seeds), ``share`` (of the true class, a fraction), ``sd`` (of the count over seeds).
     """
     chosen, note = _chosen(index_paths)
     rows = []
     shown = []
     for name, (run, result) in chosen.items():
         for pair in result.most_confused(top):
-            rows.append((*_identity(run), *astuple(pair)))
-            mistake = f"{pair.true} → {pair.predicted}"
-            shown.append((name, mistake, f"{pair.count:,}", percent(pair.share)))
+            rows.append((*_identity(run, result), *astuple(pair)))
+            several = result.seeds > 1
+            count = f"{pair.count:,.1f} ± {pair.sd:.1f}" if several else f"{pair.count:,.0f}"
+            shown.append((name, f"{pair.true} → {pair.predicted}", count, percent(pair.share)))
     write_all_formats(
-        pd.DataFrame(rows, columns=[*_IDENTITY, "true", "predicted", "count", "share"]),
+        pd.DataFrame(rows, columns=[*_IDENTITY, "true", "predicted", "count", "share", "sd"]),
         stem,
-        caption=f"The {top} most frequent mistakes on the test set, true → predicted. " + note,
+        caption=f"The {top} most frequent mistakes on the test set, true → predicted; of several "
+        "seeds the mean number of images ± its standard deviation. " + note,
         display=pd.DataFrame(
             shown, columns=["Model", "Mistake", "Images", "Share of the true class, %"]
         ),
     )
 
 
+def _cell(found: Mean, interval: tuple[float, float]) -> str:
+    return percent(found.mean, interval) if found.n == 1 else percent_spread(found)
+
+
 def _chosen(
     index_paths: Iterable[PathLike],
 ) -> tuple[dict[str, tuple[RunRecord, Confusion]], str]:
-    """Return each model's chosen run with its confusion, and a sentence that says which it is.
+    """Return each model's confusion over seeds with the first run, and a sentence that says which.
 
     A model of which no run finished an epoch is only named in the sentence.
     """
@@ -87,27 +100,27 @@ def _chosen(
     found: dict[str, tuple[RunRecord, Confusion]] = {}
     told = []
     for key, group in by_model(runs).items():
-        run = chosen_run(group)
-        guesses = predictions(run)
-        if guesses is None:
+        seen = tested(chosen_setting(group))
+        if not seen:
             told.append(f"{names[key]}: no run finished an epoch")
             continue
-        found[names[key]] = run, confusion(guesses)
-        told.append(f"{names[key]}: lr {run.lr}, seed {run.seed}")
+        shown, guesses = zip(*seen, strict=True)
+        found[names[key]] = shown[0], confusion(guesses)
+        told.append(f"{names[key]}: lr {shown[0].lr}, {seeds_in_words(shown)}")
     return found, (
-        "Each model is shown by its run with the best validation accuracy among learning rates "
-        f"and seeds ({'; '.join(told)})."
+        "Each model is shown at its learning rate with the best validation accuracy, the mean "
+        f"over seeds ({'; '.join(told)})."
     )
 
 
-def _identity(run: RunRecord) -> tuple[str, str, float, int]:
-    return run.experiment, run.model, run.learning_rate, run.seed
+def _identity(run: RunRecord, result: Confusion) -> tuple[str, str, float, int]:
+    return run.experiment, run.model, run.learning_rate, result.seeds
 
 
-def _class_counts(result: Confusion) -> Iterator[tuple[str, int, int]]:
-    """Yield (class, images, correct) for classes that have images, then ("", …) for all."""
-    correct = result.counts.diagonal()
-    for name, n, right in zip(result.classes, result.images, correct, strict=True):
+def _class_counts(result: Confusion) -> Iterator[tuple[str, int, np.ndarray]]:
+    """Yield (class, images, correct [seeds]) for classes with images, then ("", …) for all."""
+    correct = result.each.diagonal(axis1=1, axis2=2)
+    for place, (name, n) in enumerate(zip(result.classes, result.images, strict=True)):
         if n:
-            yield name, int(n), int(right)
-    yield "", int(result.images.sum()), int(correct.sum())
+            yield name, int(n), correct[:, place]
+    yield "", int(result.images.sum()), correct.sum(axis=1)

@@ -40,8 +40,8 @@ def test_the_band_is_a_pandas_groupby_bit_for_bit(tmp_path: Path) -> None:
             for i, lr in enumerate(RATES)
         ],
     )
-    frame = pd.concat([steps(run).assign(model=run.model, lr=run.lr) for run in runs])
-    grouped = frame.groupby(["model", "step"], sort=False).loss
+    frame = pd.concat([steps(run).assign(model=run.model, lr=run.lr, seed=0) for run in runs])
+    grouped = frame.groupby(["model", "seed", "step"], sort=False).loss
     expected = grouped.agg(["min", "max"])[grouped.count() == len(RATES)].reset_index()
 
     band = landscape_band(runs)
@@ -98,15 +98,16 @@ def test_a_band_is_of_one_seed_and_one_run_a_learning_rate(tmp_path: Path) -> No
         make_run(tmp_path, "A", [1.0], lr=lr, seed=seed) for lr in ("0.1", "0.2") for seed in (3, 1)
     ]
     runs = load(tmp_path, entries)
-    assert [(run.lr, run.seed) for run in band_runs(runs)["A"]] == [("0.1", 3), ("0.2", 3)]
+    found = {key: [run.lr for run in group] for key, group in band_runs(runs).items()}
+    assert found == {("A", 3): ["0.1", "0.2"], ("A", 1): ["0.1", "0.2"]}
     again = make_run(tmp_path, "A", [1.0], lr="0.1", seed=3, experiment="f")
     with pytest.raises(UserError, match=r"a second run of A at learning rate 0\.1"):
         band_runs(load(tmp_path, [*entries, again]))
 
 
 def table(**bands: list[tuple[float, float]]) -> object:
-    rows = [(m, step, *pair) for m, band in bands.items() for step, pair in enumerate(band)]
-    frame = pd.DataFrame(rows, columns=["model", "step", "min", "max"])
+    rows = [(m, 0, step, *pair) for m, band in bands.items() for step, pair in enumerate(band)]
+    frame = pd.DataFrame(rows, columns=["model", "seed", "step", "min", "max"])
     return BAND_SCHEMA.empty_table().from_pandas(frame, BAND_SCHEMA, preserve_index=False)
 
 
@@ -133,13 +134,14 @@ def test_widths_and_gaps_by_hand() -> None:
     )
     widths = band_width_table(band)
     assert widths.to_dict("list") == {
-        "model": ["A", "B"], "steps": [5, 4], "mean_width": [3.4, 1.25], "median_width": [2, 1.5],
+        "model": ["A", "B"], "seed": [0, 0], "steps": [5, 4],
+        "mean_width": [3.4, 1.25], "median_width": [2, 1.5],
     }  # fmt: skip
     assert band_width_table(common_steps(band))["mean_width"].tolist() == [2.0, 1.25]
     gaps = separation_table(band).set_index(["model", "other"])
     # Step 0 touches; 1 and 3 have A beneath B; 2 has B beneath A; 4 is A's alone.
-    assert gaps.loc[("A", "B")].tolist() == [4, 3, 0.75, 2, 1]
-    assert gaps.loc[("B", "A")].tolist() == [4, 3, 0.75, 1, 1]
+    assert gaps.loc[("A", "B")].tolist() == [0, 4, 3, 0.75, 2, 1]
+    assert gaps.loc[("B", "A")].tolist() == [0, 4, 3, 0.75, 1, 1]
     never = separation_table(table(A=[(1, 2)], B=[(1, 2)]))
     assert never["apart"].tolist() == [0, 0]
     assert never["first_apart"].isna().all()

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pj2.config.catalogue import model_modules
+from pj2.config.catalogue import ACTIVATIONS, model_modules, model_options, resolved_options
 
 
 def test_names_map_to_their_one_module():
@@ -35,3 +35,37 @@ def test_reading_a_config_and_showing_help_import_no_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_options_are_the_constructors_own_arguments_with_their_defaults():
+    options = model_options("ImprovedCNN")
+    assert {name: option.default for name, option in options.items()} == {
+        "width": 1.0, "activation": "relu", "batch_norm": True, "dropout": 0.5,
+    }  # fmt: skip
+    assert model_options("VGG_A_BatchNorm") == model_options("VGG_A")  # inherited
+    assert model_options("VGG_A_NoisyBatchNorm") == model_options("VGG_A")  # from another file
+
+
+def test_options_of_a_model_of_ones_own(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        '@register("Mine")\nclass Mine:\n'
+        "    def __init__(self, num_classes: int = 10, depth: int = 3, *, name: str = 'x'): ...\n"
+    )
+    options = model_options("Mine", tmp_path)
+    assert {name: (o.kind, o.default) for name, o in options.items()} == {
+        "depth": ("int", 3), "name": ("str", "x"),
+    }  # fmt: skip
+
+
+def test_what_equals_the_default_is_left_out_and_numbers_are_numbers():
+    given = {"dropout": "5e-1", "width": 2, "batch_norm": True}
+    assert resolved_options("ImprovedCNN", given) == {"width": 2.0}
+    assert isinstance(resolved_options("ImprovedCNN", given)["width"], float)
+
+
+def test_the_activations_are_those_that_the_models_make():
+    from pj2.models.options import make_activation
+
+    assert [type(make_activation(name)).__name__ for name in ACTIVATIONS] == [
+        "ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Tanh", "Sigmoid",
+    ]  # fmt: skip

@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 import pytest
 from analysis.made_up import make_index, make_run
+from matplotlib.figure import Figure
 from PIL import Image
 
 from pj2.analysis.band import landscape_band
@@ -117,6 +118,26 @@ def test_long_runs_many_runs_and_seeds_fit(tmp_path: Path) -> None:
     plot_landscape(index, tmp_path / "band.parquet", tmp_path / "landscape")
     with pytest.raises(UserError, match=r"holds the bands of .*; expected those of BasicCNN"):
         plot_landscape(index[:1], tmp_path / "band.parquet", tmp_path / "landscape")
+
+
+def test_seeds_are_thin_lines_with_their_mean_and_a_band_of_one_deviation(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, "A", [2.0, 1.0], seed=seed, val=val, test=None)
+        for seed, val in enumerate([(0.2, 0.4, 0.5), (0.4, 0.8)])
+    ]
+    figures: list[Figure] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "save", lambda figure, stem: figures.append(figure))
+        plot_curves(make_index(tmp_path, runs), tmp_path / "curves")
+    axes = figures[0].axes[3]  # validation accuracy
+    *thin, mean = [line for line in axes.lines if line.get_marker() in ("None", "o")][-3:]
+    chosen = [line for line in axes.lines if line.get_linestyle() == "None"]
+    assert len(chosen) == 2
+    assert mean.get_xydata().tolist() == [[1, pytest.approx(30)], [2, pytest.approx(60)]]
+    assert all(line.get_linewidth() < mean.get_linewidth() for line in thin)
+    edges = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert edges.min() == pytest.approx(30 - 100 * np.std([0.2, 0.4], ddof=1))
+    assert edges.max() == pytest.approx(60 + 100 * np.std([0.4, 0.8], ddof=1))
 
 
 @pytest.mark.filterwarnings("error")

@@ -27,6 +27,14 @@ def test_unknown_models_get_stable_colours_that_do_not_collide() -> None:
     assert style.colours(["Net0"])["Net0"] == style.colours(["Net0", *MODELS])["Net0"]
 
 
+def test_variants_have_shades_of_their_model() -> None:
+    found = style.colours(["VGG_A", "VGG_A.dropout-0", "VGG_A.dropout-0.5", "BasicCNN.width-2"])
+    assert found["VGG_A"] == style.PALETTE["VGG_A"]
+    assert found["VGG_A.dropout-0"] == style.shade(style.PALETTE["VGG_A"], 0, 2)
+    assert found["VGG_A.dropout-0.5"] == style.shade(style.PALETTE["VGG_A"], 1, 2)
+    assert found["BasicCNN.width-2"].lower() == style.PALETTE["BasicCNN"].lower()
+
+
 def test_shades_go_from_light_to_dark_and_one_is_the_colour_itself() -> None:
     assert style.shade("#0072b2", 0, 1) == "#0072b2"
     light = [sum(matplotlib.colors.to_rgb(style.shade("#0072B2", i, 4))) for i in range(4)]

@@ -123,3 +123,47 @@ def test_stored_logits(name):
         model(inputs(8))
         logits = model.eval()(inputs())[0, :4]
     assert logits.tolist() == pytest.approx(STORED_LOGITS[name], abs=2e-5)
+
+
+# Counted by hand: without BatchNorm a scale and a shift less for each of the 1,984
+# channels and 1,024 hidden units; half the filters in each convolution.
+VARIANTS = [
+    ("BasicCNN", {"batch_norm": True}, 1_147_466 + 2 * (32 + 64 + 128)),
+    ("BasicCNN", {"width": 0.5}, 3 * 16 * 9 + 16 + 16 * 32 * 9 + 32 + 32 * 64 * 9 + 64
+     + 64 * 16 * 512 + 512 + 512 * 10 + 10),
+    ("BasicCNN", {"activation": "gelu", "dropout": 0.3}, 1_147_466),
+    ("ImprovedCNN", {"batch_norm": False}, 12_906_250 - 2 * (64 + 128 + 256 * 2 + 512 * 2 + 1024)),
+    ("ImprovedCNN", {"dropout": 0.0}, 12_906_250),
+    ("ResidualCNN", {"activation": "silu"}, 2_816_074),
+    ("VGG_A", {"dropout": 0.5, "activation": "elu"}, 9_750_922),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "options", "parameters"), VARIANTS)
+def test_options(name, options, parameters):
+    model = build_model(name, 10, architecture=options)
+    assert count_parameters(model) == parameters
+    logits = model(inputs(3))
+    F.cross_entropy(logits, torch.tensor([0, 3, 6])).backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    rates = [module.p for module in model.modules() if isinstance(module, nn.Dropout)]
+    expected = options.get("dropout", 0.5 if name == "ImprovedCNN" else 0)
+    assert rates == [expected] * len(rates)
+    assert bool(rates) == bool(expected)
+
+
+def test_an_activation_replaces_every_relu():
+    for name in ("BasicCNN", "ImprovedCNN", "ResidualCNN", "VGG_A"):
+        kinds = [
+            type(m) for m in build_model(name, 10, architecture={"activation": "tanh"}).modules()
+        ]
+        plain = [type(m) for m in build_model(name, 10).modules()]
+        assert kinds == [nn.Tanh if kind is nn.ReLU else kind for kind in plain]
+
+
+def test_variants_of_a_model_share_the_initial_weights_that_they_share_in_shape():
+    """BatchNorm and dropout draw nothing, so that an ablation begins at the same point."""
+    normed = [p for p in build_model("ImprovedCNN", 10, seed=3).parameters() if p.dim() > 1]
+    plain = build_model("ImprovedCNN", 10, seed=3, architecture={"batch_norm": False})
+    others = [p for p in plain.parameters() if p.dim() > 1]
+    assert all(torch.equal(one, other) for one, other in zip(normed, others, strict=True))

@@ -37,7 +37,7 @@ def test_widths_gaps_and_diverged_runs(tmp_path: Path) -> None:
     assert pd.isna(first["steps_apart_from_A"])
     text = squeezed(tmp_path / "t.md")
     assert "| 1.0 at step 1 | 4 | 3.7500 | 3.0000 |" in text
-    assert "| 2 of 3 (66.7 %) |" in text
+    assert "| 2 (66.7 %) |" in text
     assert (tmp_path / "t.tex").exists()
 
 
@@ -46,3 +46,20 @@ def test_one_model_has_no_gaps(tmp_path: Path) -> None:
     frame = pd.read_csv(tmp_path / "t.csv")
     assert frame["mean_width"].tolist() == [0.0]
     assert not any("apart" in column for column in frame.columns)
+
+
+def test_every_seed_has_a_band_and_people_read_their_mean_and_spread(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, model, [low + wide * (lr == "0.1")] * 4, lr=lr, seed=seed)
+        for seed, wide in ((0, 1.0), (1, 2.0))
+        for model, low in (("A", 0.0), ("B", 5.0))
+        for lr in ("0.01", "0.1")
+    ]
+    write_landscape_table(make_index(tmp_path, runs), tmp_path)
+    frame = pd.read_csv(tmp_path / "t.csv")
+    assert frame[["model", "seed", "median_width"]].to_numpy().tolist() == [
+        ["A", 0, 1.0], ["A", 1, 2.0], ["B", 0, 1.0], ["B", 1, 2.0],
+    ]  # fmt: skip
+    text = squeezed(tmp_path / "t.md")
+    assert "| A | 0.01, 0.1 | 0, 1 | none | 4 | 1.5000 ± 0.7071 | 1.5000 ± 0.7071 |" in text
+    assert "| 4 (100.0 ± 0.0 %) |" in text

@@ -44,9 +44,30 @@ def test_classes_of_the_chosen_runs(index: list[Path], tmp_path: Path) -> None:
 def test_most_frequent_mistakes(index: list[Path], tmp_path: Path) -> None:
     confused_pairs_table(index, tmp_path / "t", top=2)
     assert (tmp_path / "t.csv").read_text() == (
-        "experiment,model,learning_rate,seed,true,predicted,count,share\n"
-        "e,A,0.2,0,car,bird,3,0.6\n"
-        "e,A,0.2,0,plane,bird,1,0.2\n"
+        "experiment,model,learning_rate,seeds,true,predicted,count,share,sd\n"
+        "e,A,0.2,1,car,bird,3.0,0.6,\n"
+        "e,A,0.2,1,plane,bird,1.0,0.2,\n"
     )
     assert "| A | car → bird | 3 | 60.00 |" in squeezed(tmp_path / "t.md")
     assert r"car $\rightarrow$ bird" in (tmp_path / "t.tex").read_text()
+
+
+def test_over_seeds_there_are_means_and_standard_deviations(tmp_path: Path) -> None:
+    labels = [0, 0, 1, 1]
+    runs = [
+        make_run(tmp_path, "A", [2.0], seed=seed, labels=labels, predicted=guess)
+        for seed, guess in enumerate([[0, 0, 1, 0], [0, 1, 1, 1]])
+    ]
+    # Worse on validation, whatever the test split says.
+    worse = {"lr": "0.5", "val": (0.4,), "labels": labels, "predicted": labels}
+    runs += [make_run(tmp_path, "A", [2.0], seed=seed, **worse) for seed in (0, 1)]
+    index = make_index(tmp_path, runs)
+    per_class_table(index, tmp_path / "t")
+    frame = pd.read_csv(tmp_path / "t.csv", keep_default_na=False)
+    assert frame["seeds"].tolist() == [2, 2, 2]
+    assert frame["accuracy"].tolist() == [0.75, 0.75, 0.75]
+    assert frame["sd"].tolist() == pytest.approx([0.5**1.5, 0.5**1.5, 0.0])
+    assert "| all classes | 4 | 75.00 ± 0.00 |" in squeezed(tmp_path / "t.md")
+    confused_pairs_table(index, tmp_path / "t")
+    assert "| A | plane → car | 0.5 ± 0.7 | 25.00 |" in squeezed(tmp_path / "t.md")
+    assert "lr 0.001, seeds 0, 1" in (tmp_path / "t.md").read_text()

@@ -20,16 +20,29 @@ def test_every_artifact_is_there(study):
         ("landscape", "VGG_A_BatchNorm"),
     ]
     expected = [
-        *(f"tables/{table}" for table in ("comparison", "per_class_accuracy", "confused_pairs")),
+        *(
+            f"tables/{table}"
+            for table in (
+                "comparison", "summary", "per_class_accuracy", "confused_pairs", "calibration",
+                "efficiency", "published",
+            )
+        ),
         *(f"tables/landscape/{experiment}" for experiment in ("comparison", "landscape")),
-    ]
+        "tables/pairwise/landscape",
+    ]  # fmt: skip
     expected = [f"{stem}.{ending}" for stem in expected for ending in ("csv", "md", "tex")]
     figures = [
         "all_models",
-        *(f"{kind}/{e}" for kind in ("landscape", "training_curves") for e, _ in cells),
+        "efficiency",
+        "differences/landscape",
+        *(
+            f"{kind}/{e}"
+            for kind in ("landscape", "training_curves", "reliability")
+            for e, _ in cells
+        ),
         *(
             f"{kind}/{experiment}/{model}"
-            for kind in ("confusion_matrices", "filter_grids", "training_curves")
+            for kind in ("confusion_matrices", "filter_grids", "training_curves", "mistakes")
             for experiment, model in cells
         ),
     ]
@@ -112,7 +125,12 @@ def test_one_learning_rate_makes_its_runs_and_their_dependants_again(study):
         "landscape_figure": 1,
         "landscape_table": 1,
         "study_curves": 1,
-        "study_table": 3,
+        "study_table": 6,
+        "experiment_table": 1,
+        "experiment_figure": 2,
+        "mistake_grid": 2,
+        "efficiency_figure": 1,
+        "published_table": 1,
         "all": 1,
     }
 

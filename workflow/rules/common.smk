@@ -40,6 +40,9 @@ PROBED = [name for name, experiment in STUDY.experiments.items() if experiment.p
 SHIFTED = [name for name in PROBED if STUDY.experiments[name].probe.covariate_shift]
 SURFACED = [name for name, experiment in STUDY.experiments.items() if experiment.surface]
 CURVED = [name for name, experiment in STUDY.experiments.items() if experiment.curvature]
+# Experiments with several models, or variants of one; and those with variants.
+COMPARED = [name for name in STUDY.experiments if sum(e == name for e, _ in CELLS) > 1]
+VARIED = [name for name, experiment in STUDY.experiments.items() if experiment.variants]
 # A band needs at least two learning rates of a model.
 LANDSCAPES = sorted(
     {e for (e, _), runs in CELLS.items() if len({r.settings.learning_rate for r in runs}) > 1}

@@ -2,8 +2,11 @@
 TABLE_FORMATS = ["csv", "md", "tex"]
 TABLE_MODULES = {
     "comparison": "pj2.tables.comparison",
+    "summary": "pj2.tables.summary",
     "per_class_accuracy": "pj2.tables.per_class",
     "confused_pairs": "pj2.tables.per_class",
+    "calibration": "pj2.tables.calibration",
+    "efficiency": "pj2.tables.efficiency",
 }
 
 

@@ -1,0 +1,627 @@
+"""Runs and studies side by side: how they were made, and how they end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pj2.analysis.pairwise import verdict_of
+from pj2.analysis.runs import (
+    PathLike,
+    Predictions,
+    RunRecord,
+    by_model,
+    by_setting,
+    chosen_setting,
+    epochs,
+    model_names,
+    predictions,
+)
+from pj2.analysis.statistics import (
+    Mean,
+    PairedDifference,
+    holm,
+    mcnemar_p,
+    mean_interval,
+    paired_difference,
+    wilson_interval,
+)
+from pj2.config.names import canonical_json, canonical_learning_rate
+from pj2.errors import UserError
+from pj2.fingerprint.code import PACKAGE_FOLDER, source_file
+
+MEASURES = (
+    "epochs", "val_accuracy_last", "val_accuracy_best", "train_loss_last", "val_loss_last",
+    "test_accuracy", "seconds",
+)  # fmt: skip
+
+SAME_RUN = "the same run"
+NO_PREDICTIONS = "no predictions"
+OTHER_IMAGES = "other test images: not comparable"
+ONE_IMAGE = "one test image: not comparable"
+
+_KEYS = ("experiment", "model", "lr", "seed")
+_INFO_KEYS = (
+    "status", "diverged_at_step", "best_epoch", "epochs_run", "settings", "seconds", "hardware",
+    "precision", "data",
+)  # fmt: skip
+_BUDGET = ("epochs", "patience", "monitor")  # in no fingerprint, but they end a run elsewhere
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the things compared: its name in tables, where it lies, its runs (one or more)."""
+
+    name: str
+    folder: Path
+    runs: tuple[RunRecord, ...]
+
+
+class Cell(NamedTuple):
+    """One setting of a side: runs that differ in their seed alone."""
+
+    side: str
+    experiment: str
+    model: str
+    lr: str
+
+
+@dataclass(frozen=True)
+class EndValues:
+    """How the runs of one setting end.
+
+    `means` has a mean over seeds for each of `MEASURES`, None where no run has a value:
+    accuracies are fractions, losses nats, ``seconds`` wall time. ``_last`` is after the
+    last epoch, ``_best`` the greatest of all epochs; the test accuracy is that of the
+    chosen epoch. `test_interval` is its 95 % Wilson interval if just one run was tested.
+    """
+
+    cell: Cell
+    seeds: tuple[int, ...]
+    means: Mapping[str, Mean | None]
+    test_interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The test accuracy of `one` less that of `other`, over the seeds that both have.
+
+    `matched_by` says in words what made the two a pair. `paired` is None where there is
+    nothing to subtract, and `verdict` then says why; else it is that of the table of
+    pairs. `p_values` are those of McNemar's test, one for each of `seeds`, Holm-adjusted
+    for all tests of the comparison.
+    """
+
+    one: Cell
+    other: Cell
+    seeds: tuple[int, ...]
+    matched_by: str
+    paired: PairedDifference | None
+    p_values: tuple[float, ...]
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that is said about some sides.
+
+    `settings` holds, for each key whose values are not the same on all sides, the
+    values of every side. `code` names the source files that differ, None if no side
+    recorded any. `pairs` counts the pairs; `differences` are all of them, or those that
+    are furthest apart. `diverged`, `untested` and `unmatched` name runs.
+    """
+
+    sides: tuple[Side, ...]
+    settings: Mapping[str, tuple[tuple[Any, ...], ...]]
+    code: tuple[str, ...] | None
+    end_values: tuple[EndValues, ...]
+    differences: tuple[Difference, ...]
+    pairs: int
+    diverged: tuple[str, ...]
+    untested: tuple[str, ...]
+    unmatched: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON has it; what is not known is null."""
+        return {
+            "sides": [_side_as_json(side) for side in self.sides],
+            "settings": {key: list(map(list, found)) for key, found in self.settings.items()},
+            "code_differs_in": None if self.code is None else list(self.code),
+            "end_values": [_end_as_json(end) for end in self.end_values],
+            "differences": [_difference_as_json(found) for found in self.differences],
+            "pairs": self.pairs,
+            "diverged": list(self.diverged),
+            "untested": list(self.untested),
+            "unmatched": list(self.unmatched),
+        }
+
+
+def _ignore(line: str) -> None:
+    """Tell nobody."""
+
+
+def runs_below(folder: PathLike, tell: Tell = _ignore) -> list[RunRecord]:
+    """Return the finished runs of a folder: it is a run's, one above runs, or a study's.
+
+    Runs are known by the last parts of their path, experiment=/model=/lr=/seed=, and
+    are sorted by them. One without a readable run.json is left out, and `tell` gets a
+    line about it. There may be none.
+    """
+    top = Path(folder)
+    if os.path.basename(os.path.abspath(top)).startswith("seed=") or (top / "run.json").is_file():
+        places = [top]
+    else:
+        below = top / "runs" if (top / "runs").is_dir() else top
+        places = sorted(path for path in below.rglob("seed=*") if path.is_dir())
+    runs = []
+    for place in places:
+        try:
+            runs.append(_read_run(place))
+        except UserError as error:
+            tell(f"{error}; left out")
+    return sorted(runs, key=lambda run: (run.experiment, run.model, run.learning_rate, run.seed))
+
+
+def sides_by_model(folder: Path, runs: Sequence[RunRecord]) -> list[Side]:
+    """Return the models of a study as sides of a comparison, in the order of the runs."""
+    names = model_names(runs)
+    return [Side(names[key], folder, tuple(group)) for key, group in by_model(runs).items()]
+
+
+def compare_sides(
+    sides: Sequence[Side], tell: Tell = _ignore, most: int | None = None
+) -> Comparison:
+    """Compare every side with every other; see `Comparison`.
+
+    Models of one study are compared within an experiment, if one has two of them.
+    Intervals take up to seconds a pair: with `most` they are computed for so many pairs,
+    those whose accuracies are furthest apart. `tell` gets a line for every recording
+    that cannot be read.
+    """
+    end_of: _EndOf = cache(lambda run: _read_end(run, tell))
+    pairs = [pair for one, other in _opponents(sides) for pair in _match(one, other)]
+    matched = {(pair.one.side, run) for pair in pairs for run, _ in pair.runs}
+    matched |= {(pair.other.side, run) for pair in pairs for _, run in pair.runs}
+    runs = {(side.name, run): _label(side, run) for side in sides for run in side.runs}
+    return Comparison(
+        tuple(sides),
+        _setting_table(sides),
+        _code_differences(sides),
+        tuple(_end_values(cell, group, end_of) for cell, group in _cells(sides).items()),
+        tuple(_differences(pairs, end_of, most)),
+        len(pairs),
+        tuple(
+            f"{label} at step {run.diverged_at:,}"
+            for (_, run), label in runs.items()
+            if run.diverged_at is not None
+        ),
+        tuple(label for (_, run), label in runs.items() if end_of(run).right is None),
+        tuple(label for key, label in runs.items() if key not in matched),
+    )
+
+
+def _read_run(folder: Path) -> RunRecord:
+    """Read a run.json. Raises UserError, one line, if it is not that of a run in its place."""
+    parts = [part.partition("=") for part in Path(os.path.abspath(folder)).parts[-len(_KEYS) :]]
+    cell = {key: value for key, _, value in parts}
+    if tuple(cell) != _KEYS or not cell["seed"].isdecimal() or not _is_rate(cell["lr"]):
+        raise UserError(
+            f"{folder}: not the folder of a run, which is experiment=…/model=…/lr=…/seed=…"
+        )
+    path = folder / "run.json"
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{folder}: has no run.json, so it is not finished") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from None
+    missing = [key for key in _INFO_KEYS if not isinstance(info, dict) or key not in info]
+    if missing:
+        raise UserError(f"{path}: has no {', '.join(missing)}; was it written by another version?")
+    return RunRecord(cell["experiment"], cell["model"], cell["lr"], int(cell["seed"]), folder, info)
+
+
+def _is_rate(text: str) -> bool:
+    try:
+        canonical_learning_rate(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _label(side: Side, run: RunRecord) -> str:
+    """Name a run in a list: its side, and its cell as far as the side's name leaves it open."""
+    parts = [run.model, f"lr={run.lr}", f"seed={run.seed}"]
+    if len({each.experiment for each in side.runs}) > 1:
+        parts.insert(0, run.experiment)
+    said = re.split("[ /]", side.name)
+    return " ".join([side.name, *(part for part in parts if part not in said)])
+
+
+def _cell(side: Side, run: RunRecord) -> Cell:
+    return Cell(side.name, run.experiment, run.model, run.lr)
+
+
+def _cells(sides: Iterable[Side]) -> dict[Cell, list[RunRecord]]:
+    return {
+        _cell(side, group[0]): group for side in sides for group in by_setting(side.runs).values()
+    }
+
+
+# Which runs are compared with which.
+
+_Settings = Mapping[tuple[str, str, str], list[RunRecord]]
+_Key = Callable[[tuple[str, str, str]], tuple[str, ...]]
+
+
+class _Pair(NamedTuple):
+    one: Cell
+    other: Cell
+    runs: list[tuple[RunRecord, RunRecord]]
+    matched_by: str
+
+
+def _opponents(sides: Sequence[Side]) -> list[tuple[Side, Side]]:
+    """Return the pairs of sides to compare, in their order."""
+    pairs = list(combinations(sides, 2))
+    if len({side.folder for side in sides}) > 1:
+        return pairs
+    # An experiment holds what is meant to be compared; between two, recipes differ as well.
+    within = [
+        (one, other) for one, other in pairs if one.runs[0].experiment == other.runs[0].experiment
+    ]
+    return within or pairs
+
+
+def _match(one: Side, other: Side) -> list[_Pair]:
+    """Pair the settings of two sides.
+
+    Runs that both have, by model, learning rate and seed, are pairs: of the same
+    experiment, or else of any. Failing that, two runs are a pair, two settings are one
+    by seed, and two models are paired by learning rate and seed, or else at the learning
+    rates that validation chose.
+    """
+    left: _Settings = by_setting(one.runs)
+    right: _Settings = by_setting(other.runs)
+    pairs: list[_Pair] = []
+    keys: tuple[_Key, ...] = (lambda setting: setting, lambda setting: setting[1:])
+    for key in keys:  # with the experiment, and without
+        found = _paired(one, other, left, right, key, "the same model, learning rate and seed")
+        pairs += found
+        left = _without(left, [pair.one for pair in found])
+        right = _without(right, [pair.other for pair in found])
+    if pairs:
+        return pairs
+    if len(one.runs) == len(other.runs) == 1 and one.runs[0].seed != other.runs[0].seed:
+        (run,), (opponent,) = one.runs, other.runs
+        words = "the only run of each side, of different seeds"
+        return [_Pair(_cell(one, run), _cell(other, opponent), [(run, opponent)], words)]
+    if len(left) == len(right) == 1:
+        return _paired(one, other, left, right, lambda _: (), "the same seed")
+    if len(by_model(one.runs)) > 1 or len(by_model(other.runs)) > 1:
+        return []
+    words = "the same learning rate and seed"
+    pairs = _paired(one, other, left, right, lambda setting: setting[2:], words)
+    if pairs:
+        return pairs
+    left, right = by_setting(chosen_setting(one.runs)), by_setting(chosen_setting(other.runs))
+    words = "the same seed, each at the learning rate of its best validation accuracy"
+    return _paired(one, other, left, right, lambda _: (), words)
+
+
+def _paired(
+    one: Side, other: Side, left: _Settings, right: _Settings, key: _Key, words: str
+) -> list[_Pair]:
+    """Pair settings of equal keys that have seeds in common; a key that is not unique, never."""
+    pairs = []
+    theirs = _by_key(right, key)
+    for asked, group in _by_key(left, key).items():
+        seeds = {run.seed: run for run in theirs.get(asked, ())}
+        runs = [(run, seeds[run.seed]) for run in group if run.seed in seeds]
+        if runs:
+            pairs.append(_Pair(_cell(one, runs[0][0]), _cell(other, runs[0][1]), runs, words))
+    return pairs
+
+
+def _by_key(settings: _Settings, key: _Key) -> dict[tuple[str, ...], list[RunRecord]]:
+    times = Counter(map(key, settings))
+    return {key(setting): group for setting, group in settings.items() if times[key(setting)] == 1}
+
+
+def _without(settings: _Settings, cells: Iterable[Cell]) -> _Settings:
+    gone = {(cell.experiment, cell.model, cell.lr) for cell in cells}
+    return {setting: group for setting, group in settings.items() if setting not in gone}
+
+
+# How the sides were made.
+
+
+def _setting_table(sides: Sequence[Side]) -> dict[str, tuple[tuple[Any, ...], ...]]:
+    """Return the values of each side for every key whose values are not the same on all.
+
+    Keys are those of the settings, section and key joined by a dot, then the precision
+    that was used, and the hardware, data and versions. A side that lacks a key has none.
+    """
+    tables = [_values(side.runs) for side in sides]
+    keys = dict.fromkeys(key for table in tables for key in table)
+    found = {key: [table.get(key, {}) for table in tables] for key in keys}
+    return {
+        key: tuple(tuple(values.values()) for values in columns)
+        for key, columns in found.items()
+        if any(values.keys() != columns[0].keys() for values in columns)
+    }
+
+
+def _values(runs: Iterable[RunRecord]) -> dict[str, dict[str, Any]]:
+    """Return the distinct values of each key, by their JSON text."""
+    found: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        for key, value in _facts(run.info):
+            found.setdefault(key, {})[canonical_json(value)] = value
+    return found
+
+
+def _facts(info: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    settings = dict(_flat(info["settings"]))
+    first = ("model", "learning_rate", "seed")
+    yield from ((key, settings.pop(key)) for key in first if key in settings)
+    yield from settings.items()
+    yield "precision used", info["precision"]["used"]
+    for section in ("hardware", "data"):
+        yield from _flat(info[section], f"{section}.")
+    packages = info.get("code", {}).get("packages", {})
+    # The versions of the run are exact; those of the fingerprint end at the second part.
+    yield from _flat({**packages, **info.get("versions", {})}, "version.")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _code_differences(sides: Sequence[Side]) -> tuple[str, ...] | None:
+    """Return the source files that are not the same on the sides that have them; None if none has.
+
+    A file that a side lacks belongs to another model, or is no longer imported: then the
+    file that imported it has changed, and is named.
+    """
+    digests: dict[str, list[set[str]]] = {}
+    for side in sides:
+        found: dict[str, set[str]] = {}
+        for run in side.runs:
+            for module, parts in run.info.get("code", {}).get("modules", {}).items():
+                found.setdefault(module, set()).add(canonical_json(parts))
+        for module, those in found.items():
+            digests.setdefault(module, []).append(those)
+    if not digests:
+        return None
+    changed = [module for module, found in digests.items() if any(d != found[0] for d in found)]
+    return tuple(
+        source_file(module).relative_to(PACKAGE_FOLDER.parent).as_posix()
+        for module in sorted(changed)
+    )
+
+
+# How the runs end.
+
+
+class _End(NamedTuple):
+    """How a run ends: a value for each of `MEASURES`, and which test images it recognised.
+
+    `right` is bool[n], None if it was not tested; `images` is a digest of the labels and
+    of the images' places, equal for equal test images.
+    """
+
+    values: Mapping[str, float | None]
+    right: np.ndarray | None
+    images: str
+
+
+_EndOf = Callable[[RunRecord], _End]
+
+
+def _read_end(run: RunRecord, tell: Tell) -> _End:
+    values: dict[str, float | None] = dict.fromkeys(MEASURES)
+    values |= {"epochs": run.info["epochs_run"], "seconds": run.info["seconds"]}
+    guesses = None
+    try:
+        values |= _at_the_end(epochs(run))
+    except UserError as error:
+        tell(f"{error}; left out of the end values")
+    try:
+        guesses = _predictions(run)
+    except UserError as error:
+        tell(f"{error}; left out of the test accuracies")
+    if guesses is None:
+        return _End(values, None, "")
+    right = guesses.right
+    values["test_accuracy"] = float(right.mean())
+    shown = guesses.index.tobytes() + guesses.label.tobytes()
+    return _End(values, right, hashlib.sha256(shown).hexdigest())
+
+
+def _predictions(run: RunRecord) -> Predictions | None:
+    """Return a run's predictions; None if it has none, diverged at once or not yet evaluated."""
+    return predictions(run) if (run.folder / "predictions.parquet").is_file() else None
+
+
+def _at_the_end(measured: pd.DataFrame) -> dict[str, float]:
+    if not len(measured):
+        return {}
+    last = measured.iloc[-1]
+    return {
+        "val_accuracy_last": float(last["val_accuracy"]),
+        "val_accuracy_best": float(measured["val_accuracy"].max()),
+        "train_loss_last": float(last["train_loss"]),
+        "val_loss_last": float(last["val_loss"]),
+    }
+
+
+def _end_values(cell: Cell, runs: Sequence[RunRecord], end_of: _EndOf) -> EndValues:
+    ends = [end_of(run) for run in runs]
+    means: dict[str, Mean | None] = {}
+    for name in MEASURES:
+        known = [value for end in ends if (value := end.values[name]) is not None]
+        means[name] = mean_interval(known) if known else None
+    tested = [end.right for end in ends if end.right is not None]
+    interval = None
+    if len(tested) == 1:
+        interval = wilson_interval(int(tested[0].sum()), len(tested[0]))
+    return EndValues(cell, tuple(run.seed for run in runs), means, interval)
+
+
+# How far apart they are.
+
+
+class _Recognised(NamedTuple):
+    """Which images the runs of a pair recognised: both bool[S, N], a row for each of `seeds`.
+
+    `problem` says why there is nothing to subtract.
+    """
+
+    seeds: tuple[int, ...]
+    one: np.ndarray
+    other: np.ndarray
+    problem: str | None
+
+    @property
+    def apart(self) -> float:
+        """How far the accuracies are apart; 0 where that is not known."""
+        return 0.0 if self.problem else abs(float(self.one.mean() - self.other.mean()))
+
+
+def _recognised(pair: _Pair, end_of: _EndOf) -> _Recognised:
+    seeds: list[int] = []
+    one: list[np.ndarray] = []
+    other: list[np.ndarray] = []
+    images: set[str] = set()
+    for run, opponent in pair.runs:
+        first, second = end_of(run), end_of(opponent)
+        if first.right is not None and second.right is not None:
+            seeds.append(run.seed)
+            one.append(first.right)
+            other.append(second.right)
+            images |= {first.images, second.images}
+    nothing = np.empty(0)
+    if all(_is_same_run(run, opponent) for run, opponent in pair.runs):
+        return _Recognised(tuple(run.seed for run, _ in pair.runs), nothing, nothing, SAME_RUN)
+    if not seeds:
+        return _Recognised((), nothing, nothing, NO_PREDICTIONS)
+    if len(images) > 1:
+        return _Recognised(tuple(seeds), nothing, nothing, OTHER_IMAGES)
+    problem = None if len(one[0]) > 1 else ONE_IMAGE
+    return _Recognised(tuple(seeds), np.stack(one), np.stack(other), problem)
+
+
+def _is_same_run(one: RunRecord, other: RunRecord) -> bool:
+    """Tell whether two runs are one: the same epochs, and a budget that ends them alike."""
+    if one.folder.absolute() == other.folder.absolute():
+        return True
+    digest = one.info.get("fingerprint")
+    budget, theirs = ([run.info["settings"].get(key) for key in _BUDGET] for run in (one, other))
+    return digest is not None and digest == other.info.get("fingerprint") and budget == theirs
+
+
+def _differences(pairs: Sequence[_Pair], end_of: _EndOf, most: int | None) -> Iterator[Difference]:
+    """Yield what may be said of each pair, of at most `most`; p-values are adjusted for all."""
+    found = [_recognised(pair, end_of) for pair in pairs]
+    tests = [
+        []
+        if each.problem
+        else [mcnemar_p(*rows) for rows in zip(each.one, each.other, strict=True)]
+        for each in found
+    ]
+    adjusted = iter(holm([p for values in tests for p in values]))
+    p_values = [tuple(next(adjusted) for _ in values) for values in tests]
+    shown = list(range(len(pairs)))
+    if most is not None and len(pairs) > most:
+        shown = sorted(shown, key=lambda place: -found[place].apart)[:most]
+    for place in shown:
+        pair, each = pairs[place], found[place]
+        paired, verdict = None, each.problem or ""
+        if not each.problem:
+            paired = paired_difference(each.one, each.other)
+            verdict = verdict_of(paired, max(p_values[place]))
+        yield Difference(
+            pair.one, pair.other, each.seeds, pair.matched_by, paired, p_values[place], verdict
+        )
+
+
+# As JSON.
+
+
+def _side_as_json(side: Side) -> dict[str, Any]:
+    return {
+        "name": side.name,
+        "folder": str(side.folder),
+        "runs": [
+            {
+                "experiment": run.experiment,
+                "model": run.model,
+                "learning_rate": run.learning_rate,
+                "seed": run.seed,
+                "status": run.info["status"],
+                "diverged_at_step": run.diverged_at,
+                "fingerprint": run.info.get("fingerprint"),
+                "folder": str(run.folder),
+            }
+            for run in side.runs
+        ],
+    }
+
+
+def _cell_as_json(cell: Cell) -> dict[str, Any]:
+    return {
+        "side": cell.side,
+        "experiment": cell.experiment,
+        "model": cell.model,
+        "learning_rate": float(cell.lr),
+    }
+
+
+def _end_as_json(end: EndValues) -> dict[str, Any]:
+    means = {
+        name: mean and {key: _number(value) for key, value in asdict(mean).items()}
+        for name, mean in end.means.items()
+    }
+    interval = end.test_interval and list(end.test_interval)
+    return {**_cell_as_json(end.cell), "seeds": list(end.seeds), **means, "test_interval": interval}
+
+
+def _difference_as_json(found: Difference) -> dict[str, Any]:
+    paired = asdict(found.paired) if found.paired else {}
+    numbers = ("difference", "images", "over_images", "over_seeds", "over_both")
+    return {
+        "one": _cell_as_json(found.one),
+        "other": _cell_as_json(found.other),
+        "matched_by": found.matched_by,
+        "seeds": list(found.seeds),
+        **{key: paired.get(key) for key in numbers},
+        "p_values": list(found.p_values),
+        "verdict": found.verdict,
+    }
+
+
+def _number(value: float) -> float | None:
+    """Return what JSON can hold: NaN is null."""
+    return None if math.isnan(value) else value

@@ -1,0 +1,71 @@
+"""Images that a model gets wrong, the surest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pj2.analysis.runs import Predictions
+from pj2.errors import UserError
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One image that most seeds get wrong.
+
+    `index` is its place in the prepared test split. `predicted` is the wrong class that
+    most seeds name, `probability` the mean over all seeds of what they give to it, and
+    `wrong` the number of seeds that name any wrong class.
+    """
+
+    index: int
+    true: str
+    predicted: str
+    probability: float
+    wrong: int
+
+
+def confident_mistakes(predictions: Sequence[Predictions]) -> list[Mistake]:
+    """Return the images that more than half of the seeds get wrong, by falling probability.
+
+    `predictions` has one item a seed. Of wrong classes that equally many seeds name, the
+    one with the greater mean probability is taken; images with equal probabilities keep
+    their order. Raises UserError if the seeds did not see the same images.
+    """
+    first = predictions[0]
+    _check_same_images(predictions)
+    rows = np.arange(len(first.label))
+    wrong = np.sum([~one.right for one in predictions], axis=0)
+    # Where a seed's are not numbers, votes alone decide, and the image comes last.
+    mean = np.nan_to_num(np.stack([one.probabilities for one in predictions]).mean(0, np.float64))
+    votes = np.zeros(mean.shape, np.int64)
+    for one in predictions:
+        votes[rows, one.predicted] += 1
+    votes[rows, first.label] = 0  # only wrong classes count
+    # Whole votes outweigh means, which decide between classes with equally many.
+    guess = (votes + mean / 2).argmax(axis=1)
+    probability = mean[rows, guess]
+    order = np.argsort(-probability, kind="stable")
+    return [
+        Mistake(
+            int(first.index[row]),
+            first.classes[first.label[row]],
+            first.classes[guess[row]],
+            float(probability[row]),
+            int(wrong[row]),
+        )
+        for row in order[wrong[order] > len(predictions) / 2]
+    ]
+
+
+def _check_same_images(predictions: Sequence[Predictions]) -> None:
+    first = predictions[0]
+    for one in predictions[1:]:
+        if not (
+            one.classes == first.classes
+            and np.array_equal(one.index, first.index)
+            and np.array_equal(one.label, first.label)
+        ):
+            raise UserError("predictions of several seeds: not of the same images; evaluate again")

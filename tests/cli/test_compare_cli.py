@@ -1,0 +1,218 @@
+"""`pj2 compare`: what an argument names, and what is printed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from analysis.made_up import make_run
+
+from pj2.cli import main as command_line
+from pj2.cli.compare import compare
+
+LABELS = [image % 4 for image in range(40)]
+RUNS = Path("results/small/runs/experiment=e")
+
+
+def make(study: str, model: str, wrong: int, **more) -> Path:
+    predicted = [(label + (image < wrong)) % 4 for image, label in enumerate(LABELS)]
+    root = Path("results") / study
+    return Path(
+        make_run(root, model, [2.0, 1.0], labels=LABELS, predicted=predicted, **more)["folder"]
+    )
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    for seed in range(2):
+        make("small", "VGG_A", 10, seed=seed)
+        make("small", "VGG_A_BatchNorm", 4, seed=seed)
+        make("large", "VGG_A", 8, seed=seed)
+    return tmp_path
+
+
+@pytest.fixture
+def pj2(here, monkeypatch, capsys):
+    """The command alone under `main`, which turns a UserError into lines and exit code 2."""
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(compare)
+    monkeypatch.setattr(command_line, "app", app)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["compare", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            command_line.main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return run
+
+
+def words(line: str) -> str:
+    return re.sub(" +", " ", line).strip()
+
+
+def test_a_study_is_compared_model_by_model(pj2):
+    code, out, err = pj2("small")
+    lines = [words(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert "VGG_A: 2 runs of results/small" in lines
+    assert "model VGG_A VGG_A_BatchNorm" in lines
+    assert "training code: not recorded" in lines
+    assert "End values (lr=0.001, 2 seeds)" in lines
+    assert "VGG_A 1 50.00 50.00 75.00 ± 0.00 1.500 1.600 12" in lines
+    title = lines.index("Test accuracy, one − other, in points (lr=0.001, 2 seeds, 40 images)")
+    assert lines[title + 1] == "one other one − other p verdict"
+    assert lines[title + 2].startswith("VGG_A VGG_A_BatchNorm -15.00 [")
+    assert lines[title + 2].endswith("lower")
+    assert "pairs: the same seed" in lines
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "names"),
+    [
+        ("small", "large", ("small", "large")),
+        ("results/small/", "./results/large", ("small", "large")),
+        (RUNS / "model=VGG_A", RUNS / "model=VGG_A_BatchNorm", ("VGG_A", "VGG_A_BatchNorm")),
+        (
+            RUNS / "model=VGG_A/lr=0.001/seed=0",
+            RUNS / "model=VGG_A/lr=1e-3/seed=1",
+            ("seed=0", "seed=1"),
+        ),
+        ("small", RUNS / "model=VGG_A", ("small", "e VGG_A")),
+        ("small", "small", ("small (1)", "small (2)")),
+    ],
+)
+def test_sides_are_named_by_what_tells_them_apart(pj2, one, other, names):
+    code, out, _ = pj2(one, other, "--json")
+    content = json.loads(out)
+    assert code == 0
+    assert tuple(side["name"] for side in content["sides"]) == names
+    assert content["pairs"] >= 1
+
+
+def test_json(pj2):
+    _, out, _ = pj2("small", "large", "--json")
+    content = json.loads(out)
+    assert set(content) == {
+        "sides", "settings", "code_differs_in", "end_values", "differences", "pairs", "diverged",
+        "untested", "unmatched",
+    }  # fmt: skip
+    (found,) = content["differences"]
+    assert set(found) == {
+        "one", "other", "matched_by", "seeds", "difference", "images", "over_images",
+        "over_seeds", "over_both", "p_values", "verdict",
+    }  # fmt: skip
+    assert found["difference"] == pytest.approx(-2 / 40)
+    assert found["one"] == {
+        "side": "small", "experiment": "e", "model": "VGG_A", "learning_rate": 0.001,
+    }  # fmt: skip
+    assert found["seeds"] == [0, 1]
+    assert content["unmatched"] == [
+        "small VGG_A_BatchNorm lr=0.001 seed=0",
+        "small VGG_A_BatchNorm lr=0.001 seed=1",
+    ]
+    assert content["end_values"][0]["test_accuracy"]["mean"] == 0.75
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["smal", "large"], "smal: no such run or study; the nearest is results/small"),
+        (["small", "reslts/large"], "the nearest is results/large"),
+        (
+            ["small", RUNS / "model=VGG_B/lr=1e-3/seed=1"],
+            f"the nearest is {RUNS}/model=VGG_A/lr=0.001/seed=1",
+        ),
+        (["", "small"], ": no such run or study"),
+        (["large"], "large: has runs of VGG_A only; name a second run or study"),
+        (["empty", "small"], "empty: no finished run in it or below it; the nearest that has one"),
+        (["results", "small"], "results: holds one run twice, in results/large/runs"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(pj2, arguments, expected):
+    Path("results/empty").mkdir()
+    code, out, err = pj2(*arguments)
+    assert (code, out) == (2, "")
+    assert expected in err
+    assert err.count("\n") == 1
+
+
+def test_every_argument_that_is_wrong_is_a_line(pj2):
+    code, _, err = pj2("smal", "larg")
+    assert (code, err.count("\n")) == (2, 2)
+
+
+def test_runs_that_are_not_finished_are_named(pj2):
+    folder = make("large", "VGG_A", 3, seed=5)
+    (folder / "run.json").unlink()
+    code, _, err = pj2("small", "large")
+    assert code == 0
+    assert err == f"pj2: {folder}: has no run.json, so it is not finished; left out\n"
+    code, _, err = pj2("small", folder)
+    assert (code, err.count("\n")) == (2, 2)
+    assert f"{folder}: no finished run in it" in err
+
+
+def test_diverged_and_incomparable_runs_are_named(pj2):
+    one = make("odd", "A", 3)
+    other = make("odd", "B", 3, val=(), diverged=True)
+    three = Path(make_run(Path("results/odd"), "C", [2.0])["folder"])
+    _, out, _ = pj2(one, other, three)
+    assert "diverged: B lr=0.001 seed=0 at step 2\n" in out
+    assert "no predictions: B lr=0.001 seed=0\n" in out
+    assert re.search("A +C .*other test images: not comparable\n", out)
+    assert re.search("A +B .*no predictions\n", out)
+    _, out, _ = pj2(one, one)
+    assert "the same run\n" in out
+    assert "Settings: the same\n" in out
+
+
+def test_long_lists_stay_short(pj2, monkeypatch):
+    monkeypatch.setattr("pj2.cli.compare.MOST_ROWS", 2)
+    for wrong in range(1, 5):
+        make("many", "A", wrong, lr=f"0.{wrong}")
+        make("many", "B", 0, lr=f"0.{wrong}")
+    _, out, _ = pj2("many")
+    assert "and 2 pairs less far apart; --json has all\n" in out
+    assert "and 6 settings more; --json has all\n" in out
+    # The furthest apart come first, and their end values are those that are shown.
+    difference = out.split("Test accuracy")[1].splitlines()[2]
+    assert words(difference).startswith("A B 0.4 -10.00 [")
+    assert re.search(r"\nA +0\.4 +1 .*\nB +0\.4 +1 ", out)
+    assert not re.search(r"\nA +0\.1 +1 ", out)
+    _, out, _ = pj2("many", "--json")
+    assert len(json.loads(out)["differences"]) == 4
+
+
+@pytest.mark.parametrize("width", [40, 80, 140])
+def test_a_terminal_is_never_overrun_and_no_number_is_broken(pj2, monkeypatch, width):
+    for name, value in (("FORCE_COLOR", "1"), ("NO_COLOR", "1"), ("COLUMNS", str(width))):
+        monkeypatch.setenv(name, value)
+    for seed in range(2):
+        make("large", "VGG_A_BatchNorm", 3, seed=seed, experiment="f", lr="0.0001")
+    _, out, _ = pj2("small", "large")
+    plain = re.sub(r"\x1b\[\d*m", "", out)
+    assert plain != out  # headers are bold
+    assert max(map(len, plain.splitlines())) <= width
+    for number in ("75.00 ± 0.00", "80.00 ± 0.00", "-5.00", "0.0001", "1.500", "VGG_A_BatchNorm"):
+        assert number in plain
+    assert re.search(r"\[-\d+\.\d\d, [+-]\d\.\d\d\]", plain)
+
+
+def test_torch_is_never_imported(here):
+    code = (
+        "import sys\n"
+        "from pj2.cli.compare import compare\n"
+        "compare(['small', 'large'])\n"
+        "sys.exit(bool({'torch', 'torchvision'} & sys.modules.keys()))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True)

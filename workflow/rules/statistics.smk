@@ -1,0 +1,143 @@
+# What may be said of differences: pairs of models, factors of variants, calibration,
+# mistakes, and the published figures beside these.
+PUBLISHED = str(Path(workflow.basedir, "workflow", "published.yaml"))
+EXPERIMENT_TABLES = {"pairwise": "pj2.tables.pairwise", "factors": "pj2.tables.factors"}
+EXPERIMENT_FIGURES = {
+    "reliability": "pj2.figures.reliability",
+    "differences": "pj2.figures.differences",
+    "factors": "pj2.figures.factors",
+}
+
+
+rule experiment_table:
+    input:
+        index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
+        runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
+        predictions=lambda wildcards: of_runs("predictions.parquet", cells_of(wildcards)),
+    output:
+        formats(f"{RESULTS}/tables/{{table}}/{{experiment}}", TABLE_FORMATS),
+    log:
+        f"{RESULTS}/logs/tables/{{table}}/{{experiment}}.log",
+    wildcard_constraints:
+        table="|".join(EXPERIMENT_TABLES),
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
+        code=lambda wildcards: code_of(EXPERIMENT_TABLES[wildcards.table]).digest,
+    shell:
+        "python -m pj2 table {wildcards.table} {input.index} --output {params.stem} > {log} 2>&1"
+
+
+rule experiment_figure:
+    input:
+        index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
+        runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
+        predictions=lambda wildcards: of_runs("predictions.parquet", cells_of(wildcards)),
+    output:
+        formats(f"{RESULTS}/figures/{{figure}}/{{experiment}}", FIGURE_FORMATS),
+    log:
+        f"{RESULTS}/logs/figures/{{figure}}/{{experiment}}.log",
+    wildcard_constraints:
+        figure="|".join(EXPERIMENT_FIGURES),
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
+        code=lambda wildcards: code_of(EXPERIMENT_FIGURES[wildcards.figure]).digest,
+    shell:
+        "python -m pj2 figure {wildcards.figure} {input.index} --output {params.stem} > {log} 2>&1"
+
+
+rule mistake_grid:
+    input:
+        index=INDEX,
+        runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
+        predictions=lambda wildcards: of_runs("predictions.parquet", cell_of(wildcards)),
+        info=ancient(INFO),
+        images=ancient(IMAGES),
+    output:
+        formats(f"{RESULTS}/figures/mistakes/{{experiment}}/{{model}}", FIGURE_FORMATS),
+    log:
+        f"{RESULTS}/logs/figures/mistakes/{{experiment}}/{{model}}.log",
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        data=data_folder,
+        stem=stem_of_output,
+        code=code_of("pj2.figures.mistakes").digest,
+    shell:
+        "python -m pj2 figure mistakes {input.index} --data {params.data} "
+        "--output {params.stem} > {log} 2>&1"
+
+
+rule efficiency_figure:
+    input:
+        index=of_cells(INDEX, cells()),
+        runs=of_runs("run.json", cells()),
+        predictions=of_runs("predictions.parquet", cells()),
+    output:
+        formats(f"{RESULTS}/figures/efficiency", FIGURE_FORMATS),
+    log:
+        f"{RESULTS}/logs/figures/efficiency.log",
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
+        code=code_of("pj2.figures.efficiency").digest,
+    shell:
+        "python -m pj2 figure efficiency {input.index} --output {params.stem} > {log} 2>&1"
+
+
+rule published_table:
+    input:
+        claims=PUBLISHED,
+        index=of_cells(INDEX, cells()),
+        runs=of_runs("run.json", cells()),
+        predictions=of_runs("predictions.parquet", cells()),
+    output:
+        formats(f"{RESULTS}/tables/published", TABLE_FORMATS),
+    log:
+        f"{RESULTS}/logs/tables/published.log",
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        stem=stem_of_output,
+        code=code_of("pj2.tables.published").digest,
+    shell:
+        "python -m pj2 table published {input.index} --claims {input.claims} "
+        "--output {params.stem} > {log} 2>&1"
+
+
+rule pairwise:
+    input:
+        expand(f"{RESULTS}/tables/pairwise/{{experiment}}.md", experiment=COMPARED),
+        expand(f"{RESULTS}/figures/differences/{{experiment}}.png", experiment=COMPARED),
+
+
+rule ablations:
+    input:
+        expand(f"{RESULTS}/tables/factors/{{experiment}}.md", experiment=VARIED),
+        expand(f"{RESULTS}/figures/factors/{{experiment}}.png", experiment=VARIED),
+
+
+rule calibration:
+    input:
+        f"{RESULTS}/tables/calibration.md",
+        expand(f"{RESULTS}/figures/reliability/{{experiment}}.png", experiment=STUDY.experiments),
+
+
+rule mistakes:
+    input:
+        of_cells(f"{RESULTS}/figures/mistakes/{{experiment}}/{{model}}.png", cells()),
+
+
+rule efficiency:
+    input:
+        f"{RESULTS}/tables/efficiency.md",
+        f"{RESULTS}/figures/efficiency.png",
+
+
+rule published_report:
+    input:
+        f"{RESULTS}/tables/published.md",
