@@ -133,7 +133,8 @@ def _small_print(
     return [
         f"Above each image its class; below, {which}, with its probability{mean}. Of the "
         f"{mistakes:,} of {len(guesses.label):,} test images {who}, the {pictures} with the "
-        f"greatest such probability.",
+        "greatest such probability. Labels of a test set can be wrong themselves (Northcutt et al. "
+        "2021).",
         f"Learning rate {shown[0].lr}{choice}; {seeds_in_words(shown)}. "
         f"{SIDE} × {SIDE} pixels, enlarged smoothly.",
     ]

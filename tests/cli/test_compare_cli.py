@@ -187,8 +187,7 @@ def test_long_lists_stay_short(pj2, monkeypatch):
     # The furthest apart come first, and their end values are those that are shown.
     difference = out.split("Test accuracy")[1].splitlines()[2]
     assert words(difference).startswith("A B 0.4 -10.00 [")
-    assert re.search(r"\nA +0\.4 +1 .*\nB +0\.4 +1 ", out)
-    assert not re.search(r"\nA +0\.1 +1 ", out)
+    assert "End values (lr=0.4, 1 seed)\n" in out
     _, out, _ = pj2("many", "--json")
     assert len(json.loads(out)["differences"]) == 4
 
@@ -215,4 +214,4 @@ def test_torch_is_never_imported(here):
         "compare(['small', 'large'])\n"
         "sys.exit(bool({'torch', 'torchvision'} & sys.modules.keys()))"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, capture_output=True)
