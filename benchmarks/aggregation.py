@@ -29,6 +29,8 @@ def measure(repeats: int, rates: int = 500, steps: int = 40_000) -> Iterator[Mea
             "figure confusion": ("figure", "confusion", index[0]),
             "table landscape": ("table", "landscape", *index, *band),
             "table comparison": ("table", "comparison", *index),
+            "table summary": ("table", "summary", *index),
+            "table pairwise": ("table", "pairwise", *index),
             "table per-class-accuracy": ("table", "per-class-accuracy", *index),
         }
         memory: dict[str, list[float]] = {command: [] for command in commands}

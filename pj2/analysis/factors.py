@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from pj2.analysis.runs import RunRecord, by_model, chosen_setting, tested
+from pj2.analysis.runs import RunRecord, by_model, chosen_setting, test_result
 from pj2.analysis.statistics import mean_interval
 
 Levels = Mapping[str, Sequence[str]]
@@ -32,10 +32,11 @@ def variant_accuracies(runs: Sequence[RunRecord]) -> pd.DataFrame:
     """
     rows = []
     for group in by_model(runs).values():
-        for run, guesses in tested(chosen_setting(group)):
-            accuracy = guesses.correct / len(guesses.label)
-            identity = {"architecture": run.architecture, **run.variant}
-            rows.append({**identity, "lr": run.lr, "seed": run.seed, "accuracy": accuracy})
+        for run in chosen_setting(group):
+            if result := test_result(run):
+                identity = {"architecture": run.architecture, **run.variant}
+                accuracy = result[0] / result[1]
+                rows.append({**identity, "lr": run.lr, "seed": run.seed, "accuracy": accuracy})
     columns = ["architecture", *factor_levels(runs), "lr", "seed", "accuracy"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pj2.errors import UserError
@@ -109,7 +110,7 @@ def load_runs(index_paths: Iterable[PathLike]) -> list[RunRecord]:
         try:
             for entry in _index_entries(path):
                 folder = Path(entry["folder"])
-                info = _read_object(folder / "run.json", _INFO_KEYS)
+                info = read_object(folder / "run.json", _INFO_KEYS)
                 runs[folder] = RunRecord(
                     str(entry["experiment"]), str(entry["model"]), str(entry["lr"]),
                     int(entry["seed"]), folder, info, dict(entry["variant"]),
@@ -172,6 +173,17 @@ def predictions(run: RunRecord) -> Predictions | None:
         probabilities.reshape(-1, len(names)),
         table["index"].to_numpy().astype(np.int64),
     )
+
+
+def test_result(run: RunRecord) -> tuple[int, int] | None:
+    """Return how many test images a run recognised, and of how many; None without predictions.
+
+    It does not read the probabilities, which are most of the file.
+    """
+    if run.best_epoch is None:
+        return None
+    table = read_parquet(run.folder / "predictions.parquet", ("label", "predicted"))
+    return int(pc.sum(pc.equal(table["label"], table["predicted"])).as_py()), len(table)
 
 
 def tested(runs: Iterable[RunRecord]) -> list[tuple[RunRecord, Predictions]]:
@@ -279,7 +291,7 @@ def steps_per_epoch(run: RunRecord, recorded: pd.DataFrame) -> int:
 
 
 def _index_entries(path: PathLike) -> list[Mapping[str, Any]]:
-    listed = _read_object(path, ("runs",))["runs"]
+    listed = read_object(path, ("runs",))["runs"]
     if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
         raise UserError(f"{path}: runs: expected a list of objects, one a run")
     for entry in listed:
@@ -289,8 +301,8 @@ def _index_entries(path: PathLike) -> list[Mapping[str, Any]]:
     return listed
 
 
-def _read_object(path: PathLike, keys: Sequence[str]) -> Mapping[str, Any]:
-    """Read a JSON object that must hold `keys`."""
+def read_object(path: PathLike, keys: Sequence[str]) -> Mapping[str, Any]:
+    """Read a JSON object that must hold `keys`. Raises UserError, one line, if it is not that."""
     try:
         value = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -309,12 +321,13 @@ def read_parquet(path: PathLike, columns: Sequence[str]) -> pa.Table:
     """Read a Parquet file that must hold `columns`; others are left out."""
     try:
         with Path(path).open("rb") as file:
-            table = pq.read_table(file)
+            parquet = pq.ParquetFile(file)
+            missing = [name for name in columns if name not in parquet.schema_arrow.names]
+            if missing:
+                raise UserError(f"{path}: has no column {', '.join(missing)}")
+            table = parquet.read(columns=list(columns))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
     except pa.ArrowException as error:
         raise UserError(f"{path}: not a readable Parquet file: {error}") from None
-    missing = [name for name in columns if name not in table.column_names]
-    if missing:
-        raise UserError(f"{path}: has no column {', '.join(missing)}")
     return table.select(list(columns))

@@ -14,7 +14,7 @@ from pj2.analysis.runs import (
     at_best_epoch,
     epochs,
     load_runs,
-    predictions,
+    test_result,
 )
 from pj2.analysis.statistics import wilson_interval
 from pj2.config.names import learning_rate_text
@@ -54,7 +54,7 @@ def comparison_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 
 def _row(run: RunRecord) -> dict[str, Any]:
     info, data = run.info, run.info["data"]
-    best, measured, guesses = at_best_epoch(run), epochs(run), predictions(run)
+    best, measured, tested = at_best_epoch(run), epochs(run), test_result(run)
     published = measured["test_accuracy"].to_numpy()
     row: dict[str, Any] = {
         "experiment": run.experiment,
@@ -71,11 +71,11 @@ def _row(run: RunRecord) -> dict[str, Any]:
     }
     val = None if best is None else float(best["val_accuracy"])
     row |= _accuracy("val", val, data["validation_images"])
-    if guesses is None:
+    if tested is None:
         row |= _accuracy("test", None, data["test_images"])
     else:
-        n = len(guesses.label)
-        row |= _accuracy("test", guesses.correct / n, n)
+        correct, n = tested
+        row |= _accuracy("test", correct / n, n)
     top = None if np.isnan(published).all() else int(np.nanargmax(published))
     greatest = None if top is None else float(published[top])
     row |= _accuracy("published", greatest, data["test_images"])

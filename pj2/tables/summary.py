@@ -15,7 +15,7 @@ from pj2.analysis.runs import (
     by_setting,
     epochs,
     load_runs,
-    predictions,
+    test_result,
 )
 from pj2.analysis.statistics import Mean, mean_interval, wilson_interval
 from pj2.config.names import learning_rate_text
@@ -82,12 +82,12 @@ def _row(runs: Sequence[RunRecord]) -> dict[str, Any]:
 
 def _accuracies(run: RunRecord) -> dict[str, float]:
     """Return a run's accuracies; NaN for one that was not measured."""
-    best, guesses = at_best_epoch(run), predictions(run)
+    best, tested = at_best_epoch(run), test_result(run)
     assert best is not None
-    assert guesses is not None
+    assert tested is not None
     return {
         "val": float(best["val_accuracy"]),
-        "test": guesses.correct / len(guesses.label),
+        "test": tested[0] / tested[1],
         "published": float(epochs(run)["test_accuracy"].max()),  # NaN if never measured
     }
 

@@ -17,11 +17,9 @@ from pj2.analysis.compare import (
     OTHER_IMAGES,
     SAME_RUN,
     Comparison,
-    Side,
     compare_sides,
-    runs_below,
-    sides_by_model,
 )
+from pj2.analysis.sides import Side, runs_below, sides_by_model
 from pj2.analysis.statistics import holm, mcnemar_p, paired_difference, wilson_interval
 from pj2.store.files import write_json
 
