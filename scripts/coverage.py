@@ -29,7 +29,7 @@ from pj2.analysis.statistics import mean_interval, paired_difference, wilson_int
 
 ACCURACIES = (0.91, 0.90)
 # Variances of the three parts of an image, which sum to 1. Two seeds of a model then disagree
-# on whether an image is recognised for 8 % of the images, two models for 11 %.
+# on whether an image is recognised for 8 % of the images, two models for 10 %.
 EASY, EASY_FOR_MODEL, EASY_FOR_NETWORK = 0.7, 0.1, 0.2
 SEEDS = (2, 3, 5, 10)
 # Test images, and the standard deviation over seeds of a network's accuracy over all images.

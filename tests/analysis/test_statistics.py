@@ -214,7 +214,7 @@ def three_seeds() -> Coverage:
         ("wilson_interval", "images", 0.005),  # discrete: a score has 201 values
         ("mean_interval", "seeds", 0.0),
         ("over_seeds", "seeds", 0.0),
-        # The bootstrap is right for many images; with 200, 30 of which tell the models
+        # The bootstrap is right for many images; with 200, 40 of which tell the models
         # apart, and 200 resamples it is short by 1 to 2 points.
         ("over_images", "images", 0.015),
     ],
