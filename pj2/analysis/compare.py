@@ -42,6 +42,7 @@ from pj2.analysis.statistics import (
 from pj2.config.names import canonical_json
 from pj2.errors import UserError
 from pj2.fingerprint.code import PACKAGE_FOLDER, source_file
+from pj2.fingerprint.run import flat
 
 MEASURES = (
     "epochs", "val_accuracy_last", "val_accuracy_best", "train_loss_last", "val_loss_last",
@@ -187,24 +188,16 @@ def _values(runs: Iterable[RunRecord]) -> dict[str, dict[str, Any]]:
 
 
 def _facts(info: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    settings = dict(_flat(info["settings"]))
+    settings = dict(flat(info["settings"]))
     first = ("model", "learning_rate", "seed")
     yield from ((key, settings.pop(key)) for key in first if key in settings)
     yield from settings.items()
     yield "precision used", info["precision"]["used"]
     for section in ("hardware", "data"):
-        yield from _flat(info[section], f"{section}.")
+        yield from flat(info[section], f"{section}.")
     packages = info.get("code", {}).get("packages", {})
     # The versions of the run are exact; those of the fingerprint end at the second part.
-    yield from _flat({**packages, **info.get("versions", {})}, "version.")
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+    yield from flat({**packages, **info.get("versions", {})}, "version.")
 
 
 def _code_differences(sides: Sequence[Side]) -> tuple[str, ...] | None:

@@ -8,13 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pj2.analysis.runs import (
-    RunRecord,
-    by_model,
-    chosen_setting,
-    model_names,
-    tested,
-)
+from pj2.analysis.runs import RunRecord, tested_models
 from pj2.analysis.statistics import Mean, mean_interval, wilson_interval
 from pj2.analysis.wording import named
 
@@ -60,17 +54,15 @@ class Efficiency:
 def efficiencies(runs: Sequence[RunRecord]) -> tuple[list[Efficiency], list[str]]:
     """Return every model's costs and accuracy, and the names of models without predictions."""
     found, absent = [], []
-    names = model_names(runs)
-    for key, group in by_model(runs).items():
-        seen = tested(chosen_setting(group))
+    for name, seen in tested_models(runs):
         if not seen:
-            absent.append(names[key])
+            absent.append(name)
             continue
         shown, guesses = zip(*seen, strict=True)
         images = len(guesses[0].label)
         found.append(
             Efficiency(
-                names[key],
+                name,
                 shown,
                 images,
                 mean_interval([one.correct / images for one in guesses]),

@@ -76,7 +76,7 @@ def prediction_fingerprint(
 def explain(fingerprint: Fingerprint) -> list[str]:
     """Return one line for each thing that went into a fingerprint."""
     inputs = fingerprint.inputs
-    lines = [f"setting  {key} = {value!r}" for key, value in _flat(inputs["settings"])]
+    lines = [f"setting  {key} = {value!r}" for key, value in flat(inputs["settings"])]
     lines.append(f"data     {inputs['data'] or 'not prepared yet'}")
     lines += [f"package  {name} {version}" for name, version in inputs["packages"].items()]
     for module, parts in inputs["modules"].items():
@@ -102,7 +102,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def setting_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return ``key before → after`` for every setting that differs."""
-    changed = _changes(dict(_flat(old)), dict(_flat(new)))
+    changed = _changes(dict(flat(old)), dict(flat(new)))
     return [f"{key} {before!r} → {after!r}" for key, before, after in changed]
 
 
@@ -123,10 +123,11 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[s
             yield key, before, after
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every setting, however deep, as ``section.key`` and its value."""
     for key, value in settings.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 

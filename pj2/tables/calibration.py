@@ -9,15 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pj2.analysis.calibration import BINS, calibration, note_losses
-from pj2.analysis.runs import (
-    PathLike,
-    RunRecord,
-    by_model,
-    chosen_setting,
-    load_runs,
-    model_names,
-    tested,
-)
+from pj2.analysis.runs import PathLike, RunRecord, load_runs, tested_models
 from pj2.analysis.statistics import Mean, mean_interval
 from pj2.analysis.wording import named
 from pj2.config.names import learning_rate_text
@@ -46,21 +38,18 @@ def calibration_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     ``_high`` (95 % Student interval of the mean); the last three are empty of one seed.
     See `analysis.calibration.Calibration`.
     """
-    runs = load_runs(index_paths)
-    names = model_names(runs)
     rows, shown, absent = [], [], []
     first: dict[str, RunRecord] = {}
-    for key, group in by_model(runs).items():
-        seen = tested(chosen_setting(group))
+    for model, seen in tested_models(load_runs(index_paths)):
         if not seen:
-            absent.append(names[key])
+            absent.append(model)
             continue
         run, guesses = seen[0]
-        first[names[key]] = run
+        first[model] = run
         each = [calibration([one]) for _, one in seen]
         found = {name: mean_interval([getattr(one, name) for one in each]) for name in _MEASURES}
         rows.append(_row(run, len(seen), len(guesses.label), found))
-        shown.append(_shown(names[key], rows[-1], found))
+        shown.append(_shown(model, rows[-1], found))
     spread = [f"{name}_{part}" for name in _MEASURES for part in ("mean", "sd", "low", "high")]
     write_all_formats(
         pd.DataFrame(rows, columns=[*_IDENTITY, *spread]),

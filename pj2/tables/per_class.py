@@ -12,12 +12,9 @@ from pj2.analysis.confusion import Confusion, confusion
 from pj2.analysis.runs import (
     PathLike,
     RunRecord,
-    by_model,
-    chosen_setting,
     load_runs,
-    model_names,
     seeds_in_words,
-    tested,
+    tested_models,
 )
 from pj2.analysis.statistics import Mean, mean_interval, wilson_interval
 from pj2.tables.format import percent, percent_spread, write_all_formats
@@ -95,18 +92,15 @@ def _chosen(
 
     A model of which no run finished an epoch is only named in the sentence.
     """
-    runs = load_runs(index_paths)
-    names = model_names(runs)
     found: dict[str, tuple[RunRecord, Confusion]] = {}
     told = []
-    for key, group in by_model(runs).items():
-        seen = tested(chosen_setting(group))
+    for name, seen in tested_models(load_runs(index_paths)):
         if not seen:
-            told.append(f"{names[key]}: no run finished an epoch")
+            told.append(f"{name}: no run finished an epoch")
             continue
         shown, guesses = zip(*seen, strict=True)
-        found[names[key]] = shown[0], confusion(guesses)
-        told.append(f"{names[key]}: lr {shown[0].lr}, {seeds_in_words(shown)}")
+        found[name] = shown[0], confusion(guesses)
+        told.append(f"{name}: lr {shown[0].lr}, {seeds_in_words(shown)}")
     return found, (
         "Each model is shown at its learning rate with the best validation accuracy, the mean "
         f"over seeds ({'; '.join(told)})."
