@@ -23,6 +23,7 @@ from pj2.analysis.statistics import mean_interval, wilson_interval
 from pj2.figures import style
 
 _TOP = 10
+_LETTERS = 78  # of a title on one line
 _MOST_WITH_NUMBERS = 12  # classes: with more, the numbers could not be read
 _COLOURS = LinearSegmentedColormap.from_list("share", ["#FFFFFF", "#8FC1E3", "#0072B2", "#00304D"])
 
@@ -49,12 +50,13 @@ def plot_confusion(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     cells, bars = figure.subplots(1, 2, width_ratios=(3.1, 1))
     _draw_cells(cells, result)
     _draw_mistakes(bars, result.most_confused(_TOP))
-    figure.suptitle(f"{model}: test accuracy {_accuracy(guesses)}")
+    title = f"{model}: test accuracy {_accuracy(guesses)}"
+    figure.suptitle(title if len(title) <= _LETTERS else title.replace(": ", "\n", 1))
     rates = len(by_setting(runs))
     choice = f", which has the best validation accuracy of {rates}" if rates > 1 else ""
     epochs = sorted({(run.best_epoch or 0) + 1 for run in shown})
     several = len(shown) > 1
-    spread = "mean number of images ± its standard deviation over seeds"
+    spread = "mean number of images ± its standard deviation over seeds, as in the title"
     style.note(
         figure,
         f"Learning rate {shown[0].lr}{choice}; {seeds_in_words(shown)}; weights of epoch "
@@ -76,10 +78,7 @@ def _accuracy(guesses: Sequence[Predictions]) -> str:
             f"(95 % interval {100 * low:.2f} to {100 * high:.2f}, n = {n:,})"
         )
     found = mean_interval([one.correct / n for one in guesses])
-    return (
-        f"{100 * found.mean:.2f} ± {100 * found.sd:.2f} % "
-        f"(mean and standard deviation of {found.n} seeds, {n:,} images)"
-    )
+    return f"{100 * found.mean:.2f} ± {100 * found.sd:.2f} % ({found.n} seeds, {n:,} images)"
 
 
 def _has_numbers(result: Confusion) -> bool:

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from pj2.analysis.runs import (
@@ -30,6 +32,7 @@ from pj2.analysis.wording import named
 from pj2.figures import style
 
 _BINS = 400
+_LETTERS = 78  # of a title on one line
 _LEGEND = 30  # entries; of more, some are named
 _CROWD = 50  # runs; the lines of more are thin, and a picture inside the SVG
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
@@ -87,7 +90,8 @@ def plot_all_models(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 
 def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str | None) -> None:
     looks, handles = _looks(runs)
-    title = title or ", ".join(model_names(runs).values())
+    named_rates = len(handles)
+    title = title or _title(runs)
     tables = [epochs(run) for run in runs]
     measured = any(table["test_accuracy"].notna().any() for table in tables)
     splits = ["train", "val", "test"] if measured else ["train", "val"]
@@ -108,6 +112,9 @@ def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str | None) -> None:
         handles = [
             Line2D([], [], label=_SPLITS[split], **_split_look(looks[0], split)) for split in splits
         ]
+    if len(by_setting(runs)) < len(runs):
+        face = (style.MUTED, 0.3)
+        handles.append(Patch(facecolor=face, label="mean ± 1 standard deviation over seeds"))
     columns = _legend_columns(runs, handles)
     rows = 1 if len(runs) == 1 else len(splits)
     legend = 0.18 * -(-len(handles) // columns)
@@ -124,8 +131,17 @@ def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str | None) -> None:
             line.set_linewidth(np.minimum(line.get_linewidth(), 0.5))
     style.heading(figure, title, handles, columns)
     above = style.note_above(losses.greatest, top, "losses", losses.total)
-    style.note(figure, *_small_print(runs, curves, window, len(handles)), above)
+    style.note(figure, *_small_print(runs, curves, window, named_rates), above)
     style.save(figure, stem)
+
+
+def _title(runs: Sequence[RunRecord]) -> str:
+    """Return the models' names; of more than a line holds, the experiment's and how many."""
+    names = list(model_names(runs).values())
+    title = ", ".join(names)
+    if len(title) <= _LETTERS:
+        return title
+    return f"{', '.join(dict.fromkeys(run.experiment for run in runs))}: {len(names)} models"
 
 
 def _draw_panels(
@@ -156,7 +172,7 @@ def _draw_panels(
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
 
 
-def _legend_columns(runs: Sequence[RunRecord], handles: Sequence[Line2D]) -> int:
+def _legend_columns(runs: Sequence[RunRecord], handles: Sequence[Artist]) -> int:
     """Return how many columns fit; one for each model if that is how the entries fall."""
     inches = 0.5 + 0.065 * max(len(str(handle.get_label())) for handle in handles)
     fit = max(1, int(style.WIDTH / inches))
@@ -165,7 +181,7 @@ def _legend_columns(runs: Sequence[RunRecord], handles: Sequence[Line2D]) -> int
     return models if whole and models <= fit else min(fit, len(handles))
 
 
-def _looks(runs: Sequence[RunRecord]) -> tuple[list[Mapping[str, Any]], list[Line2D]]:
+def _looks(runs: Sequence[RunRecord]) -> tuple[list[Mapping[str, Any]], list[Artist]]:
     """Return colour and line style of each run, and what the legend says of them.
 
     Runs that differ in their seed alone look the same; a model's learning rates, and the
@@ -175,7 +191,7 @@ def _looks(runs: Sequence[RunRecord]) -> tuple[list[Mapping[str, Any]], list[Lin
     names = model_names(runs)
     colours = style.colours(run.model for run in runs)
     styles: dict[tuple[str, str, str], Mapping[str, Any]] = {}
-    handles: list[Line2D] = []
+    handles: list[Artist] = []
     different = {(run.experiment, run.model, run.lr) for run in runs}
     variants = Counter(model for _, model, _ in different)
     before: Counter[str] = Counter()  # of each model, in the experiments before this one

@@ -122,7 +122,7 @@ def test_long_runs_many_runs_and_seeds_fit(tmp_path: Path) -> None:
 
 def test_seeds_are_thin_lines_with_their_mean_and_a_band_of_one_deviation(tmp_path: Path) -> None:
     runs = [
-        make_run(tmp_path, "A", [2.0, 1.0], seed=seed, val=val, test=None)
+        make_run(tmp_path, "A", [2.0, 1.0, 0.5], seed=seed, val=val, test=None)
         for seed, val in enumerate([(0.2, 0.4, 0.5), (0.4, 0.8)])
     ]
     figures: list[Figure] = []
