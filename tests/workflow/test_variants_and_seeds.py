@@ -15,7 +15,7 @@ CONFIG = """\
 study: {name}
 dataset:
   source: sample
-  limit: {{train: 60, test: 40}}
+  limit: {{train: 100, test: 40}}
 experiments:
   ablation:
     models: [BasicCNN]
