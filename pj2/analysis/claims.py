@@ -36,7 +36,12 @@ from pj2.analysis.published import (
     setting_problems,
 )
 from pj2.analysis.runs import RunRecord, chosen_setting, count_steps, epochs, steps, tested
-from pj2.analysis.statistics import difference_interval, mean_interval, prediction_interval
+from pj2.analysis.statistics import (
+    difference_interval,
+    gradient_variation,
+    mean_interval,
+    prediction_interval,
+)
 from pj2.analysis.wording import named
 from pj2.errors import UserError
 
@@ -93,20 +98,6 @@ def check_claims(runs: Iterable[RunRecord], report: Report) -> list[Finding]:
     plain = [run for run in runs if not run.variant]
     _refuse_doubles(plain)
     return [_check(claim, plain, report) for claim in report.claims]
-
-
-def gradient_variation(norms: np.ndarray) -> tuple[float, float]:
-    """Return two measures of how gradient norms, one a step, vary over a run.
-
-    The coefficient of variation (the standard deviation over all steps divided by the
-    mean), and the 95th percentile divided by the median. NaN or infinite where the
-    mean or the median is 0.
-    """
-    norms = np.asarray(norms, np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        variation = norms.std() / norms.mean()
-        tail = np.percentile(norms, 95) / np.median(norms)
-    return float(variation), float(tail)
 
 
 def _check(claim: Claim, runs: Sequence[RunRecord], report: Report) -> Finding:

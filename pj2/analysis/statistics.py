@@ -105,6 +105,20 @@ def difference_interval(one: float, other: float, images: int) -> tuple[float, f
     return float(low), float(high)
 
 
+def gradient_variation(norms: np.ndarray) -> tuple[float, float]:
+    """Return two measures of how gradient norms, one a step, vary over a run.
+
+    The coefficient of variation (the standard deviation over all steps divided by the
+    mean), and the 95th percentile divided by the median. NaN or infinite where the
+    mean or the median is 0.
+    """
+    norms = np.asarray(norms, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variation = norms.std() / norms.mean()
+        tail = np.percentile(norms, 95) / np.median(norms)
+    return float(variation), float(tail)
+
+
 def paired_difference(
     one: np.ndarray, other: np.ndarray, resamples: int = 2000, seed: int = 0
 ) -> PairedDifference:
