@@ -131,9 +131,11 @@ def _small_print(
     used = sorted({run.info["precision"]["used"] for group in members.values() for run in group})
     return [
         "Shaded: from the least to the greatest loss over learning rates at each step, as far as "
-        f"a model's shortest run goes, seed {seeds[0]}."
-        + (f" Pale lines: the same of other seeds ({others}). Widths: mean ± standard deviation over seeds."
-           if others else ""),
+        f"a model's shortest run goes, seed {seeds[0]}.",
+        f"Pale lines: the same of other seeds ({others}). Widths: mean ± standard deviation over "
+        "seeds."
+        if others
+        else "",
         f"Drawn in bins of {width} steps: least minimum, greatest maximum." if width > 1 else "",
         f"Some runs were computed in {' and others in '.join(used)}." if len(used) > 1 else "",
     ]  # fmt: skip
