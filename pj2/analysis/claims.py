@@ -35,7 +35,7 @@ from pj2.analysis.published import (
     rate_problems,
     setting_problems,
 )
-from pj2.analysis.runs import RunRecord, chosen_setting, count_steps, epochs, steps, tested
+from pj2.analysis.runs import RunRecord, chosen_setting, count_steps, epochs, steps, test_result
 from pj2.analysis.statistics import (
     difference_interval,
     gradient_variation,
@@ -359,9 +359,9 @@ def _scores(runs: Sequence[RunRecord]) -> _Scores:
     whole = [run for run in chosen if run.diverged_at is None]
     best = {run.seed: float(epochs(run)["test_accuracy"].max()) for run in whole}
     honest = {
-        run.seed: guesses.correct / len(guesses.label)
-        for run, guesses in tested(whole)
-        if run.info["settings"]["monitor"] != "test_accuracy"
+        run.seed: result[0] / result[1]
+        for run in whole
+        if run.info["settings"]["monitor"] != "test_accuracy" and (result := test_result(run))
     }
     ours = {seed: accuracy for seed, accuracy in best.items() if not np.isnan(accuracy)}
     return _Scores(chosen, whole, ours, honest)

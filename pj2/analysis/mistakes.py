@@ -63,9 +63,5 @@ def confident_mistakes(predictions: Sequence[Predictions]) -> list[Mistake]:
 def _check_same_images(predictions: Sequence[Predictions]) -> None:
     first = predictions[0]
     for one in predictions[1:]:
-        if not (
-            one.classes == first.classes
-            and np.array_equal(one.index, first.index)
-            and np.array_equal(one.label, first.label)
-        ):
+        if (one.classes, one.images) != (first.classes, first.images):
             raise UserError("predictions of several seeds: not of the same images; evaluate again")

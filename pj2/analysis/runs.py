@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -92,6 +93,11 @@ class Predictions:
         """Which images were recognised, bool[n]."""
         found: np.ndarray = self.label == self.predicted
         return found
+
+    @property
+    def images(self) -> str:
+        """A digest of the images' places and labels, equal for equal test images."""
+        return hashlib.sha256(self.index.tobytes() + self.label.tobytes()).hexdigest()
 
     @property
     def correct(self) -> int:
