@@ -123,6 +123,18 @@ class StoreConfig(Strict):
     remote: str | None = None
 
 
+class ReportConfig(Strict):
+    """The report page: the language of its words, and of those in the figures."""
+
+    language: Literal["en", "zh"] = "en"
+
+
+class LoggingConfig(Strict):
+    """What a run writes for other tools to read while it trains."""
+
+    tensorboard: bool = False
+
+
 class OptimizerConfig(Strict):
     """An optimizer of torch.optim, with the arguments that its name allows."""
 
@@ -301,6 +313,8 @@ class StudyConfig(Strict):
     runs_per_gpu: Count = 2
     threads: Count = 1
     store: Annotated[StoreConfig, BeforeValidator(_path_is_enough)] = StoreConfig()
+    report: ReportConfig = ReportConfig()
+    logging: LoggingConfig = LoggingConfig()
     experiments: Annotated[dict[str, Experiment], Field(min_length=1)]
 
     @field_validator("study")

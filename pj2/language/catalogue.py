@@ -1,0 +1,46 @@
+"""Translations: English sentences are the keys, ``<language>.po`` beside this file the values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from babel.messages.pofile import read_po
+
+_chosen = "en"
+
+
+def use_language(name: str) -> None:
+    """Let `tr` speak this language from now on: ``en``, or one that has a .po file."""
+    global _chosen
+    _translations(name)
+    _chosen = name
+
+
+def language() -> str:
+    """Return the language that `tr` speaks."""
+    return _chosen
+
+
+def tr(text: str, **values: object) -> str:
+    """Return an English sentence in the chosen language, its ``{fields}`` filled with `values`.
+
+    A sentence without a translation stays English. Fields are those of `str.format`;
+    without `values` the text is returned as it is, braces too.
+    """
+    found = _translations(_chosen).get(text) or text
+    return found.format(**values) if values else found
+
+
+@cache
+def _translations(name: str) -> Mapping[str, str]:
+    if name == "en":
+        return {}
+    with Path(__file__).with_name(f"{name}.po").open("rb") as file:
+        catalogue = read_po(file, locale=name)
+    return {
+        message.id: message.string
+        for message in catalogue
+        if isinstance(message.id, str) and isinstance(message.string, str)
+    }
