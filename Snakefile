@@ -37,6 +37,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/landscape.smk"
 include: "workflow/rules/geometry.smk"
+include: "workflow/rules/report.smk"
 
 
 localrules:
@@ -56,6 +57,7 @@ localrules:
     loss_surfaces,
     curvature,
     index,
+    report_contents,
 
 
 rule all:
@@ -75,3 +77,4 @@ rule all:
         rules.gradient_probes.input,
         rules.loss_surfaces.input,
         rules.curvature.input,
+        rules.report.output,

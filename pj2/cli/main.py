@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from pj2.cli import compare, figures, fingerprint, geometry, jobs, store, tables
+from pj2.cli import compare, figures, fingerprint, geometry, jobs, report, store, tables
 from pj2.errors import UserError
 from pj2.training.interrupt import EXIT_INTERRUPTED, Interrupted
 
@@ -30,6 +30,7 @@ app.command()(jobs.prepare)
 app.command()(jobs.train)
 app.command()(jobs.evaluate)
 app.command()(tables.band)
+app.command()(report.report)
 app.command()(compare.compare)
 app.command()(fingerprint.fingerprint)
 app.command()(fingerprint.why)

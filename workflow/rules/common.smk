@@ -17,6 +17,9 @@ except UserError as error:
 
 use_store(STUDY.store)
 
+# The config that a command line has to name; None of the default one.
+CONFIGFILE = next(map(os.path.relpath, reversed(workflow.overwrite_configfiles)), None)
+
 RESULTS = f"results/{STUDY.study}"
 RUN = f"{RESULTS}/runs/experiment={{experiment}}/model={{model}}/lr={{lr}}/seed={{seed}}"
 INDEX = f"{RESULTS}/index/experiment={{experiment}}/model={{model}}.json"

@@ -1,0 +1,26 @@
+"""The command that writes a study's report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def report(
+    index: Annotated[list[Path], typer.Argument(help="Index files: the runs of the study.")],
+    contents: Annotated[Path, typer.Option(help="What to show, as the pipeline lists it.")],
+    output: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    language: Annotated[Literal["en", "zh"], typer.Option(help="Of its words.")] = "en",
+) -> None:
+    """Write a study's tables and figures as one page that needs no network.
+
+    Example: pj2 report results/default/index/*/*.json
+    --contents results/default/index/report.json --output report.html
+    """
+    from pj2.language import use_language
+    from pj2.report.page import write_report
+
+    use_language(language)
+    write_report(contents, index, output)

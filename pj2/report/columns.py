@@ -1,0 +1,55 @@
+"""Numbers as the page carries them: columns, short, with words listed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def columns(frame: pd.DataFrame, digits: int = 5) -> dict[str, Any]:
+    """Return a frame as ``{"rows": n, "columns": {name: values}, "words": {name: words}}``.
+
+    Numbers are rounded to so many significant digits, missing ones null; a text is its
+    place in the column's words.
+    """
+    found: dict[str, list[Any]] = {}
+    words: dict[str, list[str]] = {}
+    for name in map(str, frame.columns):
+        if pd.api.types.is_numeric_dtype(frame[name]):
+            found[name] = short(frame[name].to_numpy(), digits)
+        else:
+            codes, unique = pd.factorize(frame[name])
+            found[name], words[name] = codes.tolist(), unique.tolist()
+    return {"rows": len(frame), "columns": found, "words": words}
+
+
+def short(values: np.ndarray, digits: int | None = None) -> list[float | int | None]:
+    """Return numbers for JSON; with `digits` rounded, without exactly, of float32 the shortest."""
+    if np.issubdtype(values.dtype, np.integer):
+        return [int(value) for value in values]
+    if digits is not None:
+        return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values]
+    return [float(str(value)) if np.isfinite(value) else None for value in values]
+
+
+def bin_width(longest: int, most: int) -> int:
+    """Return how many values each bin takes, for a series that is to have at most so many bins."""
+    return max(1, -(-longest // most))
+
+
+def bins(values: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the minimum, maximum and mean of every `width` values; the last may be of fewer."""
+    starts = np.arange(0, len(values), width)
+    if not len(values):
+        return values, values, values
+    total = np.add.reduceat(values.astype(np.float64), starts)
+    low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+    return low, high, total / np.diff([*starts, len(values)])
+
+
+def share(total: int, parts: Sequence[object], most: int, least: int = 50) -> int:
+    """Return how many of `total` points each part may have, between `least` and `most`."""
+    return max(least, min(most, total // max(1, len(parts))))

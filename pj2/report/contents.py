@@ -1,0 +1,67 @@
+"""What the report of a study is to show, as the pipeline lists it for the report's job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pj2.analysis.runs import PathLike, RunRecord, read_object
+from pj2.config.schema import StudyConfig
+from pj2.errors import UserError
+
+Key = tuple[str, ...]  # (experiment, model), (experiment,), or () of the whole study
+
+
+class Contents(BaseModel):
+    """A study and the files that its report shows.
+
+    ``figures`` and ``tables`` map a kind, which is a folder below ``figures`` or
+    ``tables``, to the keys that name its files; ``config`` is the study,
+    ``configfile`` what a command line needs to name it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    results: Path
+    data: Path
+    configfile: str | None
+    config: StudyConfig
+    figures: dict[str, list[Key]]
+    tables: dict[str, list[Key]]
+
+    def figure(self, kind: str, key: Sequence[str], ending: str = "png") -> Path:
+        """Return the path of a figure; one of the whole study is its kind's only file."""
+        return self.results / "figures" / f"{'/'.join([kind, *key])}.{ending}"
+
+    def table(self, kind: str, key: Sequence[str]) -> Path:
+        """Return the path of a table in Markdown."""
+        return self.results / "tables" / f"{'/'.join([kind, *key])}.md"
+
+    def command(self, path: Path) -> str:
+        """Return the command that makes a file of this study, and what it needs, again."""
+        config = f" --configfile {self.configfile}" if self.configfile else ""
+        return f"snakemake --cores all {path.as_posix()}{config}"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The contents with the runs of the study, in the order of the config."""
+
+    contents: Contents
+    runs: tuple[RunRecord, ...]
+
+    def of(self, key: Sequence[str]) -> list[RunRecord]:
+        """Return the runs of a key: of a model, of an experiment, or all."""
+        return [run for run in self.runs if (run.experiment, run.model)[: len(key)] == tuple(key)]
+
+
+def read_contents(path: PathLike) -> Contents:
+    """Read what the pipeline wrote. Raises UserError if it is not that."""
+    try:
+        return Contents.model_validate(read_object(path, ()))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

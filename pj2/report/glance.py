@@ -1,0 +1,162 @@
+"""The study at a glance: what was run, on what, how long, and whether it is current."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pj2.analysis.runs import RunRecord
+from pj2.analysis.wording import named
+from pj2.config.names import learning_rate_text
+from pj2.config.study import list_runs
+from pj2.data.layout import identity_of
+from pj2.language import tr
+from pj2.report.contents import Shown
+from pj2.training.staleness import stale_reasons
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number or name with what it is, and a line of detail."""
+
+    label: str
+    value: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Glance:
+    """Facts of the study, a row for each experiment, and what a reader should be told first.
+
+    ``stale`` names the runs that are not what the config, the data and the code ask for,
+    with the reasons; ``diverged`` those whose loss left the finite numbers.
+    """
+
+    facts: tuple[Fact, ...]
+    headings: tuple[str, ...]
+    experiments: tuple[tuple[str, ...], ...]
+    stale: tuple[str, ...]
+    diverged: tuple[str, ...]
+
+
+def at_a_glance(shown: Shown) -> Glance:
+    """Sum up a study."""
+    runs = shown.runs
+    statuses = Counter(run.info["status"] for run in runs)
+    data = runs[0].info["data"]
+    seconds = sum(float(run.info["seconds"]) for run in runs)
+    models = list(dict.fromkeys(run.model for run in runs))
+    epochs = sum(int(run.info["epochs_run"]) for run in runs)
+    facts = (
+        Fact(tr("Training runs"), f"{len(runs):,}", _counts(statuses)),
+        Fact(tr("Models"), f"{len(models):,}", named(models, ", ")),
+        Fact(
+            tr("Data"),
+            f"{data['name']} ({data['source']})",
+            tr(
+                "{train:,} training, {validation:,} validation and {test:,} test images",
+                train=data["train_images"],
+                validation=data["validation_images"],
+                test=data["test_images"],
+            ),
+        ),
+        Fact(
+            tr("Training time"),
+            _duration(seconds),
+            tr("{epochs:,} epochs, the runs' times added up", epochs=epochs),
+        ),
+        Fact(tr("Computed on"), _all(runs, _hardware), _all(runs, _software)),
+    )
+    lost = tuple(
+        tr(
+            "{experiment}: {model}, learning rate {rate}, seed {seed}, at step {step:,}",
+            experiment=run.experiment,
+            model=run.model,
+            rate=run.lr,
+            seed=run.seed,
+            step=run.diverged_at,
+        )
+        for run in runs
+        if run.diverged_at is not None
+    )
+    headings = (
+        tr("Experiment"), tr("Models"), tr("Learning rates"), tr("Seeds"), tr("Optimizer"),
+        tr("Batch size"), tr("Epochs (at most)"), tr("Chosen by"),
+    )  # fmt: skip
+    rows = tuple(_experiment(shown.of([name])) for name in shown.contents.config.experiments)
+    return Glance(facts, headings, rows, tuple(_stale(shown)), lost)
+
+
+def _counts(statuses: Counter[str]) -> str:
+    words = {
+        "completed": tr("completed"),
+        "stopped_early": tr("stopped early"),
+        "diverged": tr("diverged"),
+    }
+    return ", ".join(f"{count:,} {words.get(name, name)}" for name, count in statuses.items())
+
+
+def _stale(shown: Shown) -> list[str]:
+    """Compare every run on disk with what the config, the data and the code ask for."""
+    contents = shown.contents
+    data = identity_of(contents.data)
+    found = []
+    for run in list_runs(contents.config):
+        folder = Path(contents.results, "runs", run.folder)
+        reasons = stale_reasons(folder, run.settings, data, verify=False)
+        found += [f"{run.folder}: {reason}" for reason in reasons]
+    return found
+
+
+def _experiment(runs: Sequence[RunRecord]) -> tuple[str, ...]:
+    settings = [run.info["settings"] for run in runs]
+
+    def each(values: Sequence[Any]) -> str:
+        return named(list(dict.fromkeys(map(str, values))), ", ")
+
+    rates = sorted({float(one["learning_rate"]) for one in settings})
+    return (
+        runs[0].experiment,
+        named(list(dict.fromkeys(run.model for run in runs)), ", "),
+        named([learning_rate_text(rate) for rate in rates], ", "),
+        each([run.seed for run in runs]),
+        each([_optimizer(one["optimizer"]) for one in settings]),
+        each([one["batch_size"] for one in settings]),
+        each([one["epochs"] for one in settings]),
+        each([one["monitor"] for one in settings]),
+    )
+
+
+def _optimizer(settings: dict[str, Any]) -> str:
+    options = {
+        "weight decay": settings["weight_decay"],
+        "momentum": settings["momentum"],
+    }
+    return " ".join(
+        [settings["name"], *(f"{name} {value:g}" for name, value in options.items() if value)]
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return tr("{n:.0f} s", n=seconds)
+    if seconds < 5400:
+        return tr("{n:.0f} min", n=seconds / 60)
+    return tr("{n:.1f} h", n=seconds / 3600)
+
+
+def _all(runs: Sequence[RunRecord], tell: Any) -> str:
+    return named(list(dict.fromkeys(tell(run) for run in runs)), "; ")
+
+
+def _hardware(run: RunRecord) -> str:
+    hardware = run.info["hardware"]
+    return f"{hardware['name']} ({hardware['device']})"
+
+
+def _software(run: RunRecord) -> str:
+    versions, used = run.info["versions"], run.info["precision"]["used"]
+    return f"{used}, torch {versions['torch']}, pj2 {versions['pj2']}"

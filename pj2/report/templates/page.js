@@ -1,0 +1,159 @@
+"use strict";
+
+const page = JSON.parse(document.getElementById("data").textContent);
+const views = {};
+
+// Colours are CSS variables, so that the theme, and paper, need no new drawing.
+const theme = {
+  background: "transparent",
+  font: getComputedStyle(document.body).fontFamily,
+  view: { stroke: null },
+  axis: {
+    labelColor: "var(--ink)", titleColor: "var(--ink)", domainColor: "var(--muted)",
+    tickColor: "var(--muted)", gridColor: "var(--line)", labelFontSize: 12, titleFontSize: 12,
+    titleFontWeight: "normal", labelOverlap: true,
+  },
+  legend: { labelColor: "var(--ink)", titleColor: "var(--ink)", labelFontSize: 12 },
+  text: { color: "var(--ink)" },
+  aria: false, // the chart as a whole is one picture, with a name
+};
+
+// Columns, in which a word is its place in a list, as one object a row.
+function rowsOf({ rows, columns, words }) {
+  return Array.from({ length: rows }, (_, place) =>
+    Object.fromEntries(
+      Object.entries(columns).map(([name, values]) => [
+        name,
+        words[name] ? words[name][values[place]] : values[place],
+      ]),
+    ),
+  );
+}
+
+// What the controls above a chart say, by parameter.
+function choices(figure) {
+  const found = {};
+  for (const control of figure.querySelectorAll("[data-parameter]")) {
+    const name = control.dataset.parameter;
+    found[name] =
+      control.tagName === "SELECT"
+        ? control.value
+        : [...control.querySelectorAll("input:checked")].map((input) => input.value);
+  }
+  return found;
+}
+
+function onLogAxis(spec) {
+  for (const part of [spec, ...(spec.layer ?? [])]) {
+    const axis = part.encoding?.y;
+    if (axis?.field) axis.scale = { type: "log", nice: false, clamp: true };
+  }
+  return spec;
+}
+
+function bandOf(figure, band) {
+  const chosen = choices(figure);
+  const found = computeBand(band, { seed: band.seed, ...chosen, bin: Number(chosen.bin) });
+  const above = found.rows.filter((row) => row.max > band.top).length;
+  const log = figure.querySelector("[data-log]").checked;
+  const parts = found.widths.map(
+    ({ model, width }) => `${model}: ${page.words.width} ${width.toFixed(3)}`,
+  );
+  if (parts.length) parts.push(`${found.widths[0].steps.toLocaleString()} ${page.words.steps}`);
+  if (above && !log) parts.push(`${above.toLocaleString()} ${page.words.above}`);
+  figure.querySelector(".reading").textContent = parts.join(" · ") || page.words.nothing;
+  return found.rows;
+}
+
+async function draw(figure) {
+  const { spec, data, band } = page.charts[figure.dataset.chart];
+  const own = structuredClone(spec);
+  own.datasets = Object.fromEntries(
+    Object.entries(data).map(([name, table]) => [name, rowsOf(table)]),
+  );
+  if (band) own.datasets.band = bandOf(figure, band);
+  if (figure.querySelector("[data-log]")?.checked) onLogAxis(own);
+  const { view } = await vegaEmbed(figure.querySelector(".plot"), own, {
+    renderer: "svg", actions: false, config: theme, tooltip: { theme: "custom" },
+  });
+  views[figure.dataset.chart] = view;
+  await apply(figure);
+}
+
+// Tell a drawn chart what is chosen.
+async function apply(figure) {
+  const view = views[figure.dataset.chart];
+  const { band } = page.charts[figure.dataset.chart];
+  if (band) {
+    view.data("band", bandOf(figure, band));
+  } else {
+    for (const [name, value] of Object.entries(choices(figure))) view.signal(name, value);
+  }
+  await view.runAsync();
+}
+
+function listen(figure) {
+  figure.addEventListener("change", (event) =>
+    "log" in event.target.dataset ? draw(figure) : apply(figure),
+  );
+  figure.addEventListener("click", (event) => {
+    const { all, none } = event.target.dataset;
+    if (all === undefined && none === undefined) return;
+    for (const input of event.target.closest("fieldset").querySelectorAll("input")) {
+      input.checked = all !== undefined;
+    }
+    apply(figure);
+  });
+}
+
+// Sorting: by the number that a cell begins with, else by its letters; what is missing, last.
+function keyOf(row, column) {
+  const text = row.cells[column].textContent.trim();
+  const number = Number.parseFloat(text.replaceAll(",", "").replace("−", "-"));
+  return { text, number, missing: text === "–" || text === "" };
+}
+
+function sortBy(button) {
+  const heading = button.closest("th");
+  const table = button.closest("table");
+  const up = heading.getAttribute("aria-sort") !== "ascending";
+  for (const other of table.querySelectorAll("[aria-sort]")) other.removeAttribute("aria-sort");
+  heading.setAttribute("aria-sort", up ? "ascending" : "descending");
+  const rows = [...table.tBodies[0].rows].map((row) => ({ row, ...keyOf(row, heading.cellIndex) }));
+  const numbers = rows.every(({ number, missing }) => missing || !Number.isNaN(number));
+  rows.sort((one, other) => {
+    if (one.missing !== other.missing) return one.missing ? 1 : -1;
+    const order = numbers ? one.number - other.number : one.text.localeCompare(other.text);
+    return up ? order : -order;
+  });
+  table.tBodies[0].append(...rows.map(({ row }) => row));
+}
+
+function chooseTheme(name) {
+  if (name === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = name;
+}
+
+function remembered(name) {
+  try {
+    if (name) localStorage.setItem("pj2-theme", name);
+    return localStorage.getItem("pj2-theme") ?? "auto";
+  } catch {
+    return name ?? "auto"; // a browser may keep nothing for a page on disk
+  }
+}
+
+const themes = document.getElementById("theme");
+themes.value = remembered();
+chooseTheme(themes.value);
+themes.addEventListener("change", () => chooseTheme(remembered(themes.value)));
+for (const button of document.querySelectorAll(".sortable thead button")) {
+  button.addEventListener("click", () => sortBy(button));
+}
+(async () => {
+  for (const figure of document.querySelectorAll("[data-chart]")) {
+    listen(figure);
+    await draw(figure);
+  }
+  document.documentElement.dataset.drawn = "";
+})();

@@ -1,0 +1,100 @@
+# The report: every table and figure of the study on one page.
+from pj2.store.files import sha256_file
+
+REPORT = f"{RESULTS}/report.html"
+
+# The page is more than Python: its words' places, looks and scripts count as code.
+TEMPLATES = sorted(Path(workflow.basedir, "pj2", "report", "templates").iterdir())
+
+# What it shows, by the folder of its files: a model's, an experiment's, or the study's own.
+WHOLE_STUDY = [()]
+
+
+def keys(experiments):
+    return [(name,) for name in experiments]
+
+
+REPORTED_FIGURES = {
+    "training_curves": keys(STUDY.experiments),
+    "confusion_matrices": cells(),
+    "filter_grids": cells(),
+    "mistakes": cells(),
+    "reliability": keys(STUDY.experiments),
+    "differences": keys(COMPARED),
+    "factors": keys(VARIED),
+    "efficiency": WHOLE_STUDY,
+    "landscape": keys(LANDSCAPES),
+    "gradient_probes": keys(PROBED),
+    "covariate_shift": keys(SHIFTED),
+    "loss_surfaces": keys(SURFACED),
+    "loss_lines": keys(SURFACED),
+    "curvature": keys(CURVED),
+}
+REPORTED_TABLES = {
+    "comparison": WHOLE_STUDY,
+    "summary": WHOLE_STUDY,
+    "published": WHOLE_STUDY,
+    "efficiency": WHOLE_STUDY,
+    "calibration": WHOLE_STUDY,
+    "confused_pairs": WHOLE_STUDY,
+    "pairwise": keys(COMPARED),
+    "factors": keys(VARIED),
+    "landscape": keys(LANDSCAPES),
+    "probe_ratios": keys(PROBED),
+    "curvature": keys(CURVED),
+}
+
+
+def reported(folder, shown, ending):
+    """The files of what is shown."""
+    return [
+        f"{RESULTS}/{folder}/{'/'.join([kind, *key])}.{ending}"
+        for kind, chosen in shown.items()
+        for key in chosen
+    ]
+
+
+rule report_contents:
+    output:
+        f"{RESULTS}/index/report.json",
+    log:
+        f"{RESULTS}/logs/index/report.log",
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        index=json.dumps(
+            {
+                "results": RESULTS,
+                "data": os.path.dirname(INFO),
+                "configfile": CONFIGFILE,
+                "config": STUDY.model_dump(mode="json", include={"study", "dataset", "experiments"}),
+                "figures": REPORTED_FIGURES,
+                "tables": REPORTED_TABLES,
+            },
+            indent=2,
+        ),
+    script:
+        "../scripts/write_index.py"
+
+
+rule report:
+    input:
+        contents=rules.report_contents.output,
+        index=of_cells(INDEX, cells()),
+        runs=of_runs("run.json", cells()),
+        predictions=of_runs("predictions.parquet", cells()),
+        figures=reported("figures", REPORTED_FIGURES, "png"),
+        tables=reported("tables", REPORTED_TABLES, "md"),
+    output:
+        REPORT,
+    log:
+        f"{RESULTS}/logs/report.log",
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        language=STUDY.report.language,
+        code=code_of("pj2.report.page").digest,
+        templates=[sha256_file(path) for path in TEMPLATES],
+    shell:
+        "python -m pj2 report {input.index} --contents {input.contents} --language {params.language} "
+        "--output {output} > {log} 2>&1"
