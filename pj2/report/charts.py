@@ -18,6 +18,7 @@ from pj2.report.columns import bin_width, bins, columns, share
 from pj2.report.palette import colours, series
 
 _POINTS = 60_000  # of the training losses of one chart, over all its runs
+_SMOOTH = 5  # steps at least, whose mean is one point of a training loss
 HEIGHT = 300
 _CELLS = 20  # classes; of more, the matrix has no numbers in its cells
 
