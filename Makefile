@@ -1,4 +1,4 @@
-# make run    set up what is missing, then the study of config.yaml to its figures
+# make run    set up what is missing, then the study of config.yaml to its report
 # make test   set up what is missing, then the tests
 # make bench  set up what is missing, then measure speed; see docs/performance.md
 PYTHON ?= python3
@@ -14,7 +14,6 @@ BENCH_ARGS ?=
 
 run: $(READY)
 	$(BIN)/snakemake all $(ARGS)
-	@echo "Tables and figures are in results/*/tables and results/*/figures"
 
 dry-run: $(READY)
 	$(BIN)/snakemake -n all $(ARGS)

@@ -169,3 +169,27 @@ def interpolations(wildcards):
     """The lines between two runs, of the models that have two."""
     pairs = [cell for cell in cells_of(wildcards) if len(CELLS[cell]) > 1]
     return of_cells(f"{GEOMETRY}/interpolation.parquet", pairs)
+
+
+# What the report shows.
+def keys(experiments):
+    """The keys of files that there are one of an experiment."""
+    return [(name,) for name in experiments]
+
+
+def reported(folder, shown, ending):
+    """The files of what is shown: of each kind, those that its keys name."""
+    return [
+        f"{RESULTS}/{folder}/{'/'.join([kind, *key])}.{ending}"
+        for kind, chosen in shown.items()
+        for key in chosen
+    ]
+
+
+def tell_report(path):
+    """Say where the report is, if it was asked for and is up to date."""
+    dag = workflow.dag
+    if workflow.dryrun or dag is None or any(True for _ in dag.needrun_jobs()):
+        return
+    if any(path in job.output for job in dag.jobs) and os.path.exists(path):
+        print(f"The report: {os.path.abspath(path)}")

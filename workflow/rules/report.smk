@@ -6,14 +6,13 @@ REPORT = f"{RESULTS}/report.html"
 # The page is more than Python: its words' places, looks and scripts count as code.
 TEMPLATES = sorted(Path(workflow.basedir, "pj2", "report", "templates").iterdir())
 
+
+# Whoever ran the pipeline is told where to look, in its last line.
+if workflow.is_main_process:
+    atexit.register(tell_report, REPORT)
+
 # What it shows, by the folder of its files: a model's, an experiment's, or the study's own.
 WHOLE_STUDY = [()]
-
-
-def keys(experiments):
-    return [(name,) for name in experiments]
-
-
 REPORTED_FIGURES = {
     "training_curves": keys(STUDY.experiments),
     "confusion_matrices": cells(),
@@ -43,15 +42,6 @@ REPORTED_TABLES = {
     "probe_ratios": keys(PROBED),
     "curvature": keys(CURVED),
 }
-
-
-def reported(folder, shown, ending):
-    """The files of what is shown."""
-    return [
-        f"{RESULTS}/{folder}/{'/'.join([kind, *key])}.{ending}"
-        for kind, chosen in shown.items()
-        for key in chosen
-    ]
 
 
 rule report_contents:

@@ -15,7 +15,7 @@ const theme = {
   },
   legend: { labelColor: "var(--ink)", titleColor: "var(--ink)", labelFontSize: 12 },
   text: { color: "var(--ink)" },
-  aria: false, // the chart as a whole is one picture, with a name
+  aria: false,
 };
 
 // Columns, in which a word is its place in a list, as one object a row.
@@ -76,6 +76,8 @@ async function draw(figure) {
   const { view } = await vegaEmbed(figure.querySelector(".plot"), own, {
     renderer: "svg", actions: false, config: theme, tooltip: { theme: "custom" },
   });
+  // The place of the chart is a picture with a name; its marks need none of their own.
+  figure.querySelector("svg").setAttribute("aria-hidden", "true");
   views[figure.dataset.chart] = view;
   await apply(figure);
 }

@@ -1,0 +1,242 @@
+"""The report of the tiny study, as a reader's browser shows it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+from pj2.analysis.band import landscape_band
+from pj2.analysis.runs import load_runs
+
+pytestmark = pytest.mark.workflow
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The rest keeps the browser itself, not the page, from looking for a network.
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium: the system's, or the one that `playwright install chromium` brought."""
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        except Error as error:
+            pytest.skip(f"no Chromium to open the report with: {str(error).splitlines()[0]}")
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def report(study) -> Path:
+    return study.folder / "results" / "tiny" / "report.html"
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the page logs, throws or asks for; empty at the end of every test."""
+    return []
+
+
+@pytest.fixture
+def open_page(browser, report, complaints):
+    def open_it(width: int = 1280, scheme: str = "light") -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(report.as_uri())
+        page.wait_for_selector("html[data-drawn]", state="attached")
+        return page
+
+    contexts, asked = [], []
+    yield open_it
+    for context in contexts:
+        context.close()
+    outside = [url for url in asked if not url.startswith(("data:", report.as_uri()))]
+    assert complaints + outside == []
+
+
+def test_every_chart_is_drawn_and_nothing_is_loaded(open_page, report):
+    page = open_page()
+    assert report.stat().st_size < 5e6
+    charts = page.locator("[data-chart]")
+    names = charts.evaluate_all("all => all.map(one => one.dataset.chart)")
+    assert set(names) == {
+        *(f"{kind}-{name}" for kind in ("loss", "accuracy") for name in ("comparison", "landscape")),
+        *("band-comparison", "band-landscape", "confusion-matrix", "efficiency"),
+    }
+    marks = charts.evaluate_all(
+        "all => all.map(one => one.querySelectorAll('svg .role-mark path').length)"
+    )
+    assert min(marks) > 0
+    pictures = page.locator("main img").evaluate_all("all => all.map(one => one.naturalWidth)")
+    assert len(pictures) > 8
+    assert min(pictures) > 0
+
+
+def band_on(page: Page, name: str) -> pd.DataFrame:
+    rows = page.evaluate("name => views[name].data('band')", name)
+    return pd.DataFrame(rows)[["model", "step", "min", "max"]]
+
+
+def band_of(study, name: str, rates: set[str]) -> pd.DataFrame:
+    """What pandas makes of the recorded losses of some learning rates."""
+    index = (study.folder / "results" / "tiny" / "index" / f"experiment={name}").glob("*.json")
+    runs = [run for run in load_runs(sorted(index)) if run.lr in rates]
+    return landscape_band(runs).to_pandas()[["model", "step", "min", "max"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("landscape", {"0.001", "0.002"}),
+        ("landscape", {"0.002"}),
+        ("comparison", {"0.01", "1000000000000.0"}),  # the second diverges
+        ("comparison", {"1000000000000.0"}),
+    ],
+)
+def test_the_choice_of_learning_rates_changes_the_band(
+    open_page, study, monkeypatch, name, kept
+):
+    monkeypatch.chdir(study.folder)
+    page = open_page()
+    controls = page.locator(f"[data-chart=band-{name}] [data-parameter=rates] input")
+    offered = controls.evaluate_all("all => all.map(one => one.value)")
+    kept = {rate for rate in offered if float(rate) in set(map(float, kept))}
+    for rate, control in zip(offered, controls.all(), strict=True):
+        control.set_checked(rate in kept)
+    page.wait_for_timeout(200)
+    expected = band_of(study, name, kept)
+    pd.testing.assert_frame_equal(
+        band_on(page, f"band-{name}"),
+        expected.astype({"min": np.float64, "max": np.float64}),
+        rtol=1e-6,  # the page has the shortest decimals that give the float32 back
+        check_dtype=False,
+    )
+
+
+def test_bins_take_the_extremes_of_their_steps(open_page, study, monkeypatch):
+    monkeypatch.chdir(study.folder)
+    page = open_page()
+    raw = band_on(page, "band-comparison")
+    page.evaluate(
+        """() => {
+            const bins = document.querySelector("[data-chart=band-comparison] [data-parameter=bin]");
+            bins.append(new Option("3", "3"));
+            bins.value = "3";
+            bins.dispatchEvent(new Event("change", { bubbles: true }));
+        }"""
+    )
+    page.wait_for_timeout(200)
+    expected = (
+        raw.assign(step=raw["step"] // 3 * 3)
+        .groupby(["model", "step"], as_index=False)
+        .agg({"min": "min", "max": "max"})
+    )
+    pd.testing.assert_frame_equal(band_on(page, "band-comparison"), expected)
+
+
+def test_runs_can_be_taken_out_of_a_chart_and_the_axis_be_logarithmic(open_page):
+    page = open_page()
+    chart = page.locator("[data-chart=loss-landscape]")
+
+    def lines() -> int:
+        return chart.locator("svg .mark-line path").count()
+
+    before = lines()
+    chart.locator("[data-parameter=series] input").first.uncheck()
+    page.wait_for_timeout(200)
+    assert lines() == before - 2  # training and validation
+    scale = "() => views['loss-landscape'].scale('y').type"
+    assert page.evaluate(scale) == "linear"
+    chart.locator("[data-log]").check()
+    page.wait_for_function(f"{scale[6:]} === 'log'")
+    page.wait_for_timeout(200)
+    assert lines() == before - 2
+
+
+def test_a_heading_sorts_its_column(open_page):
+    page = open_page()
+    table = page.locator("#table-comparison table")
+    heading = table.locator("th", has_text="Parameters")
+
+    def cells() -> list[int]:
+        place = heading.evaluate("one => one.cellIndex")
+        texts = table.locator("tbody tr").evaluate_all(
+            "(rows, place) => rows.map(row => row.cells[place].textContent)", place
+        )
+        return [int(text.replace(",", "")) for text in texts]
+
+    unsorted = cells()
+    heading.locator("button").focus()
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "ascending"
+    assert cells() == sorted(unsorted)
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "descending"
+    assert cells() == sorted(unsorted, reverse=True)
+
+
+def test_every_figure_says_how_it_was_made(open_page):
+    page = open_page()
+    articles = page.locator("article")
+    made = page.locator("article details.made")
+    assert articles.count() == made.count() > 20
+    text = made.first.inner_text()
+    assert made.evaluate_all("all => all.every(one => /snakemake --cores/.test(one.textContent))")
+    page.locator("#chart-band-landscape details.made summary").click()
+    text = page.locator("#chart-band-landscape details.made").inner_text()
+    assert "results/tiny/figures/landscape/landscape.png" in text
+    assert "landscape/VGG_A/lr=0.001/seed=0: " in text
+
+
+def luminance(page: Page) -> float:
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return sum(map(int, colour.removeprefix("rgb(").removesuffix(")").split(", "))) / 765
+
+
+def test_the_dark(open_page):
+    page = open_page(scheme="dark")
+    assert luminance(page) < 0.2
+    page.select_option("#theme", "light")
+    assert luminance(page) > 0.9
+    assert luminance(open_page(scheme="light")) > 0.9
+
+
+def test_a_phone_need_not_scroll_sideways(open_page):
+    page = open_page(width=375)
+    assert page.evaluate("document.documentElement.scrollWidth") == 375
+    widths = page.locator("svg.marks").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect().width)"
+    )
+    assert max(widths) <= 375
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_is_in_the_way_of_assistive_technology(open_page, scheme):
+    page = open_page(scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    found = Axe().run(page).response["violations"]
+    serious = [
+        (one["id"], node["html"][:200])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+    assert serious == []
