@@ -50,6 +50,6 @@ def bins(values: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.nda
     return low, high, total / np.diff([*starts, len(values)])
 
 
-def share(total: int, parts: Sequence[object], most: int, least: int = 50) -> int:
+def share(total: int, parts: Sequence[object], most: int, least: int = 10) -> int:
     """Return how many of `total` points each part may have, between `least` and `most`."""
     return max(least, min(most, total // max(1, len(parts))))

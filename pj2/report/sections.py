@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pj2.analysis.runs import RunRecord
+from pj2.analysis.runs import RunRecord, by_model, chosen_setting
 from pj2.fingerprint.code import code_of
 from pj2.language import tr
 from pj2.report import charts
@@ -17,6 +17,7 @@ from pj2.report.landscape import landscape_chart
 from pj2.report.tables import Table, read_table
 
 _PICTURES = 60  # of one kind inside the page; further ones are named with their files
+_LINES = 100  # runs in a chart of curves; of more, each model has those of one learning rate
 _SHORT = 12  # letters of a digest
 
 
@@ -70,7 +71,7 @@ def sections(shown: Shown) -> list[Section]:
                 *maker.tables("comparison", tr("All runs")),
                 *maker.tables("pairwise", tr("Pairs of models")),
                 *maker.pictures("differences", tr("Differences between models")),
-                *maker.tables("factors", tr("Factors")),
+                *maker.tables("factors", tr("Factors in numbers")),
                 *maker.pictures("factors", tr("Factors")),
                 *maker.efficiency(),
                 *maker.tables("efficiency", tr("Costs and the Pareto front")),
@@ -110,7 +111,7 @@ def sections(shown: Shown) -> list[Section]:
                 *maker.pictures("loss_surfaces", tr("Loss surfaces"), ("html",)),
                 *maker.pictures("loss_lines", tr("Loss along a line")),
                 *maker.pictures("curvature", tr("Curvature")),
-                *maker.tables("curvature", tr("Curvature")),
+                *maker.tables("curvature", tr("Curvature in numbers")),
             ),
         ),
         Section(
@@ -125,7 +126,7 @@ def sections(shown: Shown) -> list[Section]:
             tr("How far a model's probabilities can be trusted."),
             (
                 *maker.pictures("reliability", tr("Reliability")),
-                *maker.tables("calibration", tr("Calibration")),
+                *maker.tables("calibration", tr("Calibration in numbers")),
             ),
         ),
         Section(
@@ -201,12 +202,18 @@ class _Maker:
 
     def curves(self) -> Iterator[Item]:
         for key in self._shown.contents.figures.get("training_curves", []):
-            runs = self._shown.of(key)
+            runs, caption = self._shown.of(key), ""
+            if len(runs) > _LINES:
+                caption = tr(
+                    "Of {n:,} runs those are drawn whose learning rate validation chose.",
+                    n=len(runs),
+                )
+                runs = [run for group in by_model(runs).values() for run in chosen_setting(group)]
             for chart in (
                 charts.loss_curves(_anchor("loss", *key), runs),
                 charts.accuracy_curves(_anchor("accuracy", *key), runs),
             ):
-                yield self._charted(chart, "training_curves", key)
+                yield replace(self._charted(chart, "training_curves", key), caption=caption)
 
     def landscapes(self) -> Iterator[Item]:
         for key in self._shown.contents.figures.get("landscape", []):

@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from pj2.analysis.band import landscape_band
 from pj2.analysis.runs import load_runs
+from pj2.report.contents import Contents, Shown, read_contents
+from pj2.report.glance import at_a_glance
 
 pytestmark = pytest.mark.workflow
 
@@ -52,9 +54,7 @@ def complaints() -> list[str]:
 @pytest.fixture
 def open_page(browser, report, complaints):
     def open_it(width: int = 1280, scheme: str = "light") -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme
-        )
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
@@ -78,7 +78,11 @@ def test_every_chart_is_drawn_and_nothing_is_loaded(open_page, report):
     charts = page.locator("[data-chart]")
     names = charts.evaluate_all("all => all.map(one => one.dataset.chart)")
     assert set(names) == {
-        *(f"{kind}-{name}" for kind in ("loss", "accuracy") for name in ("comparison", "landscape")),
+        *(
+            f"{kind}-{name}"
+            for kind in ("loss", "accuracy")
+            for name in ("comparison", "landscape")
+        ),
         *("band-comparison", "band-landscape", "confusion-matrix", "efficiency"),
     }
     marks = charts.evaluate_all(
@@ -88,6 +92,24 @@ def test_every_chart_is_drawn_and_nothing_is_loaded(open_page, report):
     pictures = page.locator("main img").evaluate_all("all => all.map(one => one.naturalWidth)")
     assert len(pictures) > 8
     assert min(pictures) > 0
+
+
+def test_the_page_begins_with_what_diverged_and_what_is_stale(open_page):
+    glance = open_page().locator("#glance").inner_text()
+    assert "Nothing is stale" in glance
+    assert "comparison: BasicCNN, learning rate 1000000000000.0, seed 0, at step" in glance
+
+
+def test_a_run_that_the_config_does_not_ask_for_is_named(study, monkeypatch):
+    monkeypatch.chdir(study.folder)
+    contents = read_contents("results/tiny/index/report.json")
+    changed = contents.model_dump(mode="json")
+    changed["config"]["experiments"]["landscape"]["batch_size"] = 8
+    runs = load_runs(Path("results/tiny/index").glob("*/*.json"))
+    shown = Shown(Contents.model_validate(changed), tuple(runs))
+    stale = at_a_glance(shown).stale
+    assert len(stale) == 4
+    assert all("landscape" in line and "batch_size" in line for line in stale)
 
 
 def band_on(page: Page, name: str) -> pd.DataFrame:
@@ -111,9 +133,7 @@ def band_of(study, name: str, rates: set[str]) -> pd.DataFrame:
         ("comparison", {"1000000000000.0"}),
     ],
 )
-def test_the_choice_of_learning_rates_changes_the_band(
-    open_page, study, monkeypatch, name, kept
-):
+def test_the_choice_of_learning_rates_changes_the_band(open_page, study, monkeypatch, name, kept):
     monkeypatch.chdir(study.folder)
     page = open_page()
     controls = page.locator(f"[data-chart=band-{name}] [data-parameter=rates] input")
@@ -137,7 +157,8 @@ def test_bins_take_the_extremes_of_their_steps(open_page, study, monkeypatch):
     raw = band_on(page, "band-comparison")
     page.evaluate(
         """() => {
-            const bins = document.querySelector("[data-chart=band-comparison] [data-parameter=bin]");
+            const chart = document.querySelector("[data-chart=band-comparison]");
+            const bins = chart.querySelector("[data-parameter=bin]");
             bins.append(new Option("3", "3"));
             bins.value = "3";
             bins.dispatchEvent(new Event("change", { bubbles: true }));
