@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from pj2.cli import compare, figures, fingerprint, geometry, jobs, store, tables
+from pj2.cli import compare, figures, fingerprint, geometry, jobs, store, tables, watch
 from pj2.errors import UserError
 from pj2.training.interrupt import EXIT_INTERRUPTED, Interrupted
 
@@ -33,6 +33,8 @@ app.command()(tables.band)
 app.command()(compare.compare)
 app.command()(fingerprint.fingerprint)
 app.command()(fingerprint.why)
+app.command()(watch.status)
+app.command()(watch.watch)
 
 
 def main() -> None:
