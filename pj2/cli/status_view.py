@@ -47,6 +47,7 @@ _RIGHT = frozenset({"lr", "seed", "epoch", "step", "loss", "val acc", "images/s"
 # What a narrow terminal does without, the first one first.
 _DISPENSABLE = ("step", "images/s", "loss", "left", "experiment")
 _NOTE_WIDTH = 16
+_GAP = 2
 
 
 def summary(study: str, statuses: Sequence[RunStatus]) -> str:
@@ -107,31 +108,34 @@ def view(
     return Group(*parts)
 
 
-def _fitting_table(
-    statuses: Sequence[RunStatus], silent: Silent, console: Console
-) -> RenderableType:
+def _fitting_table(statuses: Sequence[RunStatus], silent: Silent, console: Console) -> Table:
     notes = [_note(status, silent) for status in statuses]
     spare = min(_NOTE_WIDTH, max(map(len, notes)))
     titles = [title for title, text in _COLUMNS.items() if any(map(text, statuses))]
     for title in _DISPENSABLE:
-        if console.measure(_table(statuses, titles)).maximum + spare < console.width:
+        if console.measure(_table(statuses, titles)).maximum + _GAP + spare <= console.width:
             break
         titles = [each for each in titles if each != title]
-    return _table(statuses, titles, notes if any(notes) else None)
+    table = _table(statuses, titles)
+    room = console.width - console.measure(table).maximum - _GAP
+    if spare and room > 0:
+        cells = [Text(note) for note in notes]
+        for cell in cells:
+            cell.truncate(room, overflow="ellipsis")
+        table = _table(statuses, titles, cells)
+    return table
 
 
 def _table(
-    statuses: Sequence[RunStatus], titles: Sequence[str], notes: Sequence[str] | None = None
+    statuses: Sequence[RunStatus], titles: Sequence[str], notes: Sequence[Text] = ()
 ) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for title in titles:
         table.add_column(title, justify="right" if title in _RIGHT else "left", no_wrap=True)
-    if notes:
-        table.add_column(no_wrap=True, overflow="ellipsis")
     for index, status in enumerate(statuses):
         cells = [Text(_COLUMNS[title](status)) for title in titles]
         cells[titles.index("state")].stylize(_STYLES.get(status.state, ""))
-        table.add_row(*cells, *([Text(notes[index])] if notes else []))
+        table.add_row(*cells, *notes[index : index + 1])
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -39,7 +40,7 @@ def require_tensorboard() -> None:
 
 
 class EventFile:
-    """One event file, the only one of its folder: an older one goes, and what it held is new here.
+    """A new event file, which holds all of a run; one that was in its folder before is emptied.
 
     At step k stands what was measured after k updates: a step's loss and
     gradient norm under its number in ``steps.parquet``, and an epoch's values
@@ -53,11 +54,16 @@ class EventFile:
 
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob("events.out.tfevents.*"):
-            old.unlink()
+            if old.stat().st_size:
+                os.truncate(
+                    old, 0
+                )  # if it were gone, a TensorBoard that reads it would wait for it
+            else:
+                old.unlink()
         self._writer = EventFileWriter(str(folder))
         self._step = 0
         self._time = time.time() - sum(row.seconds for _, row in recorded if row)
-        # A TensorBoard that has read the older file forgets it.
+        # A TensorBoard that has read an older file forgets what it held.
         self._add(0, self._time, session_log=SessionLog(status=SessionLog.START))
         for steps, row in recorded:
             self.add(steps, row)

@@ -32,6 +32,7 @@ class Reporter:
         self._steps = 0  # of an epoch
         self._before = 0
         self._started = 0.0
+        self._rate: float | None = None
         self._first: tuple[int, float] | None = None
         self._bar: Progress | None = None
         if sys.stderr.isatty():
@@ -67,9 +68,10 @@ class Reporter:
             self._before, self._started = images, now
             self._first = self._first or (completed, now)
         done_now = images - self._before
-        rate = done_now / (now - self._started) if done_now else None
+        if done_now:
+            self._rate = done_now / (now - self._started)
         if self._bar is not None:
-            speed = f"{rate:,.0f} images/s" if rate else ""
+            speed = f"{self._rate:,.0f} images/s" if self._rate else ""
             shown = "" if loss is None else f"loss {loss:.3f} · "
             self._bar.update(
                 self._task,
@@ -78,26 +80,20 @@ class Reporter:
                 state=f"{shown}val acc {self._accuracy} · {speed}",
             )
         if self._file is not None and self._file_is_due():
-            self._file.write(
-                epoch=epoch + 1,
-                step=completed,
-                steps=steps * self._epochs,
-                loss=loss if loss is not None and math.isfinite(loss) else None,
-                images_per_second=rate,
-                seconds_left=self._seconds_left(completed, steps * self._epochs, now),
-            )
+            finite = loss is not None and math.isfinite(loss)
+            self._write(completed, now, epoch=epoch + 1, loss=loss if finite else None)
 
     def on_epoch(self, row: EpochRecord) -> None:
         """See the end of an epoch."""
         self._accuracy = f"{row.val_accuracy:.2%}"
-        if self._file is not None:
-            self._file.write(
-                epoch=row.epoch + 1,
-                step=(row.epoch + 1) * self._steps,
-                loss=row.train_loss,
-                val_accuracy=row.val_accuracy,
-                images_per_second=row.images_per_second,
-            )
+        self._rate = row.images_per_second
+        self._write(
+            (row.epoch + 1) * self._steps,
+            time.perf_counter(),
+            epoch=row.epoch + 1,
+            loss=row.train_loss,
+            val_accuracy=row.val_accuracy,
+        )
         if self._bar is not None:
             return
         test = "" if row.test_accuracy is None else f" · test acc {row.test_accuracy:.2%}"
@@ -114,13 +110,20 @@ class Reporter:
         else:
             say(f"{self._name} · {text}")
 
-    def _seconds_left(self, completed: int, total: int, now: float) -> float | None:
-        """Return how long the rest takes at the pace of all that this process did so far."""
-        assert self._first is not None
-        before, started = self._first
-        if completed == before:
-            return None
-        return (total - completed) * (now - started) / (completed - before)
+    def _write(self, completed: int, now: float, **known: float | None) -> None:
+        """Write the file, with the time that the rest takes at the pace of this process so far."""
+        if self._file is None:
+            return
+        total = self._steps * self._epochs
+        before, started = self._first or (completed, now)
+        left = (total - completed) * (now - started) / (completed - before or 1)
+        self._file.write(
+            step=completed,
+            steps=total,
+            images_per_second=self._rate,
+            seconds_left=left if completed > before else None,
+            **known,
+        )
 
 
 def say(line: str) -> None:

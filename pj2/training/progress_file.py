@@ -10,7 +10,6 @@ import json
 import os
 import socket
 import time
-import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -154,7 +153,7 @@ def read_progress(path: Path) -> JobProgress | None:
 def _in_words(error: BaseException) -> str:
     if isinstance(error, UserError):
         return "; ".join(error.problems)
-    return traceback.format_exception_only(error)[-1].strip()
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _born(pid: int) -> str | None:
