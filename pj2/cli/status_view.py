@@ -96,7 +96,7 @@ def view(
         Text(summary(study, statuses), no_wrap=True, overflow="ellipsis")
     ]
     if shown:
-        parts.append(_fitting_table(shown, silent or {}, console))
+        parts.append(_fitting_table(shown, silent or {}, console.width))
     folded = [status for status in statuses if status not in set(shown)]
     if folded:
         words = f"and {len(folded)} more: {', '.join(_counted(folded))}"
@@ -108,35 +108,31 @@ def view(
     return Group(*parts)
 
 
-def _fitting_table(statuses: Sequence[RunStatus], silent: Silent, console: Console) -> Table:
+def _fitting_table(statuses: Sequence[RunStatus], silent: Silent, width: int) -> Table:
+    columns = {title: [text(status) for status in statuses] for title, text in _COLUMNS.items()}
+    columns = {title: texts for title, texts in columns.items() if any(texts)}
     notes = [_note(status, silent) for status in statuses]
     spare = min(_NOTE_WIDTH, max(map(len, notes)))
-    titles = [title for title, text in _COLUMNS.items() if any(map(text, statuses))]
     for title in _DISPENSABLE:
-        if console.measure(_table(statuses, titles)).maximum + _GAP + spare <= console.width:
+        if _width(columns) + spare <= width:
             break
-        titles = [each for each in titles if each != title]
-    table = _table(statuses, titles)
-    room = console.width - console.measure(table).maximum - _GAP
-    if spare and room > 0:
-        cells = [Text(note) for note in notes]
-        for cell in cells:
-            cell.truncate(room, overflow="ellipsis")
-        table = _table(statuses, titles, cells)
-    return table
-
-
-def _table(
-    statuses: Sequence[RunStatus], titles: Sequence[str], notes: Sequence[Text] = ()
-) -> Table:
+        columns.pop(title, None)
+    room = width - _width(columns)
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
-    for title in titles:
+    for title in columns:
         table.add_column(title, justify="right" if title in _RIGHT else "left", no_wrap=True)
-    for index, status in enumerate(statuses):
-        cells = [Text(_COLUMNS[title](status)) for title in titles]
-        cells[titles.index("state")].stylize(_STYLES.get(status.state, ""))
-        table.add_row(*cells, *notes[index : index + 1])
+    for status, note, *texts in zip(statuses, notes, *columns.values(), strict=True):
+        cells = dict(zip(columns, map(Text, texts), strict=True))
+        cells["state"].stylize(_STYLES.get(status.state, ""))
+        last = Text(note)
+        last.truncate(max(room, 0), overflow="ellipsis")
+        table.add_row(*cells.values(), *([last] if spare and room > 0 else []))
     return table
+
+
+def _width(columns: Mapping[str, Sequence[str]]) -> int:
+    """Return how wide columns are together, with the gap after each."""
+    return sum(max(len(title), *map(len, texts)) + _GAP for title, texts in columns.items())
 
 
 def _note(status: RunStatus, silent: Silent) -> str:

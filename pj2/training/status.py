@@ -166,7 +166,9 @@ def _read_made(folder: Path, run: Run, data: DataIdentity | None) -> _Made:
         return _Made("stale", {}, tuple(reasons))
     try:
         information = read_run(folder)
-        epochs = pq.read_table(folder / EPOCHS, columns=["train_loss", "val_accuracy"])
+        # Twice as fast as `read_table`, which looks for data sets of many files.
+        with pq.ParquetFile(folder / EPOCHS) as file:
+            epochs = file.read(["train_loss", "val_accuracy"], use_threads=False)
         best = information["best_epoch"]
         known = {
             "epoch": information["epochs_run"],
