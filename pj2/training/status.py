@@ -114,14 +114,15 @@ class StatusReader:
 
         made = self._read_made(run, data, folder)
         job = self._read_progress(log)
-        if made and not made.reasons:
+        busy = job is not None and job.state == "running" and job.is_here and job.is_alive
+        if made and not made.reasons and not busy:
             return status(made.state, restored=bool(job and job.state == "restored"), **made.known)
         if job and job.state in ("running", "failed", "interrupted"):
             known: dict[str, Any] = {
                 name: getattr(job, name)
                 for name in ("epoch", "step", "steps", "loss", "val_accuracy", "host")
             }
-            if job.state == "running" and (not job.is_here or job.is_alive):
+            if busy or (job.state == "running" and not job.is_here):
                 speed = {"images_per_second": job.images_per_second}
                 return status("running", seconds_left=job.seconds_left, **speed, **known)
             known["last_line"] = job.error or _last_line(self._place / log)

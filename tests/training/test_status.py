@@ -107,8 +107,9 @@ def test_waiting_then_done_then_restored(place):
     assert done.loss == epochs.train_loss[1]
     assert done.images_per_second == run["images_per_second"]
     assert (done.model, done.lr, done.seed) == ("BasicCNN", 0.01, 0)
+    said(study, place)
+    assert status_of(study, place).state == "running"  # it is not over before its process is
     rmtree(folder)
-    assert status_of(study, place).state == "waiting"
     job(study)
     assert status_of(study, place) == replace(done, restored=True)
 
