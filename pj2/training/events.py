@@ -54,10 +54,9 @@ class EventFile:
 
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob("events.out.tfevents.*"):
+            # If one were gone, a TensorBoard that reads it would wait for it to come back.
             if old.stat().st_size:
-                os.truncate(
-                    old, 0
-                )  # if it were gone, a TensorBoard that reads it would wait for it
+                os.truncate(old, 0)
             else:
                 old.unlink()
         self._writer = EventFileWriter(str(folder))
