@@ -68,6 +68,12 @@ def train(
     threads: Threads = 1,
     store: StorePath = DEFAULT_STORE,
     remote: StoreRemote = None,
+    progress: Annotated[
+        Path | None, typer.Option(help="File for `pj2 watch`: how far the run is.")
+    ] = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Folder for the run's TensorBoard events.")
+    ] = None,
 ) -> None:
     """Train one run, or restore it from the store if it was trained before.
 
@@ -78,20 +84,31 @@ def train(
     from pj2.data.layout import read_info
     from pj2.fingerprint.run import run_fingerprint
     from pj2.store.open import open_store
+    from pj2.training.events import require_tensorboard, write_events
+    from pj2.training.progress_file import ProgressFile
     from pj2.training.result import restore_run
 
     resolved = parse_settings(settings)
-    runs = open_store(store, remote)
-    fingerprint = run_fingerprint(resolved, read_info(data)["hash"])
-    restored = restore_run(runs, resolved, fingerprint, output)
-    if restored:
-        print(f"{output}: restored from the store and verified, {restored.epochs} epochs")
-        return
-    _take_gpu(device, gpus, runs_per_gpu)
-    from pj2.data.open import open_prepared
-    from pj2.training.job import run_training
+    with ProgressFile(progress, resolved.epochs) as file:
+        if tensorboard:
+            require_tensorboard()
+        runs = open_store(store, remote)
+        fingerprint = run_fingerprint(resolved, read_info(data)["hash"])
+        restored = restore_run(runs, resolved, fingerprint, output)
+        if restored:
+            if tensorboard:
+                write_events(output, tensorboard)
+            file.write(state="restored")
+            print(f"{output}: restored from the store and verified, {restored.epochs} epochs")
+            return
+        _take_gpu(device, gpus, runs_per_gpu)
+        from pj2.data.open import open_prepared
+        from pj2.training.job import run_training
 
-    run_training(resolved, open_prepared(data), output, runs, device, threads)
+        prepared = open_prepared(data)
+        run_training(
+            resolved, prepared, output, runs, device, threads, progress=file, events=tensorboard
+        )
 
 
 def evaluate(

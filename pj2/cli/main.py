@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from pj2.cli import compare, figures, fingerprint, geometry, jobs, report, store, tables
+from pj2.cli import compare, figures, fingerprint, geometry, jobs, report, store, tables, watch
 from pj2.errors import UserError
 from pj2.training.interrupt import EXIT_INTERRUPTED, Interrupted
 
@@ -34,6 +34,8 @@ app.command()(report.report)
 app.command()(compare.compare)
 app.command()(fingerprint.fingerprint)
 app.command()(fingerprint.why)
+app.command()(watch.status)
+app.command()(watch.watch)
 
 
 def main() -> None:

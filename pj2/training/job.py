@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +23,18 @@ from pj2.store.store import BlobUnavailable, RunStore
 from pj2.training.artifacts import EpochRecord, StepRecords
 from pj2.training.checkpoint import load_state
 from pj2.training.device import choose_device, describe_device, prepare_device
+from pj2.training.events import EventFile
 from pj2.training.interrupt import Interrupted, InterruptFlag
 from pj2.training.loop import PartialEpoch
-from pj2.training.observers import Observers
+from pj2.training.observers import Observers, Step
 from pj2.training.precision import choose_precision
 from pj2.training.probing import Prober
 from pj2.training.progress import Reporter, say
+from pj2.training.progress_file import Every, ProgressFile
 from pj2.training.recorder import Recorder
 from pj2.training.result import Cut, cut, write_result
 from pj2.training.trainer import Trainer
-from pj2.training.trajectory import Trajectory, unpack_probes
+from pj2.training.trajectory import Trajectory, unpack_probes, unpack_steps
 
 
 def run_training(
@@ -41,8 +45,12 @@ def run_training(
     device_name: str = "auto",
     threads: int = 1,
     observers: Observers = (),
+    progress: ProgressFile | None = None,
+    events: Path | None = None,
 ) -> Cut:
     """Train one run, from where the store has it to where its budget ends; write its artifacts.
+
+    How far it is goes to `progress`, and what TensorBoard shows to the folder `events`.
 
     After every epoch, and when asked to stop, the state goes to the store. A
     loss that is not finite ends the run with status ``diverged``; that is a
@@ -65,14 +73,25 @@ def run_training(
         recorder = _resume(trainer, fingerprint, store, device) or _fresh(
             trainer, data, fingerprint, store, device
         )
+        watching = _Watching(observers, progress, events, interrupted)
         try:
-            return _finish(trainer, recorder, output, store, fingerprint, observers, interrupted)
+            return _finish(trainer, recorder, output, store, fingerprint, watching)
         except BlobUnavailable:
             # What an earlier process stored shows its damage only now.
             say(f"{_name(settings)} · starts over: what was stored of it is damaged")
             trainer = Trainer(settings, data, device)
             recorder = _fresh(trainer, data, fingerprint, store, device)
-            return _finish(trainer, recorder, output, store, fingerprint, observers, interrupted)
+            return _finish(trainer, recorder, output, store, fingerprint, watching)
+
+
+@dataclass(frozen=True)
+class _Watching:
+    """What looks on while a run trains, and what may stop it."""
+
+    observers: Observers
+    progress: ProgressFile | None
+    events: Path | None
+    interrupted: InterruptFlag
 
 
 def _fresh(
@@ -158,23 +177,35 @@ def _finish(
     output: Path,
     store: RunStore,
     fingerprint: Fingerprint,
-    observers: Observers,
-    interrupted: InterruptFlag,
+    watching: _Watching,
 ) -> Cut:
     """Train until the budget ends, write the artifacts, and send them to the remote tier."""
     settings = trainer.settings
     prober = _prober(trainer, recorder.trajectory, store) if settings.probe else None
-    with Reporter(_name(settings), settings.epochs) as reporter:
+    with (
+        Reporter(_name(settings), settings.epochs, watching.progress) as reporter,
+        _event_file(watching.events, recorder.trajectory, store) as events,
+    ):
         while (where := cut(recorder.trajectory, settings)) is None:
-            if interrupted():
+            if watching.interrupted():
                 raise _interrupted(settings, f"{trainer.epoch} epochs", store.writable)
-            _train_epoch(trainer, recorder, reporter, prober, observers, interrupted)
+            _train_epoch(trainer, recorder, reporter, events, prober, watching)
         if where.status == "stopped_early":
             reporter.line(f"stopped: {settings.patience} epochs without a better one")
     write_result(store, recorder.trajectory, where, settings, fingerprint, output)
     if recorder.newest:
         store.push(recorder.newest)
     return where
+
+
+def _event_file(
+    folder: Path | None, trajectory: Trajectory, store: RunStore
+) -> AbstractContextManager[EventFile | None]:
+    """Open the event file that a run asks for, with the epochs that it has been through."""
+    if folder is None:
+        return nullcontext()
+    recorded = [(unpack_steps(store.read(epoch.steps)), epoch.row) for epoch in trajectory.epochs]
+    return closing(EventFile(folder, recorded))
 
 
 def _prober(trainer: Trainer, trajectory: Trajectory, store: RunStore) -> Prober:
@@ -184,25 +215,41 @@ def _prober(trainer: Trainer, trajectory: Trajectory, store: RunStore) -> Prober
     return Prober(trainer.settings, trainer.optimizer, start)
 
 
+class _LossOnDevice:
+    """Reads the loss off a GPU every few seconds: the reading waits until the device is there."""
+
+    def __init__(self) -> None:
+        self.loss: float | None = None
+        self._due = Every()
+
+    def on_step(self, step: Step) -> None:
+        """See one step."""
+        if self._due():
+            self.loss = step.loss.item()
+
+
 def _train_epoch(
     trainer: Trainer,
     recorder: Recorder,
     reporter: Reporter,
+    events: EventFile | None,
     prober: Prober | None,
-    observers: Observers,
-    interrupted: InterruptFlag,
+    watching: _Watching,
 ) -> None:
     epoch, batch_size = trainer.epoch, trainer.settings.batch_size
     state = recorder.trajectory.state
     before = state.seconds if state else 0.0
     started = time.perf_counter()
+    on_device = _LossOnDevice()
 
     def on_step(done: int, steps: int, loss: float | None) -> None:
         images = min(done * batch_size, len(trainer.train))
-        reporter.on_step(epoch, done, steps, images, loss)
+        reporter.on_step(epoch, done, steps, images, on_device.loss if loss is None else loss)
 
-    watching = [*observers, prober] if prober else observers
-    result = trainer.train_epoch(watching, on_step, interrupted)
+    observers = [*watching.observers, *filter(None, [prober])]
+    if trainer.train.labels.device.type != "cpu":
+        observers.append(on_device)
+    result = trainer.train_epoch(observers, on_step, watching.interrupted)
     probes = prober.take() if prober else None
     training_seconds = before + time.perf_counter() - started
     steps = StepRecords(loss=result.losses.numpy(), grad_norm=result.grad_norms.numpy())
@@ -212,6 +259,8 @@ def _train_epoch(
         raise _interrupted(trainer.settings, done, saved)
     if result.diverged:
         recorder.add_divergence(steps, trainer, probes)
+        if events:
+            events.add(steps, None)
         step = epoch * trainer.steps_per_epoch + len(steps.loss)
         reporter.line(f"diverged at step {step}: the loss is not finite")
         return
@@ -228,6 +277,8 @@ def _train_epoch(
         images_per_second=result.images / training_seconds,
     )
     recorder.add_epoch(row, steps, trainer, probes)
+    if events:
+        events.add(steps, row)
     reporter.on_epoch(row)
 
 

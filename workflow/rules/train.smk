@@ -3,6 +3,18 @@
 # digest of the code that it runs is a second, since Snakemake does not see a
 # changed module. What was trained before comes from the run store.
 
+from pj2.training.events import require_tensorboard
+from pj2.training.progress_file import TRAIN_LOG, progress_beside
+
+# An event file is not an output of the rule: it is there to look at, and may be deleted.
+TENSORBOARD = ""
+if STUDY.logging.tensorboard:
+    TENSORBOARD = f"--tensorboard {RESULTS}/tensorboard/{RUN.removeprefix(f'{RESULTS}/runs/')}"
+    try:
+        require_tensorboard()
+    except UserError as error:
+        exit_with(error)
+
 
 rule train:
     input:
@@ -16,7 +28,7 @@ rule train:
         epochs=f"{RUN}/epochs.parquet",
         run=f"{RUN}/run.json",
     log:
-        f"{RESULTS}/logs/train/{{experiment}}/{{model}}/lr={{lr}}/seed={{seed}}.log",
+        f"{RESULTS}/{TRAIN_LOG}",
     wildcard_constraints:
         experiment=only([name for name in STUDY.experiments if name not in PROBED]),
     cache: "omit-software"  # used with --cache only; torch's version is in params.code
@@ -33,10 +45,12 @@ rule train:
         code=lambda wildcards: train_digest(architecture(wildcards), wildcards.experiment in PROBED),
         data=data_folder,
         folder=lambda wildcards, output: os.path.dirname(output.run),
+        progress=str(progress_beside(f"{RESULTS}/{TRAIN_LOG}")),
+        tensorboard=TENSORBOARD,
     shell:
         "python -m pj2 train --settings {params.settings:q} --data {params.data} --output {params.folder} "
         "--device {resources.device} --gpus {resources.gpus} --runs-per-gpu {resources.runs_per_gpu} "
-        "--threads {threads} 2>&1 | tee -i {log}"
+        "--threads {threads} --progress {params.progress} {params.tensorboard} 2>&1 | tee -i {log}"
 
 
 # A run that is measured on its way has two more files.

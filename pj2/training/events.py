@@ -1,0 +1,110 @@
+"""A run as TensorBoard shows it: event files, written from what the run records. No torch."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from pj2.errors import UserError
+from pj2.training.artifacts import EPOCHS, STEPS, EpochRecord, StepRecords
+
+# An epoch's steps and its row; one that diverged has no row.
+RecordedEpoch = tuple[StepRecords, EpochRecord | None]
+
+_EPOCH_TAGS = {
+    "loss/train": "train_loss",
+    "loss/validation": "val_loss",
+    "loss/test": "test_loss",
+    "accuracy/train": "train_accuracy",
+    "accuracy/validation": "val_accuracy",
+    "accuracy/test": "test_accuracy",
+    "images_per_second": "images_per_second",
+}
+
+
+def require_tensorboard() -> None:
+    """Raise UserError, saying what to install, unless TensorBoard is installed here."""
+    if find_spec("tensorboard") is None:
+        raise UserError(
+            "logging.tensorboard: true needs the package tensorboard, which is not installed "
+            "here; pip install 'tensorboard>=2.18', or leave the key out"
+        )
+
+
+class EventFile:
+    """A new event file, which holds all of a run; one that was in its folder before is emptied.
+
+    At step k stands what was measured after k updates: a step's loss and
+    gradient norm under its number in ``steps.parquet``, and an epoch's values
+    at the number of its last step plus one. Times are those that the run took,
+    without its interruptions.
+    """
+
+    def __init__(self, folder: Path, recorded: Sequence[RecordedEpoch] = ()) -> None:
+        from tensorboard.compat.proto.event_pb2 import SessionLog
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("events.out.tfevents.*"):
+            # If one were gone, a TensorBoard that reads it would wait for it to come back.
+            if old.stat().st_size:
+                os.truncate(old, 0)
+            else:
+                old.unlink()
+        self._writer = EventFileWriter(str(folder))
+        self._step = 0
+        self._time = time.time() - sum(row.seconds for _, row in recorded if row)
+        # A TensorBoard that has read an older file forgets what it held.
+        self._add(0, self._time, session_log=SessionLog(status=SessionLog.START))
+        for steps, row in recorded:
+            self.add(steps, row)
+
+    def add(self, steps: StepRecords, row: EpochRecord | None) -> None:
+        """Write an epoch, and see that it is on disk."""
+        seconds = row.seconds if row else 0.0
+        times = np.linspace(self._time, self._time + seconds, len(steps.loss) + 1)
+        for at, loss, norm in zip(times, steps.loss, steps.grad_norm, strict=False):
+            self._add_values(at, {"step/loss": loss, "step/grad_norm": norm})
+            self._step += 1
+        self._time += seconds
+        if row:
+            values = {tag: getattr(row, name) for tag, name in _EPOCH_TAGS.items()}
+            measured = {tag: value for tag, value in values.items() if value is not None}
+            self._add_values(self._time, measured)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """End the file."""
+        self._writer.close()
+
+    def _add_values(self, at: float, values: Mapping[str, float]) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        parts = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+        self._add(self._step, at, summary=Summary(value=parts))
+
+    def _add(self, step: int, at: float, **what: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        self._writer.add_event(Event(step=step, wall_time=at, **what))
+
+
+def write_events(run: Path, folder: Path) -> None:
+    """Write the event file of the finished run in the folder `run`."""
+    EventFile(folder, _recorded(run)).close()
+
+
+def _recorded(run: Path) -> list[RecordedEpoch]:
+    rows = [EpochRecord(**row) for row in pq.read_table(run / EPOCHS).to_pylist()]
+    table = pq.read_table(run / STEPS)
+    epoch, loss, norm = (table[name].to_numpy() for name in ("epoch", "loss", "grad_norm"))
+    steps = [StepRecords(loss[epoch == each], norm[epoch == each]) for each in np.unique(epoch)]
+    return list(zip_longest(steps, rows))
