@@ -25,7 +25,7 @@ rule train:
     threads: STUDY.threads
     resources:
         device=STUDY.device,
-        gpus=GPU_CHOICE,
+        gpu_choice=GPU_CHOICE,
         runs_per_gpu=STUDY.runs_per_gpu,
         gpu_slot=1 if GPUS else 0,
     params:
@@ -35,7 +35,7 @@ rule train:
         folder=lambda wildcards, output: os.path.dirname(output.run),
     shell:
         "python -m pj2 train --settings {params.settings:q} --data {params.data} --output {params.folder} "
-        "--device {resources.device} --gpus {resources.gpus} --runs-per-gpu {resources.runs_per_gpu} "
+        "--device {resources.device} --gpus {resources.gpu_choice} --runs-per-gpu {resources.runs_per_gpu} "
         "--threads {threads} 2>&1 | tee -i {log}"
 
 
