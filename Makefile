@@ -1,5 +1,6 @@
 # make run    set up what is missing, then the study of config.yaml to its report
 # make test   set up what is missing, then the tests
+# make docs   set up what is missing, then build the site: docs/_build/index.html
 # make bench  set up what is missing, then measure speed; see docs/performance.md
 PYTHON ?= python3
 VENV   ?= .venv
@@ -9,7 +10,7 @@ READY  := $(VENV)/.ready
 ARGS   ?=
 BENCH_ARGS ?=
 
-.PHONY: run dry-run test lint bench format lock clean
+.PHONY: run dry-run test lint docs bench format lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -28,6 +29,11 @@ lint: $(READY)
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	$(BIN)/lint-imports
+
+# A warning, a reference or a link that leads nowhere is an error.
+docs: $(READY)
+	$(BIN)/python -m sphinx -b html -n -W --keep-going --quiet docs docs/_build
+	@echo "The site is in docs/_build/index.html"
 
 # Takes half an hour, and an idle machine. A part of it: make bench BENCH_ARGS="engine --models VGG_A"
 bench: $(READY)

@@ -84,16 +84,22 @@ class Limit(Strict):
     """How many images of each split to use; class-balanced, the same ones every time."""
 
     train: Count | None = None
+    """Training images, those set aside for validation included; all of them if it is null."""
     test: Count | None = None
+    """Test images; all of them if it is null."""
 
 
 class DatasetConfig(Strict):
-    """Where the images come from. ``path`` is unused by the bundled sample."""
+    """Where the images come from."""
 
     name: DatasetName = "cifar10"
+    """Which data set; `custom` is an image folder of your own."""
     source: Source = "sample"
+    """How it is read: the bundled sample, a download, or one of three layouts on disk."""
     path: Annotated[str, AfterValidator(os.path.expanduser)] | None = None
+    """The folder or archive; `PJ2_DATA` overrides it. The bundled sample has none."""
     limit: Limit = Limit()
+    """Use only so many images."""
 
     @model_validator(mode="after")
     def _source_fits(self) -> DatasetConfig:
@@ -115,33 +121,40 @@ def _path_is_enough(value: object) -> object:
 class StoreConfig(Strict):
     """Where finished runs and checkpoints are kept, and a second place that is behind it.
 
-    ``path`` is a folder. ``remote`` is anything that pyarrow.fs opens: another
-    folder, or a URI such as ``s3://bucket/prefix``.
+    A text alone is the path.
     """
 
     path: Annotated[str, AfterValidator(os.path.expanduser)] = ".pj2/store"
+    """A folder; `PJ2_STORE` overrides it."""
     remote: str | None = None
+    """Another folder, or a URI such as `s3://bucket/prefix`; `PJ2_STORE_REMOTE` overrides it."""
 
 
 class ReportConfig(Strict):
     """The report page: the language of its words, and of those in the figures."""
 
     language: Literal["en", "zh"] = "en"
+    """English or Chinese."""
 
 
 class LoggingConfig(Strict):
     """What a run writes for other tools to read while it trains."""
 
     tensorboard: bool = False
+    """Event files for TensorBoard."""
 
 
 class OptimizerConfig(Strict):
-    """An optimizer of torch.optim, with the arguments that its name allows."""
+    """An optimizer of torch.optim, with PyTorch's defaults for what is not named here."""
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
+    """Which optimizer."""
     weight_decay: Annotated[Number, Field(ge=0)] = 0.0
+    """Decoupled from the gradient with `adamw`, a part of the gradient with the others."""
     momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    """Of `sgd` only."""
     nesterov: bool = False
+    """Of `sgd` with a momentum only."""
 
     @model_validator(mode="after")
     def _momentum_is_sgd(self) -> OptimizerConfig:
@@ -153,10 +166,12 @@ class OptimizerConfig(Strict):
 
 
 class LossConfig(Strict):
-    """The training loss; see `pj2.training.loss`. Label smoothing belongs to cross-entropy."""
+    """The training loss; see `pj2.training.loss`."""
 
     name: Literal["cross_entropy", "squared_error", "multi_margin"] = "cross_entropy"
+    """Which loss is minimised; validation and test losses are always the cross-entropy."""
     label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    """The share of the target spread over all classes; of `cross_entropy` only."""
 
     @model_validator(mode="after")
     def _smoothing_is_cross_entropy(self) -> LossConfig:
@@ -166,10 +181,12 @@ class LossConfig(Strict):
 
 
 class AugmentationConfig(Strict):
-    """Random crop after zero padding, and horizontal flip with probability 1/2."""
+    """What is done to each training image, anew in every epoch."""
 
     crop_padding: Annotated[int, Field(ge=0, le=16, strict=True)] = 4
+    """Crop at random after so many pixels of zeros on every side; 0 crops nothing."""
     horizontal_flip: bool = True
+    """Mirror with probability 1/2."""
 
 
 def _ordered_range(value: tuple[float, float]) -> tuple[float, float]:
@@ -184,43 +201,45 @@ Positive = Annotated[Number, Field(gt=0)]
 class ProbeConfig(Strict):
     """Measuring the loss along the step's direction at some of the steps of a run.
 
-    Every so many steps the loss and its gradient are computed at ``steps``
-    points, whose distances are ``range`` times the learning rate, evenly
-    spaced in their logarithm (Santurkar et al. 2018, section 3.1). ``along``:
-    the ``gradient``, as in the paper, or the optimizer's ``update``, or both.
-    ``covariate_shift``: also compare every layer's gradient before and after
-    the layers below were updated (definition 2.1).
+    Every so many steps the loss and its gradient are computed at some points
+    along the step (Santurkar et al. 2018, section 3.1).
     """
 
     every: Count = 25
+    """How many training steps from one probed step to the next."""
     steps: Annotated[int, Field(ge=2, strict=True)] = 8
+    """How many points, evenly spaced in the logarithm of their distance."""
     range: Annotated[tuple[Positive, Positive], AfterValidator(_ordered_range)] = (0.5, 4.0)
+    """The nearest and the farthest point, in learning rates."""
     along: Annotated[
         list[Literal["gradient", "update"]],
         BeforeValidator(_as_list),
         Field(min_length=1),
         AfterValidator(_no_repeats),
     ] = ["gradient"]
+    """The gradient, as in the paper, or the optimizer's update, or both."""
     covariate_shift: bool = False
+    """Also compare every layer's gradient before and after the layers below were updated
+    (definition 2.1 of the paper)."""
 
 
 class SurfaceConfig(Strict):
-    """The loss around trained weights, along filter-normalised random directions.
-
-    ``points`` a side of the square grid, ``line_points`` along the first
-    direction alone; both reach ``range`` times the norm of the weights to
-    either side. ``images``: how many of a split, class-balanced. ``seed``
-    draws the directions, which models of equal shapes share. A job computes
-    ``rows_per_job`` rows of the grid.
-    """
+    """The loss around trained weights, along filter-normalised random directions."""
 
     points: Annotated[int, Field(ge=3, strict=True)] = 21
+    """A side of the square grid; an odd number."""
     line_points: Annotated[int, Field(ge=3, strict=True)] = 51
+    """Points along the first direction alone; an odd number."""
     range: Positive = 1.0
+    """How far grid and line reach to either side, in norms of the weights."""
     images: Count = 1000
+    """How many images of the split, class-balanced."""
     split: Literal["train", "validation"] = "train"
+    """Which images the loss is taken over."""
     seed: Seed = 0
+    """Draws the directions, which models of equal shapes share."""
     rows_per_job: Count = 3
+    """How many rows of the grid one job computes."""
 
     @model_validator(mode="after")
     def _has_a_centre(self) -> SurfaceConfig:
@@ -230,38 +249,48 @@ class SurfaceConfig(Strict):
 
 
 class CurvatureConfig(Strict):
-    """The Hessian of the loss at trained weights: its largest eigenvalues, trace and density.
-
-    ``images``: how many training images, class-balanced; ``trace_vectors`` and
-    ``lanczos_steps``: Hessian-vector products of the two estimates.
-    """
+    """The Hessian of the loss at trained weights: its largest eigenvalues, trace and density."""
 
     images: Count = 500
+    """How many training images, class-balanced."""
     eigenvalues: Annotated[int, Field(ge=1, le=50, strict=True)] = 5
+    """How many of the largest eigenvalues."""
     trace_vectors: Annotated[int, Field(ge=2, strict=True)] = 20
+    """Hessian-vector products for the trace."""
     lanczos_steps: Annotated[int, Field(ge=2, strict=True)] = 30
+    """Hessian-vector products for the density."""
     seed: Seed = 0
+    """Draws the vectors of both estimates."""
 
 
 class Recipe(Strict):
-    """How one model is trained; every key has a default that `config.yaml` may change.
-
-    ``architecture`` holds options of the model's constructor; those it does not
-    name are the model's own.
-    """
+    """How one model is trained; every key has a default that `config.yaml` may change."""
 
     architecture: dict[str, bool | int | float | str] = {}
+    """Options of the model's constructor; those not named keep the model's own values."""
     optimizer: OptimizerConfig = OptimizerConfig()
+    """What updates the weights."""
     loss: LossConfig = LossConfig()
+    """What is minimised."""
     augmentation: AugmentationConfig = AugmentationConfig()
+    """What is done to the training images."""
     batch_size: Count = 128
+    """Images a step."""
     epochs: Count = 50
+    """The most epochs a run may take."""
     patience: Count | None = None
+    """Stop after so many epochs without a better one; null goes on to the last."""
     monitor: Monitor = "val_accuracy"
+    """What chooses the epoch whose weights are kept; the test accuracy is the published
+    protocol."""
     test_every_epoch: bool = True
+    """Read the test split after every epoch; otherwise once, with the best weights."""
     validation_fraction: Annotated[Number, Field(gt=0, lt=1)] = 0.1
+    """The share of the training images set aside, class by class."""
     init: Literal["default", "xavier"] = "default"
+    """Initial weights: as PyTorch's layers draw them, or Glorot normal with zero biases."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """What convolutions and matrix products compute in; `auto` is `bf16` where it is faster."""
 
     @model_validator(mode="after")
     def _monitor_is_measured(self) -> Recipe:
@@ -279,43 +308,55 @@ class Grid(Recipe):
         Field(min_length=1),
         AfterValidator(_no_repeats),
     ]
+    """Every model is trained at every one of them; a number alone is one."""
 
 
 class Experiment(Grid):
-    """A grid of models, learning rates and seeds that share a recipe.
-
-    ``overrides`` maps a model to the keys it changes. They are merged into the
-    experiment's keys and validated as a `Grid` when the runs are listed, so a
-    partial section such as ``optimizer: {weight_decay: 0}`` keeps the rest.
-    ``variants`` are factors, each with its levels, of which every combination
-    is trained; a level's keys are merged in after the overrides. ``seeds`` is a
-    list, or how many: 3 is 0, 1 and 2.
-    """
+    """A grid of models, learning rates and seeds that share a recipe."""
 
     models: Annotated[list[ModelName], Field(min_length=1), AfterValidator(_no_repeats)]
+    """Names of registered models."""
     seeds: Annotated[
         list[Seed], BeforeValidator(_seed_list), Field(min_length=1), AfterValidator(_no_repeats)
     ] = [0]
+    """A list, or how many: 3 is 0, 1 and 2."""
     variants: Annotated[Factors, BeforeValidator(parse_factors)] = {}
+    """Factors, each with its levels, of which every combination is trained. A level's keys
+    are merged in after the overrides."""
     probe: ProbeConfig | None = None
+    """Measure the loss along the steps of every run; null measures nothing."""
     surface: SurfaceConfig | None = None
+    """Measure the loss around the weights of each model's best run; null measures nothing."""
     curvature: CurvatureConfig | None = None
+    """Measure the Hessian at the weights of each model's best run; null measures nothing."""
     overrides: dict[str, dict[str, Any]] = {}
+    """What one model does differently: a model's name, and keys of the recipe or
+    `learning_rates`. A partial section such as `optimizer: {weight_decay: 0}` keeps the rest."""
 
 
 class StudyConfig(Strict):
     """A whole `config.yaml`."""
 
     study: str
+    """A name: letters, digits and _, beginning with a letter. Results go to `results/<study>/`."""
     dataset: DatasetConfig = DatasetConfig()
+    """Where the images come from."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where runs compute; `auto` takes a GPU where there is one."""
     gpus: Annotated[Literal["auto"] | list[int], BeforeValidator(_gpu_choice)] = "auto"
+    """Which GPUs jobs may take, by index; `auto` is all that CUDA_VISIBLE_DEVICES shows."""
     runs_per_gpu: Count = 2
+    """How many runs share a GPU."""
     threads: Count = 1
+    """CPU threads a run; Snakemake fills the cores with runs."""
     store: Annotated[StoreConfig, BeforeValidator(_path_is_enough)] = StoreConfig()
+    """Where every epoch that was trained is kept."""
     report: ReportConfig = ReportConfig()
+    """The report page."""
     logging: LoggingConfig = LoggingConfig()
+    """What a run writes for other tools while it trains."""
     experiments: Annotated[dict[str, Experiment], Field(min_length=1)]
+    """Names of experiments, and what each of them trains."""
 
     @field_validator("study")
     @classmethod

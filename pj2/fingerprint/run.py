@@ -29,7 +29,7 @@ class Fingerprint:
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """What went in: ``settings``, ``data``, ``modules`` and ``packages``."""
+        """What went in, as ``settings``, ``data``, ``modules`` and ``packages``."""
         return {"settings": self.settings, "data": self.data, **self.code.as_json()}
 
     @property

@@ -33,7 +33,7 @@ class Probe:
 
     @property
     def smoothness(self) -> float:
-        """The effective β: the greatest ‖∇L(θ_k) − ∇L(θ)‖₂ / (η_k ‖d‖₂) over k."""
+        """The effective β, which is the greatest ‖∇L(θ_k) − ∇L(θ)‖₂ / (η_k ‖d‖₂) over k."""
         return float((self.gradient_distances / (self.lengths * self.direction_norm)).max())
 
 

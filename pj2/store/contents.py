@@ -50,7 +50,7 @@ class Entry:
 
     @property
     def state(self) -> str:
-        """How far a run is: ``diverged``, ``partial`` (within an epoch) or ``whole`` epochs."""
+        """How far a run is, as ``diverged``, ``partial`` (within an epoch) or ``whole`` epochs."""
         if self.newest.kind != "run":
             return ""
         if self.newest.body.get("divergence"):

@@ -15,7 +15,7 @@ from pj2.store.manifest import Blob
 from pj2.store.tiers import Folder
 
 Rule = Callable[[Sequence[Entry], Folder, float], set[str]]
-"""Given the entries, the last used first, their folder and the time: the fingerprints to keep."""
+"""From entries (the last used first), their folder and the time to the fingerprints to keep."""
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([shdw])", re.ASCII)
 _SECONDS = {"s": 1, "h": 3600, "d": 86400, "w": 7 * 86400}

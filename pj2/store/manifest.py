@@ -1,4 +1,4 @@
-"""What a store holds: blobs named by their content, and manifests that point to them.
+"""What a store holds: blobs named by their content, and manifests that point to them::
 
     blobs/ab/abcd…                       one file's bytes; the name is its SHA-256
     entries/12/1234…/run.000003.000000.9f86d081884c7d65.json

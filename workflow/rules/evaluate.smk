@@ -17,7 +17,7 @@ rule evaluate:
     threads: STUDY.threads
     resources:
         device=STUDY.device,
-        gpus=GPU_CHOICE,
+        gpu_choice=GPU_CHOICE,
         runs_per_gpu=STUDY.runs_per_gpu,
         gpu_slot=1 if GPUS else 0,
     params:
@@ -26,5 +26,5 @@ rule evaluate:
         code=lambda wildcards: prediction_code(architecture(wildcards)).digest,
     shell:
         "python -m pj2 evaluate --run {params.folder} --data {params.data} "
-        "--device {resources.device} --gpus {resources.gpus} --runs-per-gpu {resources.runs_per_gpu} "
+        "--device {resources.device} --gpus {resources.gpu_choice} --runs-per-gpu {resources.runs_per_gpu} "
         "--threads {threads} 2>&1 | tee -i {log}"

@@ -20,7 +20,7 @@ rule surface_rows:
     threads: STUDY.threads
     resources:
         device=STUDY.device,
-        gpus=GPU_CHOICE,
+        gpu_choice=GPU_CHOICE,
         runs_per_gpu=STUDY.runs_per_gpu,
         gpu_slot=1 if GPUS else 0,
     params:
@@ -31,7 +31,7 @@ rule surface_rows:
     shell:
         "python -m pj2 geometry {params.command} {input.index} --data {params.data} "
         "--settings {params.settings:q} --output {output} --device {resources.device} "
-        "--gpus {resources.gpus} --runs-per-gpu {resources.runs_per_gpu} --threads {threads} > {log} 2>&1"
+        "--gpus {resources.gpu_choice} --runs-per-gpu {resources.runs_per_gpu} --threads {threads} > {log} 2>&1"
 
 
 rule surface:

@@ -37,7 +37,7 @@ rule train:
     threads: STUDY.threads
     resources:
         device=STUDY.device,
-        gpus=GPU_CHOICE,
+        gpu_choice=GPU_CHOICE,
         runs_per_gpu=STUDY.runs_per_gpu,
         gpu_slot=1 if GPUS else 0,
     params:
@@ -49,7 +49,7 @@ rule train:
         tensorboard=TENSORBOARD,
     shell:
         "python -m pj2 train --settings {params.settings:q} --data {params.data} --output {params.folder} "
-        "--device {resources.device} --gpus {resources.gpus} --runs-per-gpu {resources.runs_per_gpu} "
+        "--device {resources.device} --gpus {resources.gpu_choice} --runs-per-gpu {resources.runs_per_gpu} "
         "--threads {threads} --progress {params.progress} {params.tensorboard} 2>&1 | tee -i {log}"
 
 

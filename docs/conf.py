@@ -1,0 +1,58 @@
+"""How Sphinx builds the site: `make docs`."""
+
+import sys
+import warnings
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+import pj2
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+# What a library says to its authors while autodoc imports it.
+warnings.filterwarnings("ignore", message=".*torch.jit.script", category=FutureWarning)
+
+project = "pj2"
+copyright = "the pj2 authors"
+version = release = pj2.__version__
+language = "en"
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "command_reference",
+    "config_reference",
+]
+exclude_patterns = ["_build"]
+smartquotes_action = "D"  # dashes only: quotes stay as they are
+myst_heading_anchors = 3
+
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints_format = "short"
+autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
+python_use_unqualified_type_names = True
+toc_object_entries_show_parents = "hide"
+
+# A reference to anything of this package must be found; other projects' pages are on the net.
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(?!pj2\.).*")]
+nitpick_ignore = [("py:class", "pj2.models.registry.Constructor")]  # a type variable
+
+html_theme = "furo"
+html_title = f"pj2 {version}"
+html_show_sphinx = False
+html_show_copyright = False
+
+
+def setup(app: Sphinx) -> None:
+    """Let the tables below results/ stand in no menu: results.md links to them."""
+    app.connect("doctree-read", _hide_tables)
+
+
+def _hide_tables(app: Sphinx, doctree: object) -> None:
+    if app.env.docname.startswith("results/"):
+        app.env.metadata[app.env.docname]["orphan"] = True
