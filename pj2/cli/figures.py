@@ -125,7 +125,8 @@ def mistakes(
     """A model's most confident mistakes on the test set, as pictures.
 
     \b
-    Example: pj2 figure mistakes --data results/data/cifar10-sample-* --output mistakes \\
+    Example: pj2 figure mistakes --output mistakes \\
+        --data results/data/cifar10-sample-5de780bd \\
         results/default/index/experiment=comparison/model=BasicCNN.json
     """
     from pj2.figures.mistakes import plot_mistakes

@@ -31,8 +31,8 @@ app = typer.Typer(
 
     \b
     Example: pj2 geometry curvature --output curvature.json \\
-        --data results/data/cifar10-sample-* \\
-        --settings '{"images": 16, "trace_vectors": 2}' \\
+        --data results/data/cifar10-sample-5de780bd \\
+        --settings '{"images": 16, "eigenvalues": 1, "lanczos_steps": 6}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """,
 )
@@ -57,7 +57,7 @@ def rows(
 
     \b
     Example: pj2 geometry surface-rows --first 0 --output rows.parquet \\
-        --data results/data/cifar10-sample-* \\
+        --data results/data/cifar10-sample-5de780bd \\
         --settings '{"points": 9, "images": 100, "rows_per_job": 3}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
@@ -101,7 +101,7 @@ def line(
 
     \b
     Example: pj2 geometry surface-line --output line.parquet \\
-        --data results/data/cifar10-sample-* \\
+        --data results/data/cifar10-sample-5de780bd \\
         --settings '{"line_points": 11, "images": 100}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
@@ -128,7 +128,7 @@ def interpolation(
 
     \b
     Example: pj2 geometry interpolation --output interpolation.parquet \\
-        --data results/data/cifar10-sample-* \\
+        --data results/data/cifar10-sample-5de780bd \\
         --settings '{"line_points": 11, "images": 100}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
@@ -165,8 +165,8 @@ def curvature(
 
     \b
     Example: pj2 geometry curvature --output curvature.json \\
-        --data results/data/cifar10-sample-* \\
-        --settings '{"images": 16, "trace_vectors": 2}' \\
+        --data results/data/cifar10-sample-5de780bd \\
+        --settings '{"images": 16, "eigenvalues": 1, "lanczos_steps": 6}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
     from pj2.analysis.geometry import describe

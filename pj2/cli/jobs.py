@@ -79,7 +79,7 @@ def train(
 
     \b
     Example: pj2 train --data results/data/sample --output results/mine \\
-        --settings '{"model": "BasicCNN", "learning_rate": 0.001, "seed": 0}'
+        --settings '{"model":"BasicCNN","learning_rate":1e-3,"seed":0,"epochs":2}'
     """
     from pj2.config.study import parse_settings
     from pj2.data.layout import read_info

@@ -105,7 +105,8 @@ def published(
     """The published figures beside these runs', with verdicts.
 
     \b
-    Example: pj2 table published --claims workflow/published.yaml --output published \\
+    Example: pj2 table published --output published \\
+        --claims workflow/published.yaml \\
         results/default/index/*/*.json
     """
     from pj2.tables.published import published_table
