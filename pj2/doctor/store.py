@@ -82,10 +82,11 @@ def check_remote(subject: Subject) -> Iterator[Finding]:
         return
     waiting = len(store.local.names(PENDING))
     if waiting:
+        waits = "1 entry waits" if waiting == 1 else f"{waiting} entries wait"
         yield Finding(
             "warning",
             "remote store",
-            f"{remote}: answers; {waiting} entries wait to be sent to it",
+            f"{remote}: answers; {waits} to be sent to it",
             "the next finished run sends them",
         )
     else:
