@@ -17,7 +17,7 @@ include: "workflow/rules/setup.smk"
 # otherwise merge the two, and the default's experiments would leak into it.
 if not workflow.overwrite_configfiles and not config.get("experiments"):
     own = Path("config.yaml")
-    default_config = own if own.exists() else Path(workflow.basedir, "config.yaml")
+    default_config = own if own.exists() else CHECKOUT / "config.yaml"
     try:
         read_yaml(default_config)  # Snakemake would not say where the mistake is
     except UserError as error:
@@ -60,21 +60,27 @@ localrules:
     report_contents,
 
 
+# A Snakefile that uses this one as a module adds to it: see `pj2 init`.
+EVERYTHING = [
+    rules.comparison_table.input,
+    rules.confusion_matrices.input,
+    rules.filter_grids.input,
+    rules.training_curves.input,
+    rules.pairwise.input,
+    rules.ablations.input,
+    rules.calibration.input,
+    rules.mistakes.input,
+    rules.efficiency.input,
+    rules.published_report.input,
+    rules.landscape_plot.input,
+    rules.gradient_probes.input,
+    rules.loss_surfaces.input,
+    rules.curvature.input,
+    rules.report.output,
+]
+
+
 rule all:
     default_target: True
     input:
-        rules.comparison_table.input,
-        rules.confusion_matrices.input,
-        rules.filter_grids.input,
-        rules.training_curves.input,
-        rules.pairwise.input,
-        rules.ablations.input,
-        rules.calibration.input,
-        rules.mistakes.input,
-        rules.efficiency.input,
-        rules.published_report.input,
-        rules.landscape_plot.input,
-        rules.gradient_probes.input,
-        rules.loss_surfaces.input,
-        rules.curvature.input,
-        rules.report.output,
+        EVERYTHING,

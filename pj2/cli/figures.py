@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""Draw one figure from finished runs, as PNG and SVG.
+
+    \b
+    Example: pj2 figure curves --output curves \\
+        results/default/index/experiment=landscape/*.json
+    """,
+)
 
 Indices = Annotated[list[Path], typer.Argument(help="Index files: which runs to show.")]
 Band = Annotated[Path, typer.Option(help="The file that `pj2 band` wrote.")]
@@ -19,7 +27,12 @@ Stem = Annotated[Path, typer.Option("--output", help="Path without an ending.")]
 
 @app.command()
 def confusion(index: Indices, output: Stem) -> None:
-    """Confusion matrix of one model at its chosen learning rate, over seeds."""
+    """Confusion matrix of one model at its chosen learning rate, over seeds.
+
+    \b
+    Example: pj2 figure confusion --output confusion \\
+        results/default/index/experiment=comparison/model=BasicCNN.json
+    """
     from pj2.figures.confusion import plot_confusion
 
     plot_confusion(index, output)
@@ -27,7 +40,12 @@ def confusion(index: Indices, output: Stem) -> None:
 
 @app.command()
 def filters(index: Indices, output: Stem) -> None:
-    """First-layer filters of one model's chosen run, in true colour."""
+    """First-layer filters of one model's chosen run, in true colour.
+
+    \b
+    Example: pj2 figure filters --output filters \\
+        results/default/index/experiment=comparison/model=BasicCNN.json
+    """
     from pj2.figures.filters import plot_filters
 
     plot_filters(index, output)
@@ -35,7 +53,12 @@ def filters(index: Indices, output: Stem) -> None:
 
 @app.command()
 def curves(index: Indices, output: Stem) -> None:
-    """Loss and accuracy of every run listed, on a shared x-axis."""
+    """Loss and accuracy of every run listed, on a shared x-axis.
+
+    \b
+    Example: pj2 figure curves --output curves \\
+        results/default/index/experiment=landscape/*.json
+    """
     from pj2.figures.curves import plot_curves
 
     plot_curves(index, output)
@@ -43,7 +66,12 @@ def curves(index: Indices, output: Stem) -> None:
 
 @app.command()
 def all_models(index: Indices, output: Stem) -> None:
-    """Loss and accuracy of every model together, each at its chosen learning rate."""
+    """Loss and accuracy of every model together, each at its chosen learning rate.
+
+    \b
+    Example: pj2 figure all-models --output all_models \\
+        results/default/index/*/*.json
+    """
     from pj2.figures.curves import plot_all_models
 
     plot_all_models(index, output)
@@ -51,7 +79,12 @@ def all_models(index: Indices, output: Stem) -> None:
 
 @app.command()
 def differences(index: Indices, output: Stem) -> None:
-    """Paired differences between the models of an experiment, with intervals."""
+    """Paired differences between the models of an experiment, with intervals.
+
+    \b
+    Example: pj2 figure differences --output differences \\
+        results/default/index/experiment=landscape/*.json
+    """
     from pj2.figures.differences import plot_differences
 
     plot_differences(index, output)
@@ -59,7 +92,12 @@ def differences(index: Indices, output: Stem) -> None:
 
 @app.command()
 def factors(index: Indices, output: Stem) -> None:
-    """Test accuracy against each factor of an experiment's variants, seeds shown."""
+    """Test accuracy against each factor of an experiment's variants, seeds shown.
+
+    \b
+    Example: pj2 figure factors --output factors \\
+        results/ablation/index/experiment=factorial/*.json
+    """
     from pj2.figures.factors import plot_factors
 
     plot_factors(index, output)
@@ -67,7 +105,12 @@ def factors(index: Indices, output: Stem) -> None:
 
 @app.command()
 def reliability(index: Indices, output: Stem) -> None:
-    """Accuracy against confidence, a panel a model."""
+    """Accuracy against confidence, a panel a model.
+
+    \b
+    Example: pj2 figure reliability --output reliability \\
+        results/default/index/experiment=landscape/*.json
+    """
     from pj2.figures.reliability import plot_reliability
 
     plot_reliability(index, output)
@@ -79,7 +122,13 @@ def mistakes(
     data: Annotated[Path, typer.Option(help="Folder that `pj2 prepare` wrote.")],
     output: Stem,
 ) -> None:
-    """A model's most confident mistakes on the test set, as pictures."""
+    """A model's most confident mistakes on the test set, as pictures.
+
+    \b
+    Example: pj2 figure mistakes --output mistakes \\
+        --data results/data/cifar10-sample-5de780bd \\
+        results/default/index/experiment=comparison/model=BasicCNN.json
+    """
     from pj2.figures.mistakes import plot_mistakes
 
     plot_mistakes(index, data, output)
@@ -87,7 +136,12 @@ def mistakes(
 
 @app.command()
 def efficiency(index: Indices, output: Stem) -> None:
-    """Accuracy against parameters, MACs and seconds, with the Pareto front."""
+    """Accuracy against parameters, MACs and seconds, with the Pareto front.
+
+    \b
+    Example: pj2 figure efficiency --output efficiency \\
+        results/default/index/*/*.json
+    """
     from pj2.figures.efficiency import plot_efficiency
 
     plot_efficiency(index, output)
@@ -95,7 +149,13 @@ def efficiency(index: Indices, output: Stem) -> None:
 
 @app.command()
 def landscape(index: Indices, band: Band, output: Stem) -> None:
-    """Min/max band of the training loss over learning rates, all models on one figure."""
+    """Min/max band of the training loss over learning rates, all models on one figure.
+
+    \b
+    Example: pj2 figure landscape --output landscape \\
+        --band results/default/landscape/landscape.parquet \\
+        results/default/index/experiment=landscape/*.json
+    """
     from pj2.figures.landscape import plot_landscape
 
     plot_landscape(index, band, output)
@@ -103,7 +163,12 @@ def landscape(index: Indices, band: Band, output: Stem) -> None:
 
 @app.command()
 def probes(index: Indices, output: Stem) -> None:
-    """Loss variation, gradient predictiveness and effective smoothness along the step."""
+    """Loss variation, gradient predictiveness and effective smoothness along the step.
+
+    \b
+    Example: pj2 figure probes --output probes \\
+        results/default/index/experiment=probes/*.json
+    """
     from pj2.figures.probes import plot_probes
 
     plot_probes(index, output)
@@ -111,7 +176,12 @@ def probes(index: Indices, output: Stem) -> None:
 
 @app.command()
 def covariate_shift(index: Indices, output: Stem) -> None:
-    """How far an update of the layers below turns each layer's gradient."""
+    """How far an update of the layers below turns each layer's gradient.
+
+    \b
+    Example: pj2 figure covariate-shift --output shift \\
+        results/batchnorm/index/experiment=covariate_shift/*.json
+    """
     from pj2.figures.covariate_shift import plot_covariate_shift
 
     plot_covariate_shift(index, output)
@@ -119,7 +189,12 @@ def covariate_shift(index: Indices, output: Stem) -> None:
 
 @app.command()
 def surfaces(surface: Measurements, output: Stem) -> None:
-    """Loss surfaces as contours and in three dimensions, a column a model."""
+    """Loss surfaces as contours and in three dimensions, a column a model.
+
+    \b
+    Example: pj2 figure surfaces --output surfaces \\
+        results/default/geometry/*/*/surface.parquet
+    """
     from pj2.figures.surfaces import plot_surfaces
 
     plot_surfaces(surface, output)
@@ -130,7 +205,12 @@ def surface_view(
     surface: Measurements,
     output: Annotated[Path, typer.Option(help="The HTML file to write.")],
 ) -> None:
-    """Loss surfaces to turn with the mouse, in one HTML file."""
+    """Loss surfaces to turn with the mouse, in one HTML file.
+
+    \b
+    Example: pj2 figure surface-view --output surfaces.html \\
+        results/default/geometry/*/*/surface.parquet
+    """
     from pj2.figures.surface_view import write_surface_view
 
     write_surface_view(surface, output)
@@ -144,7 +224,12 @@ def lines(
         list[Path] | None, typer.Option(help="What `pj2 geometry interpolation` wrote.")
     ] = None,
 ) -> None:
-    """The loss along a random direction, and between two runs."""
+    """The loss along a random direction, and between two runs.
+
+    \b
+    Example: pj2 figure lines --output lines \\
+        results/default/geometry/*/*/line.parquet
+    """
     from pj2.figures.surfaces import plot_lines
 
     plot_lines(line, between or [], output)
@@ -152,7 +237,12 @@ def lines(
 
 @app.command()
 def curvature(measurement: Measurements, output: Stem) -> None:
-    """Spectral density of the Hessian, with its largest eigenvalues."""
+    """Spectral density of the Hessian, with its largest eigenvalues.
+
+    \b
+    Example: pj2 figure curvature --output curvature \\
+        results/default/geometry/*/*/curvature.json
+    """
     from pj2.figures.curvature import plot_curvature
 
     plot_curvature(measurement, output)

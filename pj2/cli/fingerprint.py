@@ -20,10 +20,30 @@ if TYPE_CHECKING:
     from pj2.config.study import Run
     from pj2.data.layout import DataIdentity
 
+
+def complete_run(context: typer.Context, incomplete: str) -> list[str]:
+    """Return what a RUN of the config may go on with, down to the next slash; for a shell."""
+    from pj2.config.load import load_study
+    from pj2.config.study import list_runs
+
+    try:
+        runs = list_runs(load_study(context.params.get("config") or "config.yaml"))
+    except UserError:
+        return []
+    length = incomplete.count("/") + 1
+    found: dict[str, None] = {}
+    for run in runs:
+        parts = run.folder.split("/")
+        starts = range(len(parts) - length + 1)
+        found |= dict.fromkeys("/".join(parts[start : start + length]) for start in starts)
+    return [each for each in found if each.startswith(incomplete)]
+
+
 Selection = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
+        autocompletion=complete_run,
         help="A run's folder, or part of it: experiment=E/model=M/lr=L/seed=S, model=M, …",
     ),
 ]
@@ -39,7 +59,7 @@ def fingerprint(
 ) -> None:
     """Print a run's fingerprint; with several runs, each one's and its folder.
 
-    Example: pj2 fingerprint experiment=landscape/model=VGG_A/lr=1e-4/seed=0 --explain
+    Example: pj2 fingerprint model=VGG_A/lr=1e-4 --explain
     """
     from pj2.config.load import load_study
     from pj2.config.study import list_runs

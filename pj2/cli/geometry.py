@@ -25,7 +25,17 @@ if TYPE_CHECKING:
     from pj2.config.schema import SurfaceConfig
     from pj2.evaluation.surface import Surroundings
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""Measure the loss around trained weights.
+
+    \b
+    Example: pj2 geometry curvature --output curvature.json \\
+        --data results/data/cifar10-sample-5de780bd \\
+        --settings '{"images": 16, "eigenvalues": 1, "lanczos_steps": 6}' \\
+        results/default/index/experiment=landscape/model=VGG_A.json
+    """,
+)
 
 Settings = Annotated[str, typer.Option("--settings", help="The config's section, as JSON.")]
 Table = Annotated[Path, typer.Option("--output", help="The Parquet file to write.")]
@@ -43,7 +53,14 @@ def rows(
     runs_per_gpu: RunsPerGpu = 2,
     threads: Threads = 1,
 ) -> None:
-    """Some rows of the loss surface around the weights of a model's chosen run."""
+    """Some rows of the loss surface around the weights of a model's chosen run.
+
+    \b
+    Example: pj2 geometry surface-rows --first 0 --output rows.parquet \\
+        --data results/data/cifar10-sample-5de780bd \\
+        --settings '{"points": 9, "images": 100, "rows_per_job": 3}' \\
+        results/default/index/experiment=landscape/model=VGG_A.json
+    """
     around, config, about = _around(index, settings, data, device, gpus, runs_per_gpu, threads)
     from pj2.analysis.geometry import with_description
     from pj2.evaluation.surface import surface_rows
@@ -57,7 +74,12 @@ def rows(
 def gather(
     parts: Annotated[list[Path], typer.Argument(help="What surface-rows wrote.")], output: Table
 ) -> None:
-    """Put the rows of a surface together."""
+    """Put the rows of a surface together.
+
+    \b
+    Example: pj2 geometry gather-surface --output surface.parquet \\
+        results/default/geometry/experiment=landscape/model=VGG_A/surface/*.parquet
+    """
     from pj2.analysis.geometry import gather_surface
     from pj2.store.files import write_table
 
@@ -75,7 +97,14 @@ def line(
     runs_per_gpu: RunsPerGpu = 2,
     threads: Threads = 1,
 ) -> None:
-    """The loss along one direction through the weights of a model's chosen run."""
+    """The loss along one direction through the weights of a model's chosen run.
+
+    \b
+    Example: pj2 geometry surface-line --output line.parquet \\
+        --data results/data/cifar10-sample-5de780bd \\
+        --settings '{"line_points": 11, "images": 100}' \\
+        results/default/index/experiment=landscape/model=VGG_A.json
+    """
     around, config, about = _around(index, settings, data, device, gpus, runs_per_gpu, threads)
     from pj2.analysis.geometry import with_description
     from pj2.evaluation.surface import surface_line
@@ -95,7 +124,14 @@ def interpolation(
     runs_per_gpu: RunsPerGpu = 2,
     threads: Threads = 1,
 ) -> None:
-    """The loss on the straight line between a model's two best runs."""
+    """The loss on the straight line between a model's two best runs.
+
+    \b
+    Example: pj2 geometry interpolation --output interpolation.parquet \\
+        --data results/data/cifar10-sample-5de780bd \\
+        --settings '{"line_points": 11, "images": 100}' \\
+        results/default/index/experiment=landscape/model=VGG_A.json
+    """
     from pj2.analysis.geometry import describe, with_description
     from pj2.config.schema import SurfaceConfig
     from pj2.store.files import write_table
@@ -125,7 +161,14 @@ def curvature(
     runs_per_gpu: RunsPerGpu = 2,
     threads: Threads = 1,
 ) -> None:
-    """The Hessian's eigenvalues, trace and density, at best and last weights of the chosen run."""
+    """The Hessian's eigenvalues, trace and density, at best and last weights of the chosen run.
+
+    \b
+    Example: pj2 geometry curvature --output curvature.json \\
+        --data results/data/cifar10-sample-5de780bd \\
+        --settings '{"images": 16, "eigenvalues": 1, "lanczos_steps": 6}' \\
+        results/default/index/experiment=landscape/model=VGG_A.json
+    """
     from pj2.analysis.geometry import describe
     from pj2.config.schema import CurvatureConfig
     from pj2.store.files import write_json

@@ -31,7 +31,10 @@ PreparedFolder = Annotated[Path, typer.Option(help="Folder that `pj2 prepare` wr
 def check(
     config: Annotated[Path, typer.Argument(help="A config file.")] = Path("config.yaml"),
 ) -> None:
-    """Validate a config and list its runs.  Example: pj2 check config.yaml"""
+    """Validate a config and list its runs.
+
+    Example: pj2 check config.yaml
+    """
     from pj2.config.load import load_study
     from pj2.config.study import list_runs
 
@@ -45,7 +48,10 @@ def prepare(
     dataset: Annotated[str, typer.Option(help="The config's `dataset` section, as JSON.")],
     output: Annotated[Path, typer.Option(help="Folder for dataset.safetensors and .json.")],
 ) -> None:
-    """Decode a data set once.  Example: pj2 prepare --dataset '{}' --output results/data"""
+    """Decode a data set once.
+
+    Example: pj2 prepare --dataset '{}' --output results/data/sample
+    """
     from pj2.config.schema import DatasetConfig
     from pj2.data.prepare import prepare as prepare_dataset
 
@@ -77,8 +83,9 @@ def train(
 ) -> None:
     """Train one run, or restore it from the store if it was trained before.
 
-    Example: pj2 train --settings '{"model": "BasicCNN", "learning_rate": 0.001, "seed": 0}'
-    --data results/data --output results/mine
+    \b
+    Example: pj2 train --data results/data/sample --output results/mine \\
+        --settings '{"model":"BasicCNN","learning_rate":1e-3,"seed":0,"epochs":2}'
     """
     from pj2.config.study import parse_settings
     from pj2.data.layout import read_info
@@ -123,7 +130,7 @@ def evaluate(
 ) -> None:
     """Predict the test split with a run's best weights, or restore what was predicted before.
 
-    Example: pj2 evaluate --run results/mine --data results/data
+    Example: pj2 evaluate --run results/mine --data results/data/sample
     """
     from pj2.data.layout import read_info
     from pj2.evaluation.record import (

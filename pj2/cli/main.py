@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-import errno
+import os
 import sys
+from typing import Annotated
 
 import typer
 
-from pj2.cli import compare, figures, fingerprint, geometry, jobs, report, store, tables, watch
-from pj2.errors import UserError
-from pj2.training.interrupt import EXIT_INTERRUPTED, Interrupted
-
-USER_ERROR = 2
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+import pj2
+from pj2.cli import (
+    compare,
+    doctor,
+    failures,
+    figures,
+    fingerprint,
+    geometry,
+    jobs,
+    report,
+    scaffold,
+    store,
+    tables,
+    watch,
+)
 
 app = typer.Typer(
     name="pj2",
-    help="Train CNNs on CIFAR-10 and compare them. `snakemake all` calls these commands.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"max_content_width": 100},
 )
-app.add_typer(figures.app, name="figure", help="Draw one figure from finished runs.")
-app.add_typer(tables.app, name="table", help="Write one table from finished runs.")
-app.add_typer(geometry.app, name="geometry", help="Measure the loss around trained weights.")
-app.add_typer(store.app, name="store", help="List, verify, clear and carry the run store.")
+app.add_typer(figures.app, name="figure")
+app.add_typer(tables.app, name="table")
+app.add_typer(geometry.app, name="geometry")
+app.add_typer(store.app, name="store")
 app.command()(jobs.check)
 app.command()(jobs.prepare)
 app.command()(jobs.train)
@@ -36,21 +46,41 @@ app.command()(fingerprint.fingerprint)
 app.command()(fingerprint.why)
 app.command()(watch.status)
 app.command()(watch.watch)
+app.command()(doctor.doctor)
+app.command()(scaffold.new_model)
+app.command()(scaffold.init)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"pj2 {pj2.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar=failures.DEBUG, help="Show the traceback of an error.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Train CNNs on CIFAR-10 and compare them. `snakemake all` calls these commands.
+
+    When something is wrong, begin with `pj2 doctor`.
+
+    Example: pj2 check config.yaml
+    """
+    os.environ[failures.DEBUG] = "1" if debug else ""
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line a problem and exit code 2."""
+    """Run the command line; what goes wrong is a line a problem and an exit code."""
     try:
         app()
-    except UserError as error:
-        for problem in error.problems:
-            print(f"pj2: {problem}", file=sys.stderr)
-        sys.exit(USER_ERROR)
-    except Interrupted as stopped:
-        print(f"pj2: {stopped}", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
-    except OSError as error:
-        if error.errno not in _DISK_ERRORS:
-            raise
-        print(f"pj2: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+    except Exception as error:
+        sys.exit(failures.report(error))

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from pj2.store.contents import Entry
     from pj2.store.manifest import Blob
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""List, verify, clear and carry the run store.
+
+    Example: pj2 store ls
+    """,
+)
 
 FOUND_PROBLEMS = 1
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -27,7 +33,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 
 @app.command()
 def ls(store: StorePath = DEFAULT_STORE, remote: StoreRemote = None, as_json: Json = False) -> None:
-    """List what the store holds, the last used first.  Example: pj2 store ls"""
+    """List what the store holds, the last used first.
+
+    Example: pj2 store ls
+    """
     from pj2.store.contents import held_blobs, read_entries
     from pj2.store.open import open_store
 
@@ -68,7 +77,7 @@ def show(
 ) -> None:
     """Show one entry: what it was made from, how far it is, its files.
 
-    Example: pj2 store show 1f0c9a
+    Example: pj2 store show "$(pj2 fingerprint model=VGG_A/lr=1e-4/seed=0)"
     """
     from pj2.store.contents import find_entry, held_blobs, read_entries
     from pj2.store.manifest import places

@@ -9,12 +9,25 @@ import typer
 
 from pj2.cli.figures import Band, Indices, Measurements, Stem
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""Write one table from finished runs, as CSV, Markdown and LaTeX.
+
+    \b
+    Example: pj2 table comparison --output comparison \\
+        results/default/index/*/*.json
+    """,
+)
 
 
 @app.command()
 def comparison(index: Indices, output: Stem) -> None:
-    """One row a run: size, epochs, accuracies with intervals, time, hardware."""
+    """One row a run: size, epochs, accuracies with intervals, time, hardware.
+
+    \b
+    Example: pj2 table comparison --output comparison \\
+        results/default/index/*/*.json
+    """
     from pj2.tables.comparison import comparison_table
 
     comparison_table(index, output)
@@ -22,7 +35,10 @@ def comparison(index: Indices, output: Stem) -> None:
 
 @app.command()
 def summary(index: Indices, output: Stem) -> None:
-    """One row a model and learning rate: means over seeds, deviations, intervals."""
+    """One row a model and learning rate: means over seeds, deviations, intervals.
+
+    Example: pj2 table summary results/default/index/*/*.json --output summary
+    """
     from pj2.tables.summary import summary_table
 
     summary_table(index, output)
@@ -30,7 +46,12 @@ def summary(index: Indices, output: Stem) -> None:
 
 @app.command()
 def pairwise(index: Indices, output: Stem) -> None:
-    """Paired differences between the models of an experiment, with intervals and tests."""
+    """Paired differences between the models of an experiment, with intervals and tests.
+
+    \b
+    Example: pj2 table pairwise --output pairwise \\
+        results/default/index/experiment=landscape/*.json
+    """
     from pj2.tables.pairwise import pairwise_table
 
     pairwise_table(index, output)
@@ -38,7 +59,12 @@ def pairwise(index: Indices, output: Stem) -> None:
 
 @app.command()
 def factors(index: Indices, output: Stem) -> None:
-    """What each level of an experiment's factors is worth."""
+    """What each level of an experiment's factors is worth.
+
+    \b
+    Example: pj2 table factors --output factors \\
+        results/ablation/index/experiment=factorial/*.json
+    """
     from pj2.tables.factors import factors_table
 
     factors_table(index, output)
@@ -46,7 +72,12 @@ def factors(index: Indices, output: Stem) -> None:
 
 @app.command()
 def calibration(index: Indices, output: Stem) -> None:
-    """Negative log-likelihood and expected calibration error of every model."""
+    """Negative log-likelihood and expected calibration error of every model.
+
+    \b
+    Example: pj2 table calibration --output calibration \\
+        results/default/index/*/*.json
+    """
     from pj2.tables.calibration import calibration_table
 
     calibration_table(index, output)
@@ -54,7 +85,12 @@ def calibration(index: Indices, output: Stem) -> None:
 
 @app.command()
 def efficiency(index: Indices, output: Stem) -> None:
-    """Accuracy beside parameters, MACs and seconds, and which models nothing beats."""
+    """Accuracy beside parameters, MACs and seconds, and which models nothing beats.
+
+    \b
+    Example: pj2 table efficiency --output efficiency \\
+        results/default/index/*/*.json
+    """
     from pj2.tables.efficiency import efficiency_table
 
     efficiency_table(index, output)
@@ -66,7 +102,13 @@ def published(
     claims: Annotated[Path, typer.Option(help="The published figures: workflow/published.yaml.")],
     output: Stem,
 ) -> None:
-    """The published figures beside these runs', with verdicts."""
+    """The published figures beside these runs', with verdicts.
+
+    \b
+    Example: pj2 table published --output published \\
+        --claims workflow/published.yaml \\
+        results/default/index/*/*.json
+    """
     from pj2.tables.published import published_table
 
     published_table(index, claims, output)
@@ -74,7 +116,12 @@ def published(
 
 @app.command()
 def per_class_accuracy(index: Indices, output: Stem) -> None:
-    """Test accuracy of every class, for each model at its chosen learning rate."""
+    """Test accuracy of every class, for each model at its chosen learning rate.
+
+    \b
+    Example: pj2 table per-class-accuracy --output per_class \\
+        results/default/index/*/*.json
+    """
     from pj2.tables.per_class import per_class_table
 
     per_class_table(index, output)
@@ -82,7 +129,12 @@ def per_class_accuracy(index: Indices, output: Stem) -> None:
 
 @app.command()
 def confused_pairs(index: Indices, output: Stem) -> None:
-    """The classes that each model confuses most."""
+    """The classes that each model confuses most.
+
+    \b
+    Example: pj2 table confused-pairs --output confused_pairs \\
+        results/default/index/*/*.json
+    """
     from pj2.tables.per_class import confused_pairs_table
 
     confused_pairs_table(index, output)
@@ -90,7 +142,13 @@ def confused_pairs(index: Indices, output: Stem) -> None:
 
 @app.command()
 def landscape(index: Indices, band: Band, output: Stem) -> None:
-    """Band widths, and the steps at which two models' bands do not overlap."""
+    """Band widths, and the steps at which two models' bands do not overlap.
+
+    \b
+    Example: pj2 table landscape --output landscape \\
+        --band results/default/landscape/landscape.parquet \\
+        results/default/index/experiment=landscape/*.json
+    """
     from pj2.tables.landscape import landscape_table
 
     landscape_table(index, band, output)
@@ -98,7 +156,12 @@ def landscape(index: Indices, band: Band, output: Stem) -> None:
 
 @app.command()
 def gradient_probes(index: Indices, output: Stem) -> None:
-    """Medians of what the probes of each run measured."""
+    """Medians of what the probes of each run measured.
+
+    \b
+    Example: pj2 table gradient-probes --output probes \\
+        results/default/index/experiment=probes/*.json
+    """
     from pj2.tables.probes import probes_table
 
     probes_table(index, output)
@@ -106,7 +169,12 @@ def gradient_probes(index: Indices, output: Stem) -> None:
 
 @app.command()
 def probe_ratios(index: Indices, output: Stem) -> None:
-    """How the models of an experiment compare in what their probes measured."""
+    """How the models of an experiment compare in what their probes measured.
+
+    \b
+    Example: pj2 table probe-ratios --output ratios \\
+        results/default/index/experiment=probes/*.json
+    """
     from pj2.tables.probes import probe_ratios_table
 
     probe_ratios_table(index, output)
@@ -114,7 +182,12 @@ def probe_ratios(index: Indices, output: Stem) -> None:
 
 @app.command()
 def curvature(measurement: Measurements, output: Stem) -> None:
-    """Eigenvalues and trace of the Hessian at trained weights."""
+    """Eigenvalues and trace of the Hessian at trained weights.
+
+    \b
+    Example: pj2 table curvature --output curvature \\
+        results/default/geometry/*/*/curvature.json
+    """
     from pj2.tables.curvature import curvature_table
 
     curvature_table(measurement, output)
@@ -126,7 +199,9 @@ def band(
 ) -> None:
     """Write the min/max band: model, step, min, max.
 
-    Example: pj2 band results/default/index/experiment=landscape/*.json --output band.parquet
+    \b
+    Example: pj2 band --output band.parquet \\
+        results/default/index/experiment=landscape/*.json
     """
     from pj2.analysis.band import landscape_band
     from pj2.analysis.runs import load_runs

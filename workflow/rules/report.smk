@@ -4,7 +4,7 @@ from pj2.store.files import sha256_file
 REPORT = f"{RESULTS}/report.html"
 
 # The page is more than Python: its words' places, looks and scripts count as code.
-TEMPLATES = sorted(Path(workflow.basedir, "pj2", "report", "templates").iterdir())
+TEMPLATES = sorted((CHECKOUT / "pj2" / "report" / "templates").iterdir())
 
 
 # Whoever ran the pipeline is told where to look, in its last line.

@@ -1,14 +1,17 @@
 # The package beside the Snakefile, and how a user's mistake ends the run.
 import os
 import sys
+from pathlib import Path
 
-sys.path.insert(0, str(workflow.basedir))
+# Not workflow.basedir, which is another study's folder where that uses pj2 as a module.
+CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parents[1]
+sys.path.insert(0, str(CHECKOUT))
 
 from pj2.config.environment import use_checkout, use_huge_pages, use_store
 from pj2.config.load import parse_study, read_yaml
 from pj2.errors import UserError
 
-use_checkout(workflow.basedir)
+use_checkout(CHECKOUT)
 use_huge_pages()
 
 

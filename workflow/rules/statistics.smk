@@ -1,6 +1,6 @@
 # What may be said of differences: pairs of models, factors of variants, calibration,
 # mistakes, and the published figures beside these.
-PUBLISHED = str(Path(workflow.basedir, "workflow", "published.yaml"))
+PUBLISHED = str(CHECKOUT / "workflow" / "published.yaml")
 EXPERIMENT_TABLES = {"pairwise": "pj2.tables.pairwise", "factors": "pj2.tables.factors"}
 EXPERIMENT_FIGURES = {
     "reliability": "pj2.figures.reliability",

@@ -1,0 +1,1 @@
+"""What may be wrong on a machine, with a config, its data and its store; and what to do."""

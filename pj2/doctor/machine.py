@@ -1,0 +1,201 @@
+"""The machine: what torch computes on, in which precision, and on how many cores."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pj2.config.study import Run
+from pj2.doctor.finding import Finding, Status, Subject, count
+from pj2.doctor.limits import allowed_cores, core_quota, usable_cores
+from pj2.errors import UserError
+
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_AMD_DEVICE = Path("/dev/kfd")
+_CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16")
+_INSTALL = "see https://pytorch.org/get-started for the build that fits this machine"
+
+
+def check_torch(subject: Subject) -> Iterator[Finding]:
+    """Torch's build, the devices that it finds, and whether the two fit."""
+    import torch
+
+    build = f"torch {torch.__version__} ({_build()})"
+    device = subject.study.device if subject.study else "auto"
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_name(each) for each in range(torch.cuda.device_count())]
+        yield Finding("ok", "torch", f"{build}; {count(len(names), 'GPU')}: {', '.join(names)}")
+    elif mismatch := _mismatch():
+        found, advice = mismatch
+        status: Status = "problem" if device == "cuda" else "warning"
+        yield Finding(status, "torch", f"{build}; {found}", advice)
+    elif torch.backends.mps.is_available():
+        yield Finding("ok", "torch", f"{build}; Apple's GPU")
+    else:
+        yield Finding("ok", "torch", f"{build}; no GPU here, runs compute on the CPU")
+
+
+def check_device(subject: Subject) -> Iterator[Finding]:
+    """Whether the device and the GPUs that the config names are there."""
+    from pj2.training.device import choose_device
+    from pj2.training.gpus import find_gpus
+
+    study = subject.study
+    if study is None:
+        return
+    try:
+        chosen = choose_device(study.device).type
+    except UserError as error:
+        yield Finding("problem", "device", str(error), "device: auto in the config")
+        return
+    gpus = find_gpus(study.gpus)
+    found = f"device: {study.device} is {chosen} here"
+    if gpus:
+        found += f"; {count(study.runs_per_gpu, 'run')} on each of {count(len(gpus), 'GPU')}"
+    elif chosen == "cuda":
+        found += "; nvidia-smi lists no GPU, so all jobs use the first one"
+    yield Finding("ok", "device", found)
+
+
+def check_precision(subject: Subject) -> Iterator[Finding]:
+    """Whether bfloat16 is there, and what ``precision: auto`` does about it."""
+    from pj2.training.device import choose_device
+
+    study, runs = subject.study, subject.runs
+    try:
+        device = choose_device(study.device if study else "auto")
+    except UserError:
+        return  # the check of the device says so
+    asked = {run.settings.precision for run in runs} or {"auto"}
+    has, where, expected = _bfloat16(device.type)
+    if "bf16" in asked and not has:
+        yield Finding(
+            "warning",
+            "precision",
+            f"bf16 is asked for, and {where} has none: it is emulated, or refused",
+            "precision: auto, or fp32",
+        )
+    elif subject.thorough and device.type == "cpu" and has and "auto" in asked:
+        yield Finding("ok", "precision", f"{where}; {', '.join(_timed(runs)) or 'no run is auto'}")
+    else:
+        yield Finding("ok", "precision", f"{where}; precision: auto {expected}")
+
+
+def check_cores(subject: Subject) -> Iterator[Finding]:
+    """Whether the runs that Snakemake starts fit the cores that there are."""
+    there, usable, quota = allowed_cores(), usable_cores(), core_quota()
+    threads = subject.study.threads if subject.study else 1
+    if usable < there:
+        yield Finding(
+            "warning",
+            "cores",
+            f"{there}, of which this container or job is granted {quota:g}; "
+            f"Snakemake's `cores: all` would start as many runs as for {there}",
+            f"snakemake --cores {usable} all",
+        )
+    else:
+        at_once = max(1, usable // threads)
+        found = (
+            f"{usable}; with threads: {threads} Snakemake starts {count(at_once, 'run')} at a time"
+        )
+        yield Finding("ok", "cores", found)
+    if threads > usable:
+        yield Finding(
+            "warning",
+            "threads",
+            f"threads: {threads}, and {usable} cores: Snakemake gives a run {usable} threads, or "
+            "they take turns if --cores says more",
+            f"threads: 1, or at most {usable}, in the config; one thread a run is fastest",
+        )
+
+
+def _build() -> str:
+    import torch
+
+    if torch.version.cuda:
+        return f"CUDA {torch.version.cuda}"
+    return f"ROCm {torch.version.hip}" if torch.version.hip else "CPU only"
+
+
+def _mismatch() -> tuple[str, str] | None:
+    """Return why a GPU that is there cannot be used, and what to do; None if there is none."""
+    import torch
+
+    listed = _nvidia_smi()
+    if listed and not torch.version.cuda:
+        return f"a GPU is here ({listed[0]}) that this build cannot use", _INSTALL
+    if listed and os.environ.get(_VISIBLE) is not None:
+        shown = os.environ[_VISIBLE]
+        return f"{_VISIBLE}={shown!r} hides the GPUs", f"unset {_VISIBLE}, or name one of them"
+    if listed:
+        try:
+            torch.cuda.init()
+            reason = "no reason given"
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+        return f"a GPU is here ({listed[0]}), and CUDA does not start: {reason}", (
+            "update NVIDIA's driver, or install torch for an older CUDA; " + _INSTALL
+        )
+    if _AMD_DEVICE.exists():
+        if not torch.version.hip:
+            return "an AMD GPU is here that this build cannot use", _INSTALL
+        return (
+            "an AMD GPU is here that torch cannot open",
+            f"let this user read and write {_AMD_DEVICE}: groups render and video",
+        )
+    return None
+
+
+def _nvidia_smi() -> list[str]:
+    """Return a line for each GPU that NVIDIA's driver lists."""
+    command = ["nvidia-smi", "--query-gpu=index,name,driver_version", "--format=csv,noheader"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return found.stdout.splitlines()
+
+
+def _bfloat16(device: str) -> tuple[bool, str, str]:
+    """Return whether a device has bfloat16, what tells, and what ``auto`` does."""
+    import torch
+
+    if device == "cuda":
+        has = torch.cuda.is_bf16_supported(including_emulation=False)
+        name = "compute capability {}.{}".format(*torch.cuda.get_device_capability())
+        return has, name, "takes bf16" if has else "takes fp32"
+    if device == "mps":
+        return False, "Apple's GPU", "takes fp32"
+    flags = _cpu_flags()
+    shown = f"CPU with {', '.join(flags) or platform.machine()}"
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False, shown, "takes fp32, since the processor has no bfloat16"
+    likely = "bf16" if "amx_bf16" in flags else "fp32"
+    return True, shown, f"times both for each model and most likely takes {likely}"
+
+
+def _cpu_flags() -> list[str]:
+    """Return the instruction sets that matter here, of those that Linux lists."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return []
+    line = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.M)
+    return [flag for flag in _CPU_FLAGS if line and flag in line[1].split()]
+
+
+def _timed(runs: Sequence[Run]) -> Iterator[str]:
+    """Time each model as a job would, and say what it would take."""
+    import torch
+
+    from pj2.training.precision import choose_precision
+
+    models = {run.settings.model: run.settings for run in runs if run.settings.precision == "auto"}
+    torch.set_num_threads(1)
+    for name, settings in models.items():
+        found = choose_precision(settings, 10, torch.device("cpu"))
+        yield f"{name} {found.used} (bf16 is {found.speedup} times as fast)"

@@ -1,0 +1,29 @@
+"""Where something is to be written, before it exists."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from pj2.errors import UserError
+from pj2.store.files import TEMPORARY
+
+
+def nearest_existing(path: Path) -> Path:
+    """Return a folder, or the nearest above it that exists. Raises UserError for a file."""
+    place = path.absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise UserError(f"{place}: is a file; expected a folder")
+    return place
+
+
+def unwritable(path: Path) -> str:
+    """Return why nothing can be written below a folder, or where it would be made; "" if it can."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=nearest_existing(path), prefix=TEMPORARY) as file:
+            file.write(b"0")
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
