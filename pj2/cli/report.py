@@ -16,8 +16,9 @@ def report(
 ) -> None:
     """Write a study's tables and figures as one page that needs no network.
 
-    Example: pj2 report results/default/index/*/*.json
-    --contents results/default/index/report.json --output report.html
+    \b
+    Example: pj2 report --contents results/default/index/report.json \\
+      --output report.html results/default/index/*/*.json
     """
     from pj2.language import use_language
     from pj2.report.page import write_report

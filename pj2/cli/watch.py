@@ -30,7 +30,10 @@ def status(
     config: Config = Path("config.yaml"),
     as_json: Annotated[bool, typer.Option("--json", help="As JSON; see docs/watching.md.")] = False,
 ) -> None:
-    """Say how every run of a study is doing.  Example: pj2 status"""
+    """Say how every run of a study is doing.
+
+    Example: pj2 status
+    """
     study, reader = _open(config)
     statuses = reader.look()
     if as_json:
@@ -45,7 +48,9 @@ def watch(
 ) -> None:
     """Show how the runs of a study are doing until all are finished; start it beside snakemake.
 
-    Ends with 1 if a run failed meanwhile.  Example: pj2 watch
+    Ends with 1 if a run failed meanwhile.
+
+    Example: pj2 watch
     """
     study, reader = _open(config)
     if once:
