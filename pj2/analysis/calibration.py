@@ -94,12 +94,12 @@ def note_losses(shown: Mapping[str, RunRecord]) -> str:
     """
     losses = {name: run.info["settings"]["loss"] for name, run in shown.items()}
     smoothed = [
-        f"{name} ({loss['label_smoothing']:g})"
+        tr("{name} ({detail})", name=name, detail=f"{loss['label_smoothing']:g}")
         for name, loss in losses.items()
         if loss["label_smoothing"]
     ]
     others = [
-        f"{name} ({_loss_in_words(loss['name'])})"
+        tr("{name} ({detail})", name=name, detail=_loss_in_words(loss["name"]))
         for name, loss in losses.items()
         if loss["name"] != "cross_entropy"
     ]

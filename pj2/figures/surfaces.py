@@ -142,7 +142,7 @@ def _small_print(measured: Sequence[Measured]) -> list[str]:
             split=split,
             seed=config["seed"],
             epochs=tr(", ").join(
-                tr("{epoch} ({model})", epoch=epoch, model=model) for model, epoch in epochs.items()
+                tr("{name} ({detail})", name=epoch, detail=model) for model, epoch in epochs.items()
             ),
         )
     ]
