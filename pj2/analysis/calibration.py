@@ -110,7 +110,10 @@ def note_losses(shown: Mapping[str, RunRecord]) -> str:
         )
     if others:
         said.append(
-            tr("Trained with a loss that asks for no probabilities: {models}.", models=named(others))
+            tr(
+                "Trained with a loss that asks for no probabilities: {models}.",
+                models=named(others),
+            )
         )
     return " ".join(said)
 

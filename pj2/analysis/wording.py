@@ -31,7 +31,7 @@ def named(items: Sequence[str], separator: str | None = None, most: int = 6) -> 
 
 
 def setting_in_words(shown: Sequence[RunRecord], runs: Sequence[RunRecord]) -> str:
-    """Return the learning rate and seeds of what is `shown`, and out of how many rates of `runs`."""
+    """Return the learning rate and seeds of what is `shown`, and of how many rates of `runs`."""
     lr, seeds, rates = shown[0].lr, seeds_in_words(shown), len(by_setting(runs))
     if rates == 1:
         return tr("Learning rate {lr}; {seeds}", lr=lr, seeds=seeds)

@@ -60,10 +60,10 @@ def plot_covariate_shift(index_paths: Iterable[PathLike], stem: PathLike) -> Non
     style.note(
         figure,
         tr(
-            "G: a layer's gradient at the parameters θ_t; G': after all parameters before the layer "
-            "were updated by the step, on the same minibatch (Santurkar et al. 2018, definition "
-            "2.1). The first layer has nothing before it and is left out. Lines: medians over the "
-            "steps probed, every {every}; shaded: quartiles. Seed {seed}.",
+            "G: a layer's gradient at the parameters θ_t; G': after all parameters before the "
+            "layer were updated by the step, on the same minibatch (Santurkar et al. 2018, "
+            "definition 2.1). The first layer has nothing before it and is left out. Lines: "
+            "medians over the steps probed, every {every}; shaded: quartiles. Seed {seed}.",
             every=probe["every"], seed=seed,
         ),
     )  # fmt: skip

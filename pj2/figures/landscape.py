@@ -125,9 +125,7 @@ def _mark_divergence(axes: Axes, run: RunRecord, step: int, colour: str, top: fl
     if step and step <= axes.get_xlim()[1]:
         height = min(float(losses.iloc[-1]), top)
         axes.plot(step - 1, height, **style.cross(colour), clip_on=False, zorder=5)
-    label = tr(
-        "{model}, lr {lr}: diverged at step {step:,}", model=run.model, lr=run.lr, step=step
-    )
+    label = tr("{model}, lr {lr}: diverged at step {step:,}", model=run.model, lr=run.lr, step=step)
     return Line2D([], [], linestyle="", **style.cross(colour), label=label)
 
 
