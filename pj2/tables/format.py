@@ -30,10 +30,10 @@ _PAGE = """\
 <style>
 body {{ font: 14px/1.4 sans-serif; color: #222; background: white; margin: 1.5em; }}
 p {{ max-width: 60em; }}
-table {{ border-collapse: collapse; }}
+table {{ border-collapse: collapse; width: max-content; }}
 th {{ text-align: left; }}
 th, td {{ padding: 0.25em 0.7em; border-bottom: 1px solid #ddd; vertical-align: top; }}
-td[style*="right"] {{ white-space: nowrap; }}
+td {{ max-width: 30em; }}
 </style>
 <p>{caption}</p>
 {table}

@@ -179,7 +179,7 @@ rule surface_view:
     output:
         in_report(
             f"{RESULTS}/figures/loss_surfaces/{{experiment}}.html",
-            caption="surfaces",
+            caption="surface_view",
             topic="Loss landscape",
             result="Loss surfaces, to turn",
         ),
