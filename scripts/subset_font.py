@@ -23,7 +23,8 @@ SIMPLIFIED = 2  # of the fonts in that collection
 # Not the original's name: that is a trademark, and this is another font.
 FAMILY = "PJ2 Sans SC"
 PUNCTUATION = "，。；：、！？（）《》「」％～"
-COPYRIGHT, FAMILY_NAME, STYLE, IDENTITY, FULL_NAME, _, POSTSCRIPT, TRADEMARK = range(8)
+# Entries of a font's table of names.
+COPYRIGHT, FAMILY_NAME, STYLE, IDENTITY, FULL_NAME, VERSION, POSTSCRIPT = range(7)
 LICENCE, LICENCE_URL = 13, 14
 
 
@@ -41,39 +42,36 @@ def main() -> None:
     if not path.exists():
         sys.exit(f"{path}: not found; install fonts-noto-cjk, or name a Noto Sans CJK font")
     font = TTFont(path, fontNumber=SIMPLIFIED if path.suffix == ".ttc" else -1)
+    font.recalcTimestamp = False  # equal words make equal bytes
     wanted = letters()
     lacking = wanted - font.getBestCmap().keys()
     if lacking:
         sys.exit(f"{path}: has no {''.join(map(chr, sorted(lacking)))}")
-    options = Options(hinting=False, layout_features=[], name_IDs=[], notdef_outline=True)
-    options.desubroutinize = True
-    subsetter = Subsetter(options)
+    subsetter = Subsetter(Options(hinting=False, layout_features=[], desubroutinize=True))
     subsetter.populate(unicodes=wanted)
+    names = _names(font)
     subsetter.subset(font)
-    _rename(font, TTFont(path, fontNumber=SIMPLIFIED if path.suffix == ".ttc" else -1))
-    font["head"].modified = font["head"].created  # equal words make equal bytes
-    font.recalcTimestamp = False
+    font["name"].names = []
+    for entry, text in names.items():
+        font["name"].setName(text, entry, 3, 1, 0x409)
+    outlines = font["CFF "].cff
+    outlines.fontNames = [names[POSTSCRIPT]]
+    outlines[0].FullName = outlines[0].FamilyName = FAMILY
     FONT.parent.mkdir(exist_ok=True)
     font.save(FONT)
     print(f"{FONT}: {len(wanted)} letters, {FONT.stat().st_size:,} bytes")
 
 
-def _rename(font: TTFont, original: TTFont) -> None:
-    names = {
+def _names(original: TTFont) -> dict[int, str]:
+    said = {entry: str(original["name"].getDebugName(entry)) for entry in range(LICENCE_URL + 1)}
+    kept = {entry: said[entry] for entry in (COPYRIGHT, VERSION, LICENCE, LICENCE_URL)}
+    return kept | {
         FAMILY_NAME: FAMILY,
         STYLE: "Regular",
-        IDENTITY: f"{FAMILY}, a subset of {original['name'].getDebugName(FULL_NAME)}",
+        IDENTITY: f"{FAMILY}, a subset of {said[FULL_NAME]}",
         FULL_NAME: FAMILY,
-        POSTSCRIPT: FAMILY.replace(" ", "") + "-Regular",
+        POSTSCRIPT: f"{FAMILY.replace(' ', '')}-Regular",
     }
-    for kept in (COPYRIGHT, LICENCE, LICENCE_URL):
-        names[kept] = str(original["name"].getDebugName(kept))
-    font["name"].names = []
-    for identity, text in names.items():
-        font["name"].setName(text, identity, 3, 1, 0x409)
-    strings = font["CFF "].cff
-    strings.fontNames = [names[POSTSCRIPT]]
-    strings[0].FullName = strings[0].FamilyName = FAMILY
 
 
 if __name__ == "__main__":
