@@ -11,6 +11,7 @@ from sklearn.metrics import log_loss
 
 from pj2.analysis.runs import Predictions, RunRecord
 from pj2.analysis.wording import named
+from pj2.language import tr
 
 BINS = 15
 
@@ -93,21 +94,33 @@ def note_losses(shown: Mapping[str, RunRecord]) -> str:
     """
     losses = {name: run.info["settings"]["loss"] for name, run in shown.items()}
     smoothed = [
-        f"{name} ({loss['label_smoothing']:g})"
+        tr("{name} ({detail})", name=name, detail=f"{loss['label_smoothing']:g}")
         for name, loss in losses.items()
         if loss["label_smoothing"]
     ]
     others = [
-        f"{name} ({loss['name'].replace('_', ' ')})"
+        tr("{name} ({detail})", name=name, detail=_loss_in_words(loss["name"]))
         for name, loss in losses.items()
         if loss["name"] != "cross_entropy"
     ]
     said = []
     if smoothed:
-        said.append(f"Label smoothing, which lowers confidence: {named(smoothed)}.")
+        said.append(
+            tr("Label smoothing, which lowers confidence: {models}.", models=named(smoothed))
+        )
     if others:
-        said.append(f"Trained with a loss that asks for no probabilities: {named(others)}.")
+        said.append(
+            tr(
+                "Trained with a loss that asks for no probabilities: {models}.",
+                models=named(others),
+            )
+        )
     return " ".join(said)
+
+
+def _loss_in_words(name: str) -> str:
+    words = {"squared_error": tr("squared error"), "multi_margin": tr("multi margin")}
+    return words.get(name, name)
 
 
 def _edges(bins: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from pj2.analysis.runs import RunRecord, tested_models
 from pj2.analysis.statistics import Mean, mean_interval, wilson_interval
 from pj2.analysis.wording import named
+from pj2.language import tr
 
 COSTS = ("parameters", "macs", "seconds")
 
@@ -98,14 +99,17 @@ def note_conditions(found: Sequence[Efficiency]) -> str:
     conditions = list(dict.fromkeys(_condition(run) for one in found for run in one.runs))
     if len(conditions) < 2:
         return ""
-    return (
-        f"Seconds were measured under different conditions ({named(conditions)}) and do not "
-        "compare across them."
+    return tr(
+        "Seconds were measured under different conditions ({conditions}) and do not compare "
+        "across them.",
+        conditions=named(conditions),
     )
 
 
 def _condition(run: RunRecord) -> str:
     """Return what the speed of a run depends on beside its settings."""
     hardware, precision = run.info["hardware"], run.info["precision"]["used"]
-    threads = hardware["threads"]
-    return f"{hardware['name']}, {threads} thread{'s' if threads != 1 else ''}, {precision}"
+    name, threads = hardware["name"], hardware["threads"]
+    if threads == 1:
+        return tr("{name}, 1 thread, {precision}", name=name, precision=precision)
+    return tr("{name}, {n} threads, {precision}", name=name, n=threads, precision=precision)

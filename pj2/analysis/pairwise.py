@@ -19,6 +19,7 @@ from pj2.analysis.runs import (
 )
 from pj2.analysis.statistics import PairedDifference, holm, mcnemar_p, paired_difference
 from pj2.errors import UserError
+from pj2.language import tr
 
 COLUMNS = (
     "model", "other", "lr", "other_lr", "seeds", "images", "difference", "images_low",
@@ -96,7 +97,12 @@ def _recognised(runs: Sequence[RunRecord], told: list[str]) -> _Recognised:
     for run in chosen:
         guesses, best = predictions(run), at_best_epoch(run)
         if guesses is None or best is None:
-            told.append(f"{model}, lr {lr}, seed {run.seed} diverged before it finished an epoch.")
+            told.append(
+                tr(
+                    "{model}, lr {lr}, seed {seed} diverged before it finished an epoch.",
+                    model=model, lr=lr, seed=run.seed,
+                )
+            )  # fmt: skip
             continue
         right[run.seed] = guesses.right
         images[run.seed] = guesses.images
@@ -108,15 +114,15 @@ def _pairs(models: Sequence[_Recognised], told: list[str]) -> Iterator[_Pair]:
     """Yield the pairs that can be compared; say in `told` which cannot, and why."""
     for one, other in _names(models, told):
         seeds = sorted(one.right.keys() & other.right.keys())
-        names = f"{one.model} and {other.model}"
+        names = {"one": one.model, "other": other.model}
         if not seeds:
-            told.append(f"{names} have no seed in common.")
+            told.append(tr("{one} and {other} have no seed in common.", **names))
             continue
         if len({model.images[seed] for model in (one, other) for seed in seeds}) > 1:
-            told.append(f"{names} were not tested on the same images.")
+            told.append(tr("{one} and {other} were not tested on the same images.", **names))
             continue
         if len(one.right[seeds[0]]) < 2:
-            told.append(f"{names} were tested on one image only.")
+            told.append(tr("{one} and {other} were tested on one image only.", **names))
             continue
         yield _Pair(
             (one.model, other.model),
@@ -132,9 +138,12 @@ def _names(models: Sequence[_Recognised], told: list[str]) -> list[tuple[_Recogn
         return list(combinations(models, 2))
     best = max(models, key=lambda model: model.val_accuracy)
     told.append(
-        f"{len(models)} models make {len(models) * (len(models) - 1) // 2:,} pairs: each is "
-        f"compared with {best.model} only, which has the best mean validation accuracy."
-    )
+        tr(
+            "{models} models make {pairs:,} pairs: each is compared with {best} only, which has "
+            "the best mean validation accuracy.",
+            models=len(models), pairs=len(models) * (len(models) - 1) // 2, best=best.model,
+        )
+    )  # fmt: skip
     return [(model, best) for model in models if model is not best]
 
 
@@ -185,3 +194,14 @@ def verdict_of(found: PairedDifference, p_value: float) -> str:
     if not settled:
         return UNSETTLED
     return ("higher" if found.difference > 0 else "lower") + whom
+
+
+def verdict_in_words(verdict: str) -> str:
+    """Return what `verdict_of` returned, in the chosen language."""
+    return {
+        UNSETTLED: tr("not settled"),
+        "higher": tr("higher"),
+        "lower": tr("lower"),
+        "higher for this seed": tr("higher for this seed"),
+        "lower for this seed": tr("lower for this seed"),
+    }[verdict]

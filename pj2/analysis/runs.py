@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pj2.errors import UserError
+from pj2.language import tr
 
 PathLike = str | os.PathLike[str]
 
@@ -258,8 +259,10 @@ def seeds_in_words(runs: Sequence[RunRecord]) -> str:
     """Return ``seed 0``, or ``seeds 0, 1, 2``; of very many their number."""
     seeds = sorted({run.seed for run in runs})
     if len(seeds) > 8:
-        return f"{len(seeds)} seeds"
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+        return tr("{n} seeds", n=len(seeds))
+    if len(seeds) > 1:
+        return tr("seeds {list}", list=tr(", ").join(map(str, seeds)))
+    return tr("seed {seed}", seed=seeds[0])
 
 
 def by_model(runs: Iterable[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:

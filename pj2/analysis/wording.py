@@ -1,20 +1,41 @@
-"""Lists that stay short in words, however large a study is; CSV files hold everything."""
+"""What figures, tables and the report say alike, in the chosen language."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+
+from pj2.analysis.runs import RunRecord, by_setting, seeds_in_words
+from pj2.language import tr
 
 
 def rates(learning_rates: Iterable[str], most: int = 8) -> str:
     """Return learning rates in words, smallest first; of very many their range and number."""
     ordered = sorted(learning_rates, key=float)
     if len(ordered) <= most:
-        return ", ".join(ordered)
-    return f"{ordered[0]} to {ordered[-1]} ({len(ordered):,} rates)"
+        return tr(", ").join(ordered)
+    return tr(
+        "{least} to {greatest} ({n:,} rates)",
+        least=ordered[0], greatest=ordered[-1], n=len(ordered),
+    )  # fmt: skip
 
 
-def named(items: Sequence[str], separator: str = "; ", most: int = 6) -> str:
-    """Return a list in words that stays short: all items, or `most` - 1 and how many more."""
+def named(items: Sequence[str], separator: str | None = None, most: int = 6) -> str:
+    """Return a list in words that stays short: all items, or `most` - 1 and how many more.
+
+    A study may have thousands; CSV files hold everything. Semicolons separate them by default.
+    """
+    separator = tr("; ") if separator is None else separator
     if len(items) <= most:
         return separator.join(items)
-    return separator.join([*items[: most - 1], f"and {len(items) - most + 1:,} more"])
+    return separator.join([*items[: most - 1], tr("and {n:,} more", n=len(items) - most + 1)])
+
+
+def setting_in_words(shown: Sequence[RunRecord], runs: Sequence[RunRecord]) -> str:
+    """Return the learning rate and seeds of what is `shown`, and of how many rates of `runs`."""
+    lr, seeds, rates = shown[0].lr, seeds_in_words(shown), len(by_setting(runs))
+    if rates == 1:
+        return tr("Learning rate {lr}; {seeds}", lr=lr, seeds=seeds)
+    return tr(
+        "Learning rate {lr}, which has the best validation accuracy of {rates}; {seeds}",
+        lr=lr, seeds=seeds, rates=rates,
+    )  # fmt: skip

@@ -17,6 +17,17 @@ app = typer.Typer(
     """,
 )
 
+
+@app.callback()
+def choose_language(
+    language: Annotated[str, typer.Option(help="Of the words in the figure: en or zh.")] = "en",
+) -> None:
+    """Draw one figure from finished runs."""
+    from pj2.language import use_language
+
+    use_language(language)
+
+
 Indices = Annotated[list[Path], typer.Argument(help="Index files: which runs to show.")]
 Band = Annotated[Path, typer.Option(help="The file that `pj2 band` wrote.")]
 Measurements = Annotated[

@@ -12,15 +12,15 @@ from pj2.analysis.confusion import ConfusedPair, Confusion, confusion
 from pj2.analysis.runs import (
     PathLike,
     Predictions,
-    by_setting,
     chosen_setting,
     load_runs,
     one_model,
-    seeds_in_words,
     tested,
 )
 from pj2.analysis.statistics import mean_interval, wilson_interval
-from pj2.figures import style
+from pj2.analysis.wording import setting_in_words
+from pj2.figures import letters, style
+from pj2.language import tr
 
 _TOP = 10
 _LETTERS = 78  # of a title on one line
@@ -41,7 +41,8 @@ def plot_confusion(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     model = one_model(runs)
     seen = tested(chosen_setting(runs))
     if not seen:
-        style.save(style.placeholder(f"{model}: no run finished an epoch"), stem)
+        nothing = tr("{model}: no run finished an epoch", model=model)
+        style.save(style.placeholder(nothing), stem)
         return
     shown, guesses = zip(*seen, strict=True)
     result = confusion(guesses)
@@ -50,22 +51,28 @@ def plot_confusion(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     cells, bars = figure.subplots(1, 2, width_ratios=(3.1, 1))
     _draw_cells(cells, result)
     _draw_mistakes(bars, result.most_confused(_TOP))
-    title = f"{model}: test accuracy {_accuracy(guesses)}"
-    figure.suptitle(title if len(title) <= _LETTERS else title.replace(": ", "\n", 1))
-    rates = len(by_setting(runs))
-    choice = f", which has the best validation accuracy of {rates}" if rates > 1 else ""
+    title = tr("{model}: test accuracy {accuracy}", model=model, accuracy=_accuracy(guesses))
+    fits = letters.width(title) <= _LETTERS
+    figure.suptitle(title if fits else title.replace(tr(": "), "\n", 1))
     epochs = sorted({(run.best_epoch or 0) + 1 for run in shown})
-    several = len(shown) > 1
-    spread = "mean number of images ± its standard deviation over seeds, as in the title"
     style.note(
         figure,
-        f"Learning rate {shown[0].lr}{choice}; {seeds_in_words(shown)}; weights of epoch "
-        f"{', '.join(map(str, epochs))}. Colour: share of the true class, on a square-root scale.",
-        f"Cells: {spread if several else 'images and, from 0.5 %, that share in percent'}."
-        if _has_numbers(result)
-        else "",
-    )
+        tr(
+            "{setting}; weights of epoch {epochs}. Colour: share of the true class, on a "
+            "square-root scale.",
+            setting=setting_in_words(shown, runs), epochs=tr(", ").join(map(str, epochs)),
+        ),
+        _cells_in_words(len(shown)) if _has_numbers(result) else "",
+    )  # fmt: skip
     style.save(figure, stem)
+
+
+def _cells_in_words(seeds: int) -> str:
+    if seeds > 1:
+        return tr(
+            "Cells: mean number of images ± its standard deviation over seeds, as in the title."
+        )
+    return tr("Cells: images and, from 0.5 %, that share in percent.")
 
 
 def _accuracy(guesses: Sequence[Predictions]) -> str:
@@ -73,12 +80,15 @@ def _accuracy(guesses: Sequence[Predictions]) -> str:
     n = len(guesses[0].label)
     if len(guesses) == 1:
         low, high = wilson_interval(guesses[0].correct, n)
-        return (
-            f"{100 * guesses[0].correct / n:.2f} % "
-            f"(95 % interval {100 * low:.2f} to {100 * high:.2f}, n = {n:,})"
-        )
+        return tr(
+            "{percent:.2f} % (95 % interval {low:.2f} to {high:.2f}, n = {n:,})",
+            percent=100 * guesses[0].correct / n, low=100 * low, high=100 * high, n=n,
+        )  # fmt: skip
     found = mean_interval([one.correct / n for one in guesses])
-    return f"{100 * found.mean:.2f} ± {100 * found.sd:.2f} % ({found.n} seeds, {n:,} images)"
+    return tr(
+        "{mean:.2f} ± {sd:.2f} % ({seeds} seeds, {n:,} images)",
+        mean=100 * found.mean, sd=100 * found.sd, seeds=found.n, n=n,
+    )  # fmt: skip
 
 
 def _has_numbers(result: Confusion) -> bool:
@@ -91,7 +101,7 @@ def _draw_cells(axes: Axes, result: Confusion) -> None:
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    axes.set(xlabel="predicted class", ylabel="true class")
+    axes.set(xlabel=tr("predicted class"), ylabel=tr("true class"))
     if not _has_numbers(result):
         axes.set_xticks(range(size), result.classes, rotation=90, fontsize=3.5)
         axes.set_yticks(range(size), result.classes, fontsize=3.5)
@@ -118,8 +128,8 @@ def _draw_mistakes(axes: Axes, pairs: Sequence[ConfusedPair]) -> None:
             0, place - 0.25, f"{pair.true} → {pair.predicted}: {pair.count:,.0f}", va="bottom",
             fontsize=8,
         )  # fmt: skip
-    axes.set_title("most confused", loc="left")
-    axes.set(ylim=(_TOP - 0.5, -0.75), xlabel="% of the true class")
+    axes.set_title(tr("most confused"), loc="left")
+    axes.set(ylim=(_TOP - 0.5, -0.75), xlabel=tr("% of the true class"))
     axes.set_yticks([])
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)

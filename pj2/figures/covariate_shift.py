@@ -11,9 +11,9 @@ from pj2.analysis.probes import covariate_shift, is_probed
 from pj2.analysis.runs import PathLike, load_runs
 from pj2.errors import UserError
 from pj2.figures import style
+from pj2.language import tr
 
 _QUARTILES = np.array([0.25, 0.5, 0.75])
-_MEASURES = {"relative": "‖G − G'‖₂ / ‖G‖₂", "cosine": "cosine of G and G'"}
 
 
 @style.styled
@@ -29,6 +29,7 @@ def plot_covariate_shift(index_paths: Iterable[PathLike], stem: PathLike) -> Non
         raise UserError("no covariate shift to show: no probe here has covariate_shift: true")
     seed = runs[0].seed
     first = [run for run in runs if run.seed == seed]
+    labels = {"relative": "‖G − G'‖₂ / ‖G‖₂", "cosine": tr("cosine of G and G'")}
     rates = list(dict.fromkeys(run.lr for run in first))
     models = list(dict.fromkeys(run.model for run in first))
     colours = style.colours(models)
@@ -37,9 +38,7 @@ def plot_covariate_shift(index_paths: Iterable[PathLike], stem: PathLike) -> Non
     for run in first:
         shift = covariate_shift(run)
         layers = shift[shift["depth"] > 0].groupby("depth")
-        for panel, (column, label) in zip(
-            grid[rates.index(run.lr)], _MEASURES.items(), strict=True
-        ):
+        for panel, (column, label) in zip(grid[rates.index(run.lr)], labels.items(), strict=True):
             quartiles = layers[column].quantile(_QUARTILES).unstack()
             colour = colours[run.model]
             panel.fill_between(
@@ -47,21 +46,25 @@ def plot_covariate_shift(index_paths: Iterable[PathLike], stem: PathLike) -> Non
                 color=colour, alpha=0.25, linewidth=0,
             )  # fmt: skip
             panel.plot(quartiles.index + 1, quartiles[0.5], color=colour, marker=".")
-            panel.set_ylabel(f"lr {run.lr}\n{label}" if column == "relative" else label)
+            rate = tr("lr {lr}", lr=run.lr)
+            panel.set_ylabel(f"{rate}\n{label}" if column == "relative" else label)
     for relative, cosine in grid:
         style.log_scale(relative)
         cosine.set_ylim(min(-0.05, cosine.get_ylim()[0]), 1.05)
     for panel in grid[-1]:
-        panel.set_xlabel("layer with weights, from the input")
+        panel.set_xlabel(tr("layer with weights, from the input"))
         panel.xaxis.get_major_locator().set_params(integer=True)
     handles = [Line2D([], [], color=colours[model], marker=".", label=model) for model in models]
-    style.heading(figure, "Internal covariate shift, by layer", handles, len(models))
+    style.heading(figure, tr("Internal covariate shift, by layer"), handles, len(models))
     probe = runs[0].info["settings"]["probe"]
     style.note(
         figure,
-        "G: a layer's gradient at the parameters θ_t; G': after all parameters before the layer "
-        "were updated by the step, on the same minibatch (Santurkar et al. 2018, definition 2.1). "
-        "The first layer has nothing before it and is left out. Lines: medians over the steps "
-        f"probed, every {probe['every']}; shaded: quartiles. Seed {seed}.",
-    )
+        tr(
+            "G: a layer's gradient at the parameters θ_t; G': after all parameters before the "
+            "layer were updated by the step, on the same minibatch (Santurkar et al. 2018, "
+            "definition 2.1). The first layer has nothing before it and is left out. Lines: "
+            "medians over the steps probed, every {every}; shaded: quartiles. Seed {seed}.",
+            every=probe["every"], seed=seed,
+        ),
+    )  # fmt: skip
     style.save(figure, stem)

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from pj2.analysis.geometry import read_curvature
 from pj2.analysis.runs import PathLike
 from pj2.figures import style
+from pj2.language import tr
 
 _LEAST = 1e-9  # of the density; what is below is the far tail of a smoothing bump
 
@@ -35,23 +36,27 @@ def plot_curvature(paths: Iterable[PathLike], stem: PathLike) -> None:
             one["largest"], np.full(len(one["largest"]), 0.02), "|", color=colour, markersize=9,
             transform=panel.get_xaxis_transform(),
         )  # fmt: skip
+    titles = {"best": tr("best weights"), "last": tr("last weights")}
     for panel, weights in zip(panels, which, strict=True):
-        panel.set(title=f"{weights} weights", xlabel="eigenvalue λ", yscale="log")
+        panel.set(title=titles[weights], xlabel=tr("eigenvalue λ"), yscale="log")
         panel.set_xscale("symlog", linthresh=1)
-    panels[0].set_ylabel("spectral density")
+    panels[0].set_ylabel(tr("spectral density"))
     handles = [Line2D([], [], color=colours[model], label=model) for model in models]
-    style.heading(figure, "Curvature of the loss", handles, len(models))
+    style.heading(figure, tr("Curvature of the loss"), handles, len(models))
     style.note(figure, _small_print(found[0]["about"]["config"]))
     style.save(figure, stem)
 
 
 def _small_print(config: dict[str, Any]) -> str:
-    return (
-        f"Hessian of the mean cross-entropy over at most {config['images']:,} training images, all "
+    return tr(
+        "Hessian of the mean cross-entropy over at most {images:,} training images, all "
         "parameters, eval mode, fp32. Density by stochastic Lanczos quadrature (Papyan 2020), "
-        f"{config['lanczos_steps']} steps, smoothed: the width of the middle is the smoothing's; "
-        f"ticks: the largest eigenvalues ({config['eigenvalues']}). Such numbers depend on the "
-        "scale of the weights: BatchNorm makes a network blind to the scale of the weights before "
-        "it, so that shrinking them raises the curvature and changes nothing that the network "
-        "computes (Dinh et al. 2017). Compare models with that in mind."
+        "{steps} steps, smoothed: the width of the middle is the smoothing's; ticks: the largest "
+        "eigenvalues ({eigenvalues}). Such numbers depend on the scale of the weights: BatchNorm "
+        "makes a network blind to the scale of the weights before it, so that shrinking them "
+        "raises the curvature and changes nothing that the network computes (Dinh et al. 2017). "
+        "Compare models with that in mind.",
+        images=config["images"],
+        steps=config["lanczos_steps"],
+        eigenvalues=config["eigenvalues"],
     )

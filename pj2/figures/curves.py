@@ -29,13 +29,14 @@ from pj2.analysis.runs import (
     steps_per_epoch,
 )
 from pj2.analysis.wording import named
-from pj2.figures import style
+from pj2.figures import letters, style
+from pj2.language import tr
 
 _BINS = 400
 _LETTERS = 78  # of a title on one line
 _LEGEND = 30  # entries; of more, some are named
 _CROWD = 50  # runs; the lines of more are thin, and a picture inside the SVG
-_SPLITS = {"train": "training", "val": "validation", "test": "test"}
+_SPLITS = ("train", "val", "test")
 _CHOSEN: Mapping[str, Any] = {
     "marker": "o", "markersize": 6, "markerfacecolor": "none", "markeredgecolor": style.INK,
     "linestyle": "",
@@ -85,7 +86,7 @@ def plot_all_models(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw every model's setting, see `analysis.runs.chosen_setting`, on shared axes."""
     groups = by_model(load_runs(index_paths))
     chosen = [run for group in groups.values() for run in chosen_setting(group)]
-    _plot(chosen, stem, "Each model at its learning rate with the best validation accuracy")
+    _plot(chosen, stem, tr("Each model at its learning rate with the best validation accuracy"))
 
 
 def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str | None) -> None:
@@ -106,15 +107,17 @@ def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str | None) -> None:
         for run, table, look in zip(runs, tables, looks, strict=True)
     ]
     if not losses.total:
-        style.save(style.placeholder(f"{title}: no finite loss was recorded"), stem)
+        nothing = tr("{title}: no finite loss was recorded", title=title)
+        style.save(style.placeholder(nothing), stem)
         return
     if len(runs) == 1:  # line styles are free to tell the splits apart
+        words = {"train": tr("training"), "val": tr("validation"), "test": tr("test")}
         handles = [
-            Line2D([], [], label=_SPLITS[split], **_split_look(looks[0], split)) for split in splits
+            Line2D([], [], label=words[split], **_split_look(looks[0], split)) for split in splits
         ]
     if len(by_setting(runs)) < len(runs):
         face = (style.MUTED, 0.3)
-        handles.append(Patch(facecolor=face, label="mean ± 1 standard deviation over seeds"))
+        handles.append(Patch(facecolor=face, label=tr("mean ± 1 standard deviation over seeds")))
     columns = _legend_columns(runs, handles)
     rows = 1 if len(runs) == 1 else len(splits)
     legend = 0.18 * -(-len(handles) // columns)
@@ -138,10 +141,11 @@ def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str | None) -> None:
 def _title(runs: Sequence[RunRecord]) -> str:
     """Return the models' names; of more than a line holds, the experiment's and how many."""
     names = list(model_names(runs).values())
-    title = ", ".join(names)
-    if len(title) <= _LETTERS:
+    title = tr(", ").join(names)
+    if letters.width(title) <= _LETTERS:
         return title
-    return f"{', '.join(dict.fromkeys(run.experiment for run in runs))}: {len(names)} models"
+    experiments = dict.fromkeys(run.experiment for run in runs)
+    return tr("{experiments}: {n} models", experiments=tr(", ").join(experiments), n=len(names))
 
 
 def _draw_panels(
@@ -163,18 +167,28 @@ def _draw_panels(
                     high = drawn.table[f"{split}_loss"] > top
                     style.mark_above(loss_axes, drawn.table["epoch"][high] + 1, look["color"])
             _draw_epochs(accuracy_axes, group, f"{split}_accuracy", look, points)
-        prefix = "" if together else f"{_SPLITS[split]} "
-        loss_axes.set_ylabel(f"{prefix}loss (nats)")
-        accuracy_axes.set_ylabel(f"{prefix}accuracy (%)")
+        loss, accuracy = _units("" if together else split)
+        loss_axes.set_ylabel(loss)
+        accuracy_axes.set_ylabel(accuracy)
     for axes in grid[-1]:
         axes.set_xlim(0, 1.03 * longest)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(tr("epoch"))
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+
+
+def _units(split: str) -> tuple[str, str]:
+    """Return what the axes of loss and accuracy say, of a split or of all of them together."""
+    return {
+        "": (tr("loss (nats)"), tr("accuracy (%)")),
+        "train": (tr("training loss (nats)"), tr("training accuracy (%)")),
+        "val": (tr("validation loss (nats)"), tr("validation accuracy (%)")),
+        "test": (tr("test loss (nats)"), tr("test accuracy (%)")),
+    }[split]
 
 
 def _legend_columns(runs: Sequence[RunRecord], handles: Sequence[Artist]) -> int:
     """Return how many columns fit; one for each model if that is how the entries fall."""
-    inches = 0.5 + 0.065 * max(len(str(handle.get_label())) for handle in handles)
+    inches = 0.5 + 0.065 * max(letters.width(str(handle.get_label())) for handle in handles)
     fit = max(1, int(style.WIDTH / inches))
     models = len(by_model(runs))
     whole = 1 < models < len(handles) and len(handles) % models == 0
@@ -210,8 +224,10 @@ def _looks(runs: Sequence[RunRecord]) -> tuple[list[Mapping[str, Any]], list[Art
                 "linestyle": style.LINE_STYLES[(rank + relative) % len(style.LINE_STYLES)],
             }
             styles[experiment, model, rate] = look
-            label = f"{names[experiment, model]}, lr {rate}"
-            label += f", {len(replicas)} seeds" if len(replicas) > 1 else ""
+            cell = {"model": names[experiment, model], "lr": rate}
+            label = tr("{model}, lr {lr}", **cell)
+            if len(replicas) > 1:
+                label = tr("{model}, lr {lr}, {seeds} seeds", **cell, seeds=len(replicas))
             if rate in shown:
                 handles.append(Line2D([], [], label=label, **look))
         before[model] += len(rates)
@@ -226,7 +242,7 @@ def _spread(items: Sequence[str], most: int) -> list[str]:
 
 
 def _split_look(look: Mapping[str, Any], split: str) -> Mapping[str, Any]:
-    rank = list(_SPLITS).index(split)
+    rank = _SPLITS.index(split)
     colour = (look["color"], style.shade(look["color"], 1, 2), style.INK)[rank]
     return {"color": colour, "linestyle": style.LINE_STYLES[rank]}
 
@@ -322,28 +338,51 @@ def _small_print(
     names = model_names(runs)
     looks = len({(run.experiment, run.model, run.lr) for run in runs})
     binned = any(drawn.binned for drawn in curves)
-    pale = "from least to greatest in each of up to 400 bins" if binned else "of each step"
     lost = [
-        f"{names[run.experiment, run.model]}, lr {run.lr}, seed {run.seed} "
-        f"at step {run.diverged_at:,}"
+        tr(
+            "{model}, lr {lr}, seed {seed} at step {step:,}",
+            model=names[run.experiment, run.model], lr=run.lr, seed=run.seed, step=run.diverged_at,
+        )
         for run in runs
         if run.diverged_at is not None
-    ]
+    ]  # fmt: skip
     smoothed = sorted(
         {run.model for run in runs if run.info["settings"]["loss"]["label_smoothing"]}
     )
     (run, *others) = runs
     several = len(by_setting(runs)) < len(runs)
+    if several:
+        loss = tr("Training loss: line, running mean of {window} steps.", window=window)
+    elif binned:
+        loss = tr(
+            "Training loss: pale, from least to greatest in each of up to 400 bins; line, running "
+            "mean of {window} steps.",
+            window=window,
+        )
+    else:
+        loss = tr(
+            "Training loss: pale, of each step; line, running mean of {window} steps.",
+            window=window,
+        )
     return [
-        "" if others else f"Run: learning rate {run.lr}, seed {run.seed}.",
-        f"Training loss: {'' if several else f'pale, {pale}; '}line, running mean of {window} "
-        "steps. Training accuracy is a mean over its epoch and drawn at its middle.",
-        "Thin lines: single seeds; line and band: their mean ± one standard deviation, as far as "
-        "all of them go."
+        "" if others else tr("Run: learning rate {lr}, seed {seed}.", lr=run.lr, seed=run.seed),
+        loss,
+        tr("Training accuracy is a mean over its epoch and drawn at its middle."),
+        tr(
+            "Thin lines: single seeds; line and band: their mean ± one standard deviation, as far "
+            "as all of them go."
+        )
         if several
         else "",
-        f"The legend names {entries} of {looks} learning rates." if 1 < entries < looks else "",
-        "○: the epoch that the run chose." if any(len(c.table) > 1 for c in curves) else "",
-        f"The training loss of {', '.join(smoothed)} includes label smoothing." if smoothed else "",
-        f"✖ diverged: {named(lost)}." if lost else "",
+        tr("The legend names {entries} of {all} learning rates.", entries=entries, all=looks)
+        if 1 < entries < looks
+        else "",
+        tr("○: the epoch that the run chose.") if any(len(c.table) > 1 for c in curves) else "",
+        tr(
+            "The training loss of {models} includes label smoothing.",
+            models=tr(", ").join(smoothed),
+        )
+        if smoothed
+        else "",
+        tr("✖ diverged: {runs}.", runs=named(lost)) if lost else "",
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,10 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from pj2.analysis.pairwise import UNSETTLED, pairwise
+from pj2.analysis.pairwise import UNSETTLED, pairwise, verdict_in_words
 from pj2.analysis.runs import PathLike, load_runs
 from pj2.analysis.wording import named
-from pj2.figures import style
+from pj2.figures import letters, style
+from pj2.language import tr
 
 _LINE = 26  # characters of a pair's name on one line; longer ones take two
 _SETTLED = "#0072B2"
@@ -31,8 +31,9 @@ def plot_differences(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     frame, told = pairwise(load_runs(index_paths))
     rows = frame.to_dict("records")
     if not rows:
-        reasons = textwrap.fill(named(told, " "), 90)
-        style.save(style.placeholder(f"There are no two models to compare.\n{reasons}"), stem)
+        reasons = letters.wrap(named(told, " "), 90)
+        nothing = tr("There are no two models to compare.")
+        style.save(style.placeholder(f"{nothing}\n{reasons}"), stem)
         return
     names = [_name(row) for row in rows]
     figure = style.new_figure(1.75 + sum(0.32 + 0.14 * name.count("\n") for name in names))
@@ -43,7 +44,7 @@ def plot_differences(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     axes.set_yticks(range(len(rows)), names)
     axes.set(
         ylim=(len(rows) - 0.4, -0.6),
-        xlabel="test accuracy, first less second (percentage points)",
+        xlabel=tr("test accuracy, first less second (percentage points)"),
     )
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
@@ -73,8 +74,9 @@ def _draw_pair(axes: Axes, place: int, row: Mapping[Any, Any]) -> None:
             seeds, np.full(len(seeds), place + _SEEDS), "o", color=colour, markersize=2.6,
             alpha=0.8, markeredgewidth=0,
         )  # fmt: skip
+    difference = f"{100 * row['difference']:+.2f}".replace("-", "−")
     axes.annotate(
-        f"{100 * row['difference']:+.2f}  {row['verdict']}".replace("-", "−"), (1, place),
+        f"{difference}  {verdict_in_words(row['verdict'])}", (1, place),
         xycoords=axes.get_yaxis_transform(), xytext=(6, 0), textcoords="offset points",
         va="center", fontsize=8, color=colour,
     )  # fmt: skip
@@ -83,12 +85,13 @@ def _draw_pair(axes: Axes, place: int, row: Mapping[Any, Any]) -> None:
 def _handles(rows: Sequence[Mapping[Any, Any]]) -> list[Line2D]:
     """Return what the legend shows: of one seed there is one interval, and no dots."""
     several = any(row["seeds"] > 1 for row in rows)
-    thick = "95 %, other seeds and images" if several else "95 %, other images"
+    images = tr("95 %, other images")
+    thick = tr("95 %, other seeds and images") if several else images
     handles = [Line2D([], [], color=style.MUTED, linewidth=5, alpha=0.35, label=thick)]
     if several:
         handles += [
-            Line2D([], [], color=style.MUTED, lw=1.2, marker="|", label="95 %, other images"),
-            Line2D([], [], color=style.MUTED, lw=0, marker="o", ms=2.6, label="one seed"),
+            Line2D([], [], color=style.MUTED, lw=1.2, marker="|", label=images),
+            Line2D([], [], color=style.MUTED, lw=0, marker="o", ms=2.6, label=tr("one seed")),
         ]
     return handles
 
@@ -98,15 +101,21 @@ def _small_print(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
     alone = any(row["seeds"] == 1 for row in rows)
     mixed = several and alone
     return [
-        f"{_range(rows, 'images')} test images, {_range(rows, 'seeds')} of both models, each at "
-        "the learning rate with the best mean validation accuracy. Intervals: BCa bootstrap, not "
-        "adjusted for the number of pairs.",
-        "Blue, with several seeds: the thick bar and Student's t interval over seeds exclude 0."
+        tr(
+            "{images} test images, {seeds} of both models, each at the learning rate with the best "
+            "mean validation accuracy. Intervals: BCa bootstrap, not adjusted for the number of "
+            "pairs.",
+            images=_range(rows, "images"),
+            seeds=tr("{n} seeds", n=_range(rows, "seeds")) if several else tr("1 seed"),
+        ),
+        tr("Blue, with several seeds: the thick bar and Student's t interval over seeds exclude 0.")
         if several
         else "",
-        "The thick bar of a pair with one seed in common is over images." if mixed else "",
-        "Blue, with one seed: McNemar's exact test, Holm-adjusted, has p < 0.05; other seeds may "
-        "differ."
+        tr("The thick bar of a pair with one seed in common is over images.") if mixed else "",
+        tr(
+            "Blue, with one seed: McNemar's exact test, Holm-adjusted, has p < 0.05; other seeds "
+            "may differ."
+        )
         if alone
         else "",
     ]
@@ -114,7 +123,6 @@ def _small_print(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
 
 def _range(rows: Sequence[Mapping[Any, Any]], what: str) -> str:
     least, greatest = (function(row[what] for row in rows) for function in (min, max))
-    text = f"{least:,}" if least == greatest else f"{least:,} to {greatest:,}"
-    if what == "images":
-        return text
-    return f"{text} seed{'s' if greatest > 1 else ''}"
+    if least == greatest:
+        return f"{least:,}"
+    return tr("{least:,} to {greatest:,}", least=least, greatest=greatest)

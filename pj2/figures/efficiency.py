@@ -14,9 +14,9 @@ from matplotlib.ticker import FixedLocator, NullFormatter
 from pj2.analysis.efficiency import COSTS, Efficiency, efficiencies, fronts, note_conditions
 from pj2.analysis.runs import PathLike, load_runs
 from pj2.analysis.wording import named
-from pj2.figures import style
+from pj2.figures import letters, style
+from pj2.language import tr
 
-_LABELS = {"parameters": "parameters", "macs": "MACs an image", "seconds": "training seconds"}
 _MARKERS = {  # and sizes in points, at which they look equally large
     "o": 6.0, "s": 5.5, "^": 6.8, "D": 5.4, "v": 6.8, "P": 7.2, "<": 6.8, ">": 6.8, "*": 9.5,
     "p": 7.0, "h": 7.0, "d": 7.0,
@@ -39,23 +39,29 @@ def plot_efficiency(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """
     found, absent = efficiencies(load_runs(index_paths))
     if not found:
-        style.save(style.placeholder(f"{named(absent)}: no run finished an epoch"), stem)
+        nothing = tr("{model}: no run finished an epoch", model=named(absent))
+        style.save(style.placeholder(nothing), stem)
         return
     looks = _looks(found)
     handles = [
         *(Line2D([], [], label=one.name, **look) for one, look in zip(found, looks, strict=True)),
-        Line2D([], [], label="Pareto front", **_FRONT),
+        Line2D([], [], label=tr("Pareto front"), **_FRONT),
     ]
-    inches = 0.55 + 0.066 * max(len(str(handle.get_label())) for handle in handles)
+    inches = 0.55 + 0.066 * max(letters.width(str(handle.get_label())) for handle in handles)
     columns = min(len(handles), max(1, int(style.WIDTH / inches)))
     figure = style.new_figure(3.3 + 0.18 * -(-len(handles) // columns))
     on = fronts(found)
+    labels = {
+        "parameters": tr("parameters"),
+        "macs": tr("MACs an image"),
+        "seconds": tr("training seconds"),
+    }
     for axes, name in zip(figure.subplots(1, len(COSTS), sharey=True), COSTS, strict=True):
         _draw(axes, name, found, looks, on[name])
-        axes.set_xlabel(_LABELS[name])
+        axes.set_xlabel(labels[name])
         if name == COSTS[0]:
-            axes.set_ylabel("test accuracy (%)")
-    style.heading(figure, "Test accuracy and its cost", handles, columns)
+            axes.set_ylabel(tr("test accuracy (%)"))
+    style.heading(figure, tr("Test accuracy and its cost"), handles, columns)
     style.note(figure, *_small_print(found, absent))
     style.save(figure, stem)
 
@@ -140,19 +146,27 @@ def _small_print(found: Sequence[Efficiency], absent: Sequence[str]) -> list[str
     single = any(one.wilson for one in found)
     bars = []
     if several:
-        bars.append(f"standard deviation over {' or '.join(map(str, several))} seeds")
-    if single:
+        seeds = tr(" or ").join(map(str, several))
+        bars.append(tr("standard deviation over {seeds} seeds", seeds=seeds))
+    if single and several:
         bars.append(
-            "95 % Wilson interval, which covers the finite number of images"
-            + (", of models with one seed" if several else "")
+            tr(
+                "95 % Wilson interval, which covers the finite number of images, of models with "
+                "one seed"
+            )
         )
-    images = " or ".join(f"{n:,}" for n in sorted({one.images for one in found}))
+    elif single:
+        bars.append(tr("95 % Wilson interval, which covers the finite number of images"))
     return [
-        "Each model at its learning rate with the best validation accuracy, the mean over seeds; "
-        f"{images} test images. Bars: {'; '.join(bars)}. MACs: multiply-accumulates of a forward "
-        "pass. Training seconds: wall time of a run's epochs, the mean over seeds. Pareto front: "
-        "no other model has at least that accuracy at no greater cost; it goes by means and "
-        "knows nothing of the bars.",
+        tr(
+            "Each model at its learning rate with the best validation accuracy, the mean over "
+            "seeds; {images} test images. Bars: {bars}. MACs: multiply-accumulates of a forward "
+            "pass. Training seconds: wall time of a run's epochs, the mean over seeds. Pareto "
+            "front: no other model has at least that accuracy at no greater cost; it goes by means "
+            "and knows nothing of the bars.",
+            images=tr(" or ").join(f"{n:,}" for n in sorted({one.images for one in found})),
+            bars=tr("; ").join(bars),
+        ),
         note_conditions(found),
-        f"No run finished an epoch: {named(absent)}." if absent else "",
+        tr("No run finished an epoch: {models}.", models=named(absent)) if absent else "",
     ]

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from pj2.analysis.factors import Levels, factor_levels, level_means, variant_accuracies
 from pj2.analysis.runs import PathLike, by_setting, load_runs, seeds_in_words
 from pj2.figures import style
+from pj2.language import tr
 
 _COLUMNS = 3
 
@@ -26,7 +27,7 @@ def plot_factors(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     runs = load_runs(index_paths)
     levels, accuracies = factor_levels(runs), variant_accuracies(runs)
     if accuracies.empty:
-        style.save(style.placeholder("No run of these variants finished an epoch"), stem)
+        style.save(style.placeholder(tr("No run of these variants finished an epoch")), stem)
         return
     architectures = list(accuracies["architecture"].unique())
     colours = style.colours(architectures)
@@ -52,18 +53,25 @@ def plot_factors(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         axes.set_xlabel(factor)
         axes.grid(axis="x", visible=False)
     for axes in panels[:, 0]:
-        axes.set_ylabel("test accuracy (%)")
+        axes.set_ylabel(tr("test accuracy (%)"))
     handles = [
         Line2D([], [], color=colours[name], marker="o", label=name) for name in architectures
     ]
-    style.heading(figure, "What each factor does", handles, len(handles))
-    others = " and one combination of the other factors" if len(levels) > 1 else ""
+    style.heading(figure, tr("What each factor does"), handles, len(handles))
+    seeds = seeds_in_words(runs)
     rates = len(by_setting(runs)) > len({run.model for run in runs})
     style.note(
         figure,
-        f"Thin lines: one seed{others} ({seeds_in_words(runs)}). Marks: their mean; bars: the "
-        "95 % Student interval of the mean over seeds, where there are two or more.",
-        "Every variant is at its learning rate with the best validation accuracy." if rates else "",
+        tr("Thin lines: one seed and one combination of the other factors ({seeds}).", seeds=seeds)
+        if len(levels) > 1
+        else tr("Thin lines: one seed ({seeds}).", seeds=seeds),
+        tr(
+            "Marks: their mean; bars: the 95 % Student interval of the mean over seeds, where "
+            "there are two or more."
+        ),
+        tr("Every variant is at its learning rate with the best validation accuracy.")
+        if rates
+        else "",
     )
     style.save(figure, stem)
 

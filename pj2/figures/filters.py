@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from pj2.analysis.runs import PathLike, chosen_run, load_runs, one_model
 from pj2.errors import UserError
 from pj2.figures import style
+from pj2.language import tr
 
 _CELL = 12  # pixels of the mosaic for one weight
 _GAP = 4
@@ -28,11 +29,13 @@ def plot_filters(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     model = one_model(runs)
     run = chosen_run(runs)
     if run.best_epoch is None:
-        style.save(style.placeholder(f"{model}: no run finished an epoch"), stem)
+        nothing = tr("{model}: no run finished an epoch", model=model)
+        style.save(style.placeholder(nothing), stem)
         return
     key = run.info["first_conv"]
     if key is None:
-        style.save(style.placeholder(f"{model} has no convolution, and so no filters"), stem)
+        nothing = tr("{model} has no convolution, and so no filters", model=model)
+        style.save(style.placeholder(nothing), stem)
         return
     weights = _read_tensor(run.folder / "best.safetensors", key)
     out, channels, *kernel = weights.shape
@@ -47,7 +50,7 @@ def plot_filters(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     axes.set_xticks([])
     middles = (np.arange(rows) + 0.5) * mosaic.shape[0] / rows
     axes.set_yticks(middles, [str(row * columns) for row in range(rows)])
-    axes.set_ylabel("filter number")
+    axes.set_ylabel(tr("filter number"))
     bar.imshow(np.linspace(1, 0, 256)[:, None], cmap="gray", aspect="auto", extent=(0, 1, -1, 1))
     bar.set_xticks([])
     bar.set_yticks([-1, 0, 1], [f"−{scale:.3g}", "0", f"{scale:.3g}"])
@@ -56,13 +59,30 @@ def plot_filters(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         part.grid(False)
         part.spines[:].set_visible(False)
         part.tick_params(length=0)
-    figure.suptitle(f"{model}: {out} first-layer filters, {channels} × {kernel[0]} × {kernel[1]}")
-    choice = f", best validation accuracy of {len(runs)} runs" if len(runs) > 1 else ""
+    shape = f"{channels} × {kernel[0]} × {kernel[1]}"
+    figure.suptitle(
+        tr("{model}: {n} first-layer filters, {shape}", model=model, n=out, shape=shape)
+    )
+    shown = {"key": key, "lr": run.lr, "seed": run.seed, "epoch": run.best_epoch + 1}
     style.note(
         figure,
-        f"{key} of the run with learning rate {run.lr}, seed {run.seed}{choice}; weights of epoch "
-        f"{run.best_epoch + 1}, in the layer's order. One scale for all filters and channels: "
-        f"0 is mid-grey, ±{scale:.3g} (the largest magnitude) is full or no intensity.",
+        tr(
+            "{key} of the run with learning rate {lr}, seed {seed}, best validation accuracy of "
+            "{runs} runs; weights of epoch {epoch}, in the layer's order.",
+            **shown,
+            runs=len(runs),
+        )
+        if len(runs) > 1
+        else tr(
+            "{key} of the run with learning rate {lr}, seed {seed}; weights of epoch {epoch}, in "
+            "the layer's order.",
+            **shown,
+        ),
+        tr(
+            "One scale for all filters and channels: 0 is mid-grey, ±{scale:.3g} (the largest "
+            "magnitude) is full or no intensity.",
+            scale=scale,
+        ),
     )
     style.save(figure, stem)
 

@@ -22,6 +22,7 @@ from pj2.analysis.runs import PathLike, RunRecord, load_runs, steps
 from pj2.analysis.statistics import Mean, mean_interval
 from pj2.analysis.wording import rates as in_words
 from pj2.figures import style
+from pj2.language import tr
 
 _BINS = 400  # about two pixels each in the PNG
 _NAMED = 6  # diverged runs in the legend; of more, five and the number of the others
@@ -58,8 +59,8 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
     axes.set(
         xlim=(0, max(1, raw["step"].max())),
         ylim=(max(0.0, low - 0.05 * (top - low)), top),
-        xlabel="training step",
-        ylabel="minibatch training loss (nats)",
+        xlabel=tr("training step"),
+        ylabel=tr("minibatch training loss (nats)"),
     )
     axes.xaxis.set_major_formatter("{x:,.0f}")
     # The widest band is drawn first, so that a narrow one stays visible before it.
@@ -71,8 +72,12 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
     handles: list[Patch | Line2D] = []
     for model in models:
         groups = [group for (name, _), group in members.items() if name == model]
-        rates = in_words([run.lr for run in groups[0]])
-        label = f"{model}, median width {_in_words(medians[model])}\nlr {rates}"
+        label = tr(
+            "{model}, median width {width}\nlr {rates}",
+            model=model,
+            width=_in_words(medians[model]),
+            rates=in_words([run.lr for run in groups[0]]),
+        )
         face = (colours[model], 0.3)
         handles.append(Patch(facecolor=face, edgecolor=colours[model], label=label))
         for run in (run for group in groups for run in group):
@@ -80,9 +85,12 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
                 mark = _mark_divergence(axes, run, run.diverged_at, colours[model], top)
                 handles += [mark] if run in named else []
     if len(lost) > len(named):
-        handles.append(Line2D([], [], linestyle="", label=f"… {len(lost) - len(named):,} more"))
+        more = tr("… {n:,} more", n=len(lost) - len(named))
+        handles.append(Line2D([], [], linestyle="", label=more))
     figure.legend(handles=handles, loc="outside upper left")
-    common = f"Widths are over the {pc.max(shared['step']).as_py() + 1:,} steps all models have."
+    common = tr(
+        "Widths are over the {n:,} steps all models have.", n=pc.max(shared["step"]).as_py() + 1
+    )
     style.note(
         figure,
         *_small_print(members, width),
@@ -93,8 +101,9 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
 
 
 def _in_words(width: Mean) -> str:
-    several = f" ± {width.sd:.2g} ({width.n} seeds)" if width.n > 1 else ""
-    return f"{width.mean:.3g}{several}"
+    if width.n == 1:
+        return f"{width.mean:.3g}"
+    return tr("{mean:.3g} ± {sd:.2g} ({n} seeds)", mean=width.mean, sd=width.sd, n=width.n)
 
 
 def _draw_band(
@@ -116,10 +125,8 @@ def _mark_divergence(axes: Axes, run: RunRecord, step: int, colour: str, top: fl
     if step and step <= axes.get_xlim()[1]:
         height = min(float(losses.iloc[-1]), top)
         axes.plot(step - 1, height, **style.cross(colour), clip_on=False, zorder=5)
-    return Line2D(
-        [], [], linestyle="", **style.cross(colour),
-        label=f"{run.model}, lr {run.lr}: diverged at step {step:,}",
-    )  # fmt: skip
+    label = tr("{model}, lr {lr}: diverged at step {step:,}", model=run.model, lr=run.lr, step=step)
+    return Line2D([], [], linestyle="", **style.cross(colour), label=label)
 
 
 def _small_print(
@@ -127,15 +134,25 @@ def _small_print(
     width: int,
 ) -> list[str]:
     seeds = list(dict.fromkeys(seed for _, seed in members))
-    others = ", ".join(map(str, seeds[1:]))
+    others = tr(", ").join(map(str, seeds[1:]))
     used = sorted({run.info["precision"]["used"] for group in members.values() for run in group})
     return [
-        "Shaded: from the least to the greatest loss over learning rates at each step, as far as "
-        f"a model's shortest run goes, seed {seeds[0]}.",
-        f"Pale lines: the same of other seeds ({others}). Widths: mean ± standard deviation over "
-        "seeds."
+        tr(
+            "Shaded: from the least to the greatest loss over learning rates at each step, as far "
+            "as a model's shortest run goes, seed {seed}.",
+            seed=seeds[0],
+        ),
+        tr(
+            "Pale lines: the same of other seeds ({seeds}). Widths: mean ± standard deviation over "
+            "seeds.",
+            seeds=others,
+        )
         if others
         else "",
-        f"Drawn in bins of {width} steps: least minimum, greatest maximum." if width > 1 else "",
-        f"Some runs were computed in {' and others in '.join(used)}." if len(used) > 1 else "",
-    ]  # fmt: skip
+        tr("Drawn in bins of {width} steps: least minimum, greatest maximum.", width=width)
+        if width > 1
+        else "",
+        tr("Some runs were computed in {precisions}.", precisions=tr(" and others in ").join(used))
+        if len(used) > 1
+        else "",
+    ]

@@ -14,17 +14,17 @@ from pj2.analysis.runs import (
     PathLike,
     Predictions,
     RunRecord,
-    by_setting,
     chosen_setting,
     load_runs,
     one_model,
-    seeds_in_words,
     tested,
 )
+from pj2.analysis.wording import setting_in_words
 from pj2.data.layout import IMAGES_FILE
 from pj2.data.pixels import SIDE, WORD
 from pj2.errors import UserError
-from pj2.figures import style
+from pj2.figures import letters, style
+from pj2.language import tr
 
 _MOST = 24
 _COLUMNS = 6
@@ -44,12 +44,13 @@ def plot_mistakes(index_paths: Iterable[PathLike], data: Path, stem: PathLike) -
     model = one_model(runs)
     seen = tested(chosen_setting(runs))
     if not seen:
-        style.save(style.placeholder(f"{model}: no run finished an epoch"), stem)
+        nothing = tr("{model}: no run finished an epoch", model=model)
+        style.save(style.placeholder(nothing), stem)
         return
     shown, guesses = zip(*seen, strict=True)
     mistakes = confident_mistakes(guesses)
     if not mistakes:
-        style.save(style.placeholder(f"{model}: {_nobody(guesses)}"), stem)
+        style.save(style.placeholder(_nobody(model, guesses)), stem)
         return
     surest = mistakes[:_MOST]
     pictures = read_pictures(data / IMAGES_FILE, guesses[0], [one.index for one in surest])
@@ -60,7 +61,7 @@ def plot_mistakes(index_paths: Iterable[PathLike], data: Path, stem: PathLike) -
         _draw(axes, mistake, picture, len(shown))
     for axes in grid.flat[len(surest) :]:
         axes.set_axis_off()
-    figure.suptitle(f"{model}: the mistakes it is surest of")
+    figure.suptitle(tr("{model}: the mistakes it is surest of", model=model))
     style.note(figure, *_small_print(runs, shown, guesses[0], len(surest), len(mistakes)))
     style.save(figure, stem)
 
@@ -98,23 +99,28 @@ def _draw(axes: Axes, mistake: Mistake, picture: np.ndarray, seeds: int) -> None
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    of_seeds = f", {mistake.wrong}/{seeds} seeds" if seeds > 1 else ""
-    below = f"→ {mistake.predicted}\n{100 * mistake.probability:.1f} %{of_seeds}"
+    said = f"{100 * mistake.probability:.1f} %"
+    if seeds > 1:
+        said = tr("{percent}, {wrong}/{n} seeds", percent=said, wrong=mistake.wrong, n=seeds)
+    below = f"→ {mistake.predicted}\n{said}"
     axes.set_title(mistake.true, fontsize=_size(mistake.true), pad=3)
     axes.set_xlabel(below, fontsize=_size(below), labelpad=3)
 
 
 def _size(text: str) -> float:
     """Return the size in points at which the longest line of a text fits under a picture."""
-    return 8.0 * min(1.0, _LETTERS / max(map(len, text.splitlines())))
+    return 8.0 * min(1.0, _LETTERS / max(map(letters.width, text.splitlines())))
 
 
-def _nobody(guesses: Sequence[Predictions]) -> str:
+def _nobody(model: str, guesses: Sequence[Predictions]) -> str:
     """Say that there is no mistake."""
     images = len(guesses[0].label)
     if len(guesses) == 1:
-        return f"all {images:,} test images are recognised"
-    return f"no test image of {images:,} is taken for another class by most of {len(guesses)} seeds"
+        return tr("{model}: all {images:,} test images are recognised", model=model, images=images)
+    return tr(
+        "{model}: no test image of {images:,} is taken for another class by most of {seeds} seeds",
+        model=model, images=images, seeds=len(guesses),
+    )  # fmt: skip
 
 
 def _small_print(
@@ -124,17 +130,27 @@ def _small_print(
     pictures: int,
     mistakes: int,
 ) -> list[str]:
-    several = len(shown) > 1
-    rates = len(by_setting(runs))
-    choice = f", which has the best validation accuracy of {rates}" if rates > 1 else ""
-    who = f"that most of {len(shown)} seeds get wrong" if several else "that it gets wrong"
-    which = "the wrong class that most seeds name" if several else "what the model takes it for"
-    mean = ", the mean over all seeds, and how many of them get it wrong" if several else ""
+    counts = {"mistakes": mistakes, "images": len(guesses.label), "pictures": pictures}
     return [
-        f"Above each image its class; below, {which}, with its probability{mean}. Of the "
-        f"{mistakes:,} of {len(guesses.label):,} test images {who}, the {pictures} with the "
-        "greatest such probability. Labels of a test set can be wrong themselves (Northcutt et al. "
-        "2021).",
-        f"Learning rate {shown[0].lr}{choice}; {seeds_in_words(shown)}. "
-        f"{SIDE} × {SIDE} pixels, enlarged smoothly.",
+        tr(
+            "Above each image its class; below, the wrong class that most seeds name, with its "
+            "probability, the mean over all seeds, and how many of them get it wrong. Of the "
+            "{mistakes:,} of {images:,} test images that most of {seeds} seeds get wrong, the "
+            "{pictures} with the greatest such probability.",
+            **counts,
+            seeds=len(shown),
+        )
+        if len(shown) > 1
+        else tr(
+            "Above each image its class; below, what the model takes it for, with its probability. "
+            "Of the {mistakes:,} of {images:,} test images that it gets wrong, the {pictures} with "
+            "the greatest such probability.",
+            **counts,
+        ),
+        tr("Labels of a test set can be wrong themselves (Northcutt et al. 2021)."),
+        tr(
+            "{setting}. {side} × {side} pixels, enlarged smoothly.",
+            setting=setting_in_words(shown, runs),
+            side=SIDE,
+        ),
     ]

@@ -15,11 +15,9 @@ from pj2.analysis.runs import PathLike, RunRecord, load_runs
 from pj2.analysis.wording import named
 from pj2.errors import UserError
 from pj2.figures import style
+from pj2.language import tr
 
 _MOST_ROWS = 6  # learning rates and directions on one figure; the table has all
-_TITLES = ("loss variation", "gradient predictiveness", "effective β-smoothness")
-_UNITS = ("loss (nats)", "‖∇L(θₖ) − ∇L(θ)‖₂", "β")
-_DIRECTIONS = {"gradient": "g = ∇L(θ)", "update": "the optimizer's update u"}
 
 Rows = dict[tuple[str, str], dict[str, tuple[RunRecord, pd.DataFrame]]]
 
@@ -40,19 +38,20 @@ def plot_probes(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     colours = style.colours(models)
     figure = style.new_figure(1.5 + 2.1 * len(shown))
     grid = figure.subplots(len(shown), 3, squeeze=False, sharex=True)
+    titles = tr("loss variation"), tr("gradient predictiveness"), tr("effective β-smoothness")
     for panels, ((lr, along), members) in zip(grid, shown.items(), strict=True):
         _draw_row(panels, members, colours)
-        panels[0].set_ylabel(f"lr {lr}, along {along}\n{_UNITS[0]}")
-    for panel, title in zip(grid[0], _TITLES, strict=True):
+        panels[0].set_ylabel("\n".join([_row_in_words(lr, along), tr("loss (nats)")]))
+    for panel, title in zip(grid[0], titles, strict=True):
         panel.set_title(title)
     for panel in grid[-1]:
-        panel.set_xlabel("training step")
+        panel.set_xlabel(tr("training step"))
         panel.xaxis.set_major_formatter("{x:,.0f}")
     handles: list[Patch | Line2D] = [
         Patch(facecolor=(colours[model], 0.3), edgecolor=colours[model], label=model)
         for model in models
     ]
-    style.heading(figure, "The loss along the step's direction", handles, len(models))
+    style.heading(figure, tr("The loss along the step's direction"), handles, len(models))
     style.note(figure, *_small_print(runs, rows, shown))
     style.save(figure, stem)
 
@@ -66,6 +65,12 @@ def _rows(runs: Sequence[RunRecord]) -> Rows:
         for along, steps in probe_steps(run).groupby("along", sort=False):
             rows.setdefault((run.lr, str(along)), {})[run.model] = (run, steps)
     return rows
+
+
+def _row_in_words(lr: str, along: str) -> str:
+    if along == "gradient":
+        return tr("lr {lr}, along gradient", lr=lr)
+    return tr("lr {lr}, along update", lr=lr)
 
 
 def _draw_row(
@@ -85,9 +90,10 @@ def _draw_row(
         if run.diverged_at is not None and len(steps):
             last = steps.iloc[-1]
             variation.plot(last["step"], last["start_loss"], **style.cross(colour), clip_on=False)
-    for panel, unit in zip(panels, _UNITS, strict=True):
+    for panel in panels:
         style.log_scale(panel)
-        panel.set_ylabel(unit)
+    predictiveness.set_ylabel("‖∇L(θₖ) − ∇L(θ)‖₂")
+    smoothness.set_ylabel("β")
 
 
 def _band(axes: Axes, steps: pd.DataFrame, low: str, high: str, colour: str) -> None:
@@ -102,26 +108,36 @@ def _small_print(runs: Sequence[RunRecord], rows: Rows, shown: Rows) -> list[str
     probe = runs[0].info["settings"]["probe"]
     low, high = probe["range"]
     along = dict.fromkeys(direction for _, direction in shown)
-    directions = " or ".join(_DIRECTIONS[direction] for direction in along)
+    formulas = {"gradient": "g = ∇L(θ)", "update": tr("the optimizer's update u")}
     optimizers = {run.info["settings"]["optimizer"]["name"] for run in runs}
     seeds = sorted({run.seed for run in runs} - {runs[0].seed})
     lost = [
-        f"{run.model} lr {run.lr} diverged at step {run.diverged_at:,}"
+        tr(
+            "{model} lr {lr} diverged at step {step:,}",
+            model=run.model, lr=run.lr, step=run.diverged_at,
+        )
         for run in runs
         if run.diverged_at is not None
-    ]
+    ]  # fmt: skip
     drawn = [steps for members in shown.values() for _, steps in members.values()]
     any_infinite = not all(np.isfinite(steps["loss_max"]).all() for steps in drawn)
     return [
-        f"Every {probe['every']} steps, at {probe['steps']} lengths ηₖ from {low:g} to {high:g} × "
-        f"the learning rate: θₖ = θ − ηₖ d, with d = {directions}, the same minibatch, BatchNorm "
-        "in train mode, fp32. Loss variation: least to greatest L(θₖ). Gradient predictiveness: "
-        "least to greatest ‖∇L(θₖ) − ∇L(θ)‖₂. Effective β: greatest ‖∇L(θₖ) − ∇L(θ)‖₂ / "
-        "(ηₖ ‖d‖₂). After Santurkar et al. 2018, section 3.1"
-        + ("; along the update is an extension." if "update" in along else "."),
-        f"Trained with {', '.join(sorted(optimizers))}.",
-        f"Seed {runs[0].seed}" + (f"; {len(seeds)} more in the table." if seeds else "."),
-        f"{len(rows) - len(shown)} more in the table." if len(rows) > len(shown) else "",
-        f"✕: {named(lost, ', ')}." if lost else "",
-        "▲: not finite." if any_infinite else "",
+        tr(
+            "Every {every} steps, at {lengths} lengths ηₖ from {low:g} to {high:g} × the learning "
+            "rate: θₖ = θ − ηₖ d, with d = {directions}, the same minibatch, BatchNorm in train "
+            "mode, fp32. Loss variation: least to greatest L(θₖ). Gradient predictiveness: least "
+            "to greatest ‖∇L(θₖ) − ∇L(θ)‖₂. Effective β: greatest ‖∇L(θₖ) − ∇L(θ)‖₂ / (ηₖ ‖d‖₂).",
+            every=probe["every"], lengths=probe["steps"], low=low, high=high,
+            directions=tr(" or ").join(formulas[direction] for direction in along),
+        ),
+        tr("After Santurkar et al. 2018, section 3.1; along the update is an extension.")
+        if "update" in along
+        else tr("After Santurkar et al. 2018, section 3.1."),
+        tr("Trained with {optimizers}.", optimizers=tr(", ").join(sorted(optimizers))),
+        tr("Seed {seed}; {n} more in the table.", seed=runs[0].seed, n=len(seeds))
+        if seeds
+        else tr("Seed {seed}.", seed=runs[0].seed),
+        tr("{n} more in the table.", n=len(rows) - len(shown)) if len(rows) > len(shown) else "",
+        tr("✕: {runs}.", runs=named(lost, tr(", "))) if lost else "",
+        tr("▲: not finite.") if any_infinite else "",
     ]  # fmt: skip

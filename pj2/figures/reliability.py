@@ -26,7 +26,8 @@ from pj2.analysis.runs import (
 )
 from pj2.analysis.statistics import mean_interval
 from pj2.analysis.wording import named
-from pj2.figures import style
+from pj2.figures import letters, style
+from pj2.language import tr
 
 _MOST = 9  # panels: more would not be legible on one page
 _WIDTHS = {1: 4.6, 2: 5.8, 3: style.WIDTH}  # inches, for so many columns
@@ -74,7 +75,8 @@ def plot_reliability(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     }
     absent = [name for name in settings if name not in trained]
     if not trained:
-        style.save(style.placeholder(f"{named(absent)}: no run finished an epoch"), stem)
+        nothing = tr("{model}: no run finished an epoch", model=named(absent))
+        style.save(style.placeholder(nothing), stem)
         return
     panels = [_measure(name, trained[name]) for name in _best(trained)]
     columns = min(max(_WIDTHS), len(panels))
@@ -82,7 +84,7 @@ def plot_reliability(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     several = max(len(panel.each) for panel in panels) > 1
     small = _small_print(panels, len(trained), several, absent)
     width = _WIDTHS[columns]
-    figure = style.new_figure(0.8 + 2.6 * rows + _INCHES * len(small) / width, width)
+    figure = style.new_figure(0.8 + 2.6 * rows + _INCHES * letters.width(small) / width, width)
     # Each row of panels is one of points, and below it a low one of shares.
     grid = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=(3.4, 1) * rows)
     colours = style.colours(panel.model for panel in panels)
@@ -98,7 +100,7 @@ def plot_reliability(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         points.set_title(**_title(panels[place].name, _LETTERS[columns]), loc="left")
         _draw(points, shares, panels[place], colours[panels[place].model])
     handles = _handles(several)
-    style.heading(figure, "Reliability on the test set", handles, len(handles))
+    style.heading(figure, tr("Reliability on the test set"), handles, len(handles))
     style.note(figure, small)
     style.save(figure, stem)
 
@@ -129,10 +131,10 @@ def _set_axes(points: Axes, shares: Axes, leftmost: bool, lowest: bool, top: flo
     points.tick_params(labelbottom=False, labelleft=leftmost)
     shares.tick_params(labelbottom=lowest, labelleft=leftmost)
     if leftmost:
-        points.set_ylabel("accuracy (%)")
-        shares.set_ylabel("images\n(%)")
+        points.set_ylabel(tr("accuracy (%)"))
+        shares.set_ylabel(tr("images\n(%)"))
     if lowest:
-        shares.set_xlabel("confidence (%)")
+        shares.set_xlabel(tr("confidence (%)"))
 
 
 def _draw(points: Axes, shares: Axes, panel: _Panel, colour: str) -> None:
@@ -187,11 +189,11 @@ def _title(name: str, letters: int) -> dict[str, Any]:
 
 
 def _handles(several: bool) -> list[Line2D]:
-    pooled = "all seeds" if several else "the model"
+    pooled = tr("all seeds") if several else tr("the model")
     handles = [Line2D([], [], color=style.INK, label=pooled, **_POOLED)]
     if several:
-        handles.append(Line2D([], [], color=style.INK, label="one seed", **_SEED))
-    return [*handles, Line2D([], [], label="perfect calibration", **_PERFECT)]
+        handles.append(Line2D([], [], color=style.INK, label=tr("one seed"), **_SEED))
+    return [*handles, Line2D([], [], label=tr("perfect calibration"), **_PERFECT)]
 
 
 def _small_print(
@@ -199,22 +201,32 @@ def _small_print(
 ) -> str:
     settings: dict[str, list[str]] = {}
     for panel in panels:
-        setting = f"lr {panel.runs[0].lr}, {seeds_in_words(panel.runs)}"
+        setting = tr("lr {lr}, {seeds}", lr=panel.runs[0].lr, seeds=seeds_in_words(panel.runs))
         settings.setdefault(setting, []).append(panel.name)
-    told = [f"{setting}: {', '.join(names)}" for setting, names in settings.items()]
+    told = [setting + tr(": ") + tr(", ").join(names) for setting, names in settings.items()]
     sentences = [
-        f"Images in {BINS} bins of confidence, the greatest probability of an image. Points: a "
-        "bin's mean confidence and its accuracy, below the diagonal where the model is too sure. "
-        "Below them: the share of images in each bin; a bin of few images says little. ECE: the "
-        "mean over images of how far accuracy and confidence of their bin lie apart. NLL: mean "
-        "negative log-likelihood of the true class, nats."
-        + (" Both: mean ± standard deviation over seeds." if several else ""),
-        "Each model is at its learning rate with the best validation accuracy, the mean over seeds "
-        f"({'; '.join(told) if len(told) > 1 else next(iter(settings))}).",
-        f"Shown: the {len(panels)} models with the best validation accuracy of {trained}."
+        tr(
+            "Images in {bins} bins of confidence, the greatest probability of an image. Points: a "
+            "bin's mean confidence and its accuracy, below the diagonal where the model is too "
+            "sure. Below them: the share of images in each bin; a bin of few images says little. "
+            "ECE: the mean over images of how far accuracy and confidence of their bin lie apart. "
+            "NLL: mean negative log-likelihood of the true class, nats.",
+            bins=BINS,
+        ),
+        tr("Both: mean ± standard deviation over seeds.") if several else "",
+        tr(
+            "Each model is at its learning rate with the best validation accuracy, the mean over "
+            "seeds ({settings}).",
+            settings=tr("; ").join(told) if len(told) > 1 else next(iter(settings)),
+        ),
+        tr(
+            "Shown: the {n} models with the best validation accuracy of {all}.",
+            n=len(panels),
+            all=trained,
+        )
         if trained > len(panels)
         else "",
         note_losses({panel.name: panel.runs[0] for panel in panels}),
-        f"No run finished an epoch: {named(absent)}." if absent else "",
+        tr("No run finished an epoch: {models}.", models=named(absent)) if absent else "",
     ]
     return " ".join(filter(None, sentences))

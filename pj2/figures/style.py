@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -18,6 +17,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from pj2.analysis.runs import PathLike
+from pj2.figures import letters
+from pj2.language import tr
 from pj2.store.files import atomic_path
 
 WIDTH = 7.0  # inches: the text width of a page; type is set for this size
@@ -40,7 +41,7 @@ LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 _RC = {
     key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith("backend")
 } | {  # the defaults are restored first, so that a user's matplotlibrc changes nothing
-    "font.family": "DejaVu Sans",  # ships with matplotlib: the same letters everywhere
+    "font.family": letters.FAMILIES,
     "font.size": 9.0,
     "axes.titlesize": 9.5,
     "axes.labelsize": 9.0,
@@ -148,8 +149,10 @@ class LossRange:
         return 1.05 * highest if highest <= 2 * usual else 1.25 * usual
 
 
-def note_above(losses: ArrayLike, top: float, what: str, total: int | None = None) -> str:
-    """Return a sentence on the losses above `top`; nothing if there are none.
+def note_above(
+    losses: ArrayLike, top: float, what: Literal["losses", "steps"], total: int | None = None
+) -> str:
+    """Return a sentence on the losses above `top`, one a step or several; nothing if none is.
 
     `total` is how many there are, where `losses` holds the greatest only.
     """
@@ -157,8 +160,12 @@ def note_above(losses: ArrayLike, top: float, what: str, total: int | None = Non
     above = int((values > top).sum())
     if not above:
         return ""
+    sentence = {
+        "losses": tr("▲: {above:,} of {total:,} losses above the axis, up to {greatest:.3g}."),
+        "steps": tr("▲: {above:,} of {total:,} steps above the axis, up to {greatest:.3g}."),
+    }[what]
     total = len(values) if total is None else total
-    return f"▲: {above:,} of {total:,} {what} above the axis, up to {values.max():.3g}."
+    return sentence.format(above=above, total=total, greatest=values.max())
 
 
 def mark_above(axes: Axes, places: ArrayLike, colour: str) -> None:
@@ -205,7 +212,7 @@ def note(figure: Figure, *sentences: str) -> None:
     """Set small print under a figure."""
     text = " ".join(sentence for sentence in sentences if sentence)
     characters = int(figure.get_figwidth() * 17.2)
-    figure.supxlabel(textwrap.fill(text, characters), x=0.01, ha="left", fontsize=7.5, color=MUTED)
+    figure.supxlabel(letters.wrap(text, characters), x=0.01, ha="left", fontsize=7.5, color=MUTED)
 
 
 def placeholder(message: str) -> Figure:
@@ -217,11 +224,12 @@ def placeholder(message: str) -> Figure:
 
 def save(figure: Figure, stem: PathLike) -> None:
     """Write ``stem.png`` (200 dpi) and ``stem.svg``, each atomically, without dates or versions."""
-    figure.draw_without_rendering()  # settles the layout once, so that both files share it
-    figure.set_layout_engine("none")
-    for suffix, metadata in (
-        (".png", {"Software": None}),
-        (".svg", {"Date": None, "Creator": None}),
-    ):
-        with atomic_path(f"{stem}{suffix}") as path:
-            figure.savefig(path, dpi=_DPI, metadata=metadata)
+    with letters.missing_ones_named(figure):
+        figure.draw_without_rendering()  # settles the layout once, so that both files share it
+        figure.set_layout_engine("none")
+        for suffix, metadata in (
+            (".png", {"Software": None}),
+            (".svg", {"Date": None, "Creator": None}),
+        ):
+            with atomic_path(f"{stem}{suffix}") as path:
+                figure.savefig(path, dpi=_DPI, metadata=metadata)

@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 
 from pj2.analysis.geometry import GRID_COLUMNS, as_grid, read_measured
 from pj2.analysis.runs import PathLike
+from pj2.language import tr
 from pj2.store.files import write_text
 
 
@@ -20,7 +21,12 @@ def write_surface_view(surfaces: Iterable[PathLike], output: PathLike) -> None:
     logs = [np.log10(np.where(np.isfinite(loss), loss, np.nan)) for _, _, loss in grids]
     low = min(float(np.nanmin(values)) for values in logs)
     high = max(float(np.nanmax(values)) for values in logs)
-    names = [f"{surface.model}, lr {surface.about['lr']}" for surface in measured]
+    names = [
+        tr("{model}, lr {lr}", model=surface.model, lr=surface.about["lr"]) for surface in measured
+    ]
+    height = tr("log₁₀ loss")
+    at = "α %{x:.3g}<br>β %{y:.3g}<br>"
+    value = " %{customdata:.4g}<extra></extra>"
     figure = make_subplots(
         1, len(measured), specs=[[{"type": "surface"}] * len(measured)], subplot_titles=names
     )
@@ -29,15 +35,15 @@ def write_surface_view(surfaces: Iterable[PathLike], output: PathLike) -> None:
             go.Surface(
                 x=alpha, y=beta, z=values, customdata=loss, cmin=low, cmax=high,
                 colorscale="Viridis", showscale=place == 0,
-                colorbar={"title": "log₁₀ loss", "len": 0.6},
-                hovertemplate="α %{x:.3g}<br>β %{y:.3g}<br>loss %{customdata:.4g}<extra></extra>",
+                colorbar={"title": height, "len": 0.6},
+                hovertemplate=at + tr("loss") + value,
             ),
             row=1, col=place + 1,
         )  # fmt: skip
-    axis = {"range": [low, high], "title": "log₁₀ loss"}
+    axis = {"range": [low, high], "title": height}
     figure.update_scenes(xaxis_title="α", yaxis_title="β", zaxis=axis)
     figure.update_layout(
-        title=f"Loss surfaces, experiment {measured[0].about['experiment']}",
+        title=tr("Loss surfaces, experiment {name}", name=measured[0].about["experiment"]),
         margin={"l": 10, "r": 10, "t": 80, "b": 10},
     )
     page = figure.to_html(include_plotlyjs=True, full_html=True, div_id="loss-surfaces")

@@ -20,9 +20,9 @@ from pj2.analysis.geometry import (
 )
 from pj2.analysis.runs import PathLike
 from pj2.figures import style
+from pj2.language import tr
 
 _LEVELS = 24
-_SPLITS = {"train": "training", "validation": "validation"}
 
 
 @style.styled
@@ -63,7 +63,7 @@ def plot_surfaces(surfaces: Iterable[PathLike], stem: PathLike) -> None:
         solid.view_init(elev=28, azim=-60)
         solid.set_box_aspect((1, 1, 0.75), zoom=1.2)
     assert drawn is not None
-    bar = figure.colorbar(drawn, ax=flats, label="loss (nats)", shrink=0.9)
+    bar = figure.colorbar(drawn, ax=flats, label=tr("loss (nats)"), shrink=0.9)
     bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     bar.minorticks_off()
     style.note(figure, *_small_print(measured))
@@ -82,25 +82,33 @@ def plot_lines(
     panels = figure.subplots(1, 2 if between else 1, squeeze=False)[0]
     for line in measured:
         _draw_line(panels[0], line, colours[line.model])
-    panels[0].set(title="along a random direction", xlabel="α", ylabel="loss (nats)")
+    panels[0].set(title=tr("along a random direction"), xlabel="α", ylabel=tr("loss (nats)"))
     barriers = []
     for line in between:
         _draw_line(panels[1], line, colours[line.model])
-        ends = [f"lr {end['lr']} seed {end['seed']}" for end in (line.about, line.about["other"])]
+        ends = [
+            tr("lr {lr} seed {seed}", lr=end["lr"], seed=end["seed"])
+            for end in (line.about, line.about["other"])
+        ]
         barriers.append(
-            f"{line.model}, from {ends[0]} (0) to {ends[1]} (1): barrier {barrier(line):.3g} nats."
-        )
+            tr(
+                "{model}, from {one} (0) to {other} (1): barrier {barrier:.3g} nats.",
+                model=line.model, one=ends[0], other=ends[1], barrier=barrier(line),
+            )
+        )  # fmt: skip
     if between:
-        panels[1].set(title="between two runs", xlabel="α")
+        panels[1].set(title=tr("between two runs"), xlabel="α")
     for panel in panels:
         style.log_scale(panel)
     handles = [Line2D([], [], color=colours[m.model], label=_name(m)) for m in measured]
-    style.heading(figure, "The loss on straight lines", handles, len(handles))
+    style.heading(figure, tr("The loss on straight lines"), handles, len(handles))
     style.note(
         figure,
         *_small_print(measured),
-        "Between two runs the running statistics of BatchNorm are estimated anew at each point. "
-        "Barrier: the greatest excess over the straight line between the ends."
+        tr(
+            "Between two runs the running statistics of BatchNorm are estimated anew at each "
+            "point. Barrier: the greatest excess over the straight line between the ends."
+        )
         if between else "",
         *barriers,
     )  # fmt: skip
@@ -113,20 +121,28 @@ def _draw_line(axes: Axes, line: Measured, colour: str) -> None:
 
 
 def _name(measured: Measured) -> str:
-    return f"{measured.model}, lr {measured.about['lr']}"
+    return tr("{model}, lr {lr}", model=measured.model, lr=measured.about["lr"])
 
 
 def _small_print(measured: Sequence[Measured]) -> list[str]:
     config = measured[0].about["config"]
+    split = {"train": tr("training"), "validation": tr("validation")}[config["split"]]
     epochs = {
         m.model: m.about["epoch"] + 1 if m.about["epoch"] is not None else 0 for m in measured
     }
     return [
-        f"Mean loss of at most {config['images']:,} {_SPLITS[config['split']]} images, in eval "
-        "mode and fp32, at the best weights (+) plus α and β times random, filter-normalised "
-        "directions (Li et al. 2018), shared by models of equal shapes. Biases and BatchNorm's "
-        "parameters and running statistics stay as they are. Directions of seed "
-        f"{config['seed']}; runs of best validation accuracy, after epoch "
-        + ", ".join(f"{epoch} ({model})" for model, epoch in epochs.items())
-        + ". Of a space of millions of dimensions, two directions do not show the whole."
+        tr(
+            "Mean loss of at most {images:,} {split} images, in eval mode and fp32, at the best "
+            "weights (+) plus α and β times random, filter-normalised directions (Li et al. 2018), "
+            "shared by models of equal shapes. Biases and BatchNorm's parameters and running "
+            "statistics stay as they are. Directions of seed {seed}; runs of best validation "
+            "accuracy, after epoch {epochs}. Of a space of millions of dimensions, two directions "
+            "do not show the whole.",
+            images=config["images"],
+            split=split,
+            seed=config["seed"],
+            epochs=tr(", ").join(
+                tr("{name} ({detail})", name=epoch, detail=model) for model, epoch in epochs.items()
+            ),
+        )
     ]

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from babel.messages.pofile import read_po
+from pj2.errors import UserError
 
 _chosen = "en"
 
 
 def use_language(name: str) -> None:
-    """Let `tr` speak this language from now on: ``en``, or one that has a .po file."""
+    """Let `tr` speak this language from now on: ``en``, or one that has a .po file.
+
+    Raises UserError for another.
+    """
     global _chosen
     _translations(name)
     _chosen = name
@@ -37,8 +40,13 @@ def tr(text: str, **values: object) -> str:
 def _translations(name: str) -> Mapping[str, str]:
     if name == "en":
         return {}
-    with Path(__file__).with_name(f"{name}.po").open("rb") as file:
-        catalogue = read_po(file, locale=name)
+    from babel.messages.pofile import read_po  # English, the usual, does without
+
+    try:
+        with Path(__file__).with_name(f"{name}.po").open("rb") as file:
+            catalogue = read_po(file, locale=name)
+    except FileNotFoundError:
+        raise UserError(f"language: {name}: the languages are en and zh") from None
     return {
         message.id: message.string
         for message in catalogue

@@ -30,7 +30,7 @@ _CAPTION = (
 
 
 def calibration_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write one row a model, at its chosen learning rate, as ``stem.csv``, ``.md`` and ``.tex``.
+    """Write one row a model, at its chosen learning rate, in four formats.
 
     CSV: ``experiment, model, learning_rate, seeds`` (how many), ``n`` (test images),
     ``label_smoothing``, then ``accuracy`` (a fraction), ``nll`` (nats), ``ece`` and

@@ -34,7 +34,7 @@ _STATUS = {"completed": "completed", "stopped_early": "stopped early"}
 
 
 def comparison_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write the table of runs as ``stem.csv``, ``.md`` and ``.tex``.
+    """Write the table of runs in four formats.
 
     Columns of the CSV: ``experiment, model, learning_rate, seed, status,
     diverged_at_step`` (0-based), ``parameters, macs`` (multiply-accumulates of one

@@ -19,7 +19,7 @@ _CAPTION = (
 
 
 def curvature_table(paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write one row for each model and weights as ``stem.csv``, ``.md`` and ``.tex``.
+    """Write one row for each model and weights in four formats.
 
     CSV: ``model, lr, seed, weights, images, loss, largest`` (descending,
     separated by blanks), ``smallest, trace, trace_error, vectors``.

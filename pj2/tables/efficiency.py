@@ -32,7 +32,7 @@ _CAPTION = (
 
 
 def efficiency_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write one row a model, at its chosen learning rate, as ``stem.csv``, ``.md`` and ``.tex``.
+    """Write one row a model, at its chosen learning rate, in four formats.
 
     CSV: ``experiment, model, learning_rate, seeds`` (how many), ``n`` (test images),
     ``parameters, macs`` (multiply-accumulates of one image's forward pass), then

@@ -21,7 +21,7 @@ _CAPTION = (
 
 
 def factors_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write a row for each architecture, factor and level as ``stem.csv``, ``.md``, ``.tex``.
+    """Write a row for each architecture, factor and level, in four formats.
 
     CSV: ``architecture, factor, level, runs, seeds, mean`` (accuracy, a fraction),
     ``reference`` (the factor's first level), ``pairs, effect, sd, low, high``

@@ -1,7 +1,8 @@
-"""One table in three formats, and how numbers are written for people."""
+"""One table in four formats, and how numbers are written for people."""
 
 from __future__ import annotations
 
+import html
 import re
 
 import pandas as pd
@@ -21,17 +22,35 @@ _LATEX = {
 }  # fmt: skip
 _LATEX_SPECIAL = re.compile("|".join(map(re.escape, _LATEX)))
 _MARKDOWN_SPECIAL = re.compile(r"([\\|*<`])")  # _ inside a word is plain
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+body {{ font: 14px/1.4 sans-serif; color: #222; background: white; margin: 1.5em; }}
+p {{ max-width: 60em; }}
+table {{ border-collapse: collapse; width: max-content; }}
+th {{ text-align: left; }}
+th, td {{ padding: 0.25em 0.7em; border-bottom: 1px solid #ddd; vertical-align: top; }}
+td {{ max-width: 30em; }}
+</style>
+<p>{caption}</p>
+{table}
+</html>
+"""
 _NUMBER = re.compile(rf"\d.*|{MISSING}")
 
 
 def write_all_formats(
     frame: pd.DataFrame, stem: PathLike, *, caption: str, display: pd.DataFrame | None = None
 ) -> None:
-    """Write ``stem.csv``, ``stem.md`` and ``stem.tex``, each atomically.
+    """Write ``stem.csv``, ``stem.md``, ``stem.tex`` and ``stem.html``, each atomically.
 
-    The CSV holds `frame` at full precision, missing values empty. Markdown and LaTeX
-    (booktabs; adjustbox shrinks a table wider than the line) hold `display`: the same
-    facts as text, rounded, under a caption; by default `frame` itself.
+    The CSV holds `frame` at full precision, missing values empty. Markdown, LaTeX
+    (booktabs; adjustbox shrinks a table wider than the line) and HTML, a page that a
+    browser shows, hold `display`: the same facts as text, rounded, under a caption; by
+    default `frame` itself.
     """
     shown = (frame if display is None else display).astype(object)
     cells = shown.where(shown.notna(), MISSING).astype(str)
@@ -41,6 +60,7 @@ def write_all_formats(
     write_text(f"{stem}.csv", frame.to_csv(index=False, lineterminator="\n"))
     write_text(f"{stem}.md", _markdown(cells, align, caption))
     write_text(f"{stem}.tex", _latex(cells, align, caption))
+    write_text(f"{stem}.html", _html(cells, align, caption))
 
 
 def percent(fraction: float | None, interval: tuple[float, float] | None = None) -> str:
@@ -95,6 +115,18 @@ def _latex(cells: pd.DataFrame, align: list[str], caption: str) -> str:
             "",
         ]
     )
+
+
+def _html(cells: pd.DataFrame, align: list[str], caption: str) -> str:
+    table = tabulate(
+        cells.to_numpy().tolist(),
+        headers=list(cells.columns),
+        tablefmt="html",  # escapes
+        colalign=align,
+        disable_numparse=True,
+    )
+    title = caption.split(". ", 1)[0]
+    return _PAGE.format(title=html.escape(title), caption=html.escape(caption), table=table)
 
 
 def escape_latex(text: str) -> str:

@@ -31,7 +31,7 @@ _CAPTION = (
 
 
 def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike, stem: PathLike) -> None:
-    """Write ``stem.csv``, a row a model and seed, and ``.md`` and ``.tex``, a row a model.
+    """Write ``stem.csv``, a row a model and seed, and ``.md`` and the others, a row a model.
 
     `band_path` is the Parquet file of `analysis.band.landscape_band` for the same runs.
 

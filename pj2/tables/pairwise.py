@@ -33,7 +33,7 @@ _SHOWN = (
 
 
 def pairwise_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write one row for each pair of models of an experiment, in three formats.
+    """Write one row for each pair of models of an experiment, in four formats.
 
     Columns of the CSV: those of `analysis.pairwise.pairwise`, in which ``difference``
     and the ends of its intervals are fractions, and ``by_seed`` is ``seed:difference``

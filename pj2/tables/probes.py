@@ -25,7 +25,7 @@ _RATIOS = (
 
 
 def probes_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write one row a run, direction and part as ``stem.csv``, ``.md`` and ``.tex``.
+    """Write one row a run, direction and part in four formats.
 
     CSV: ``model, lr, seed, along, part, probes`` (steps measured) and the medians
     ``loss_variation, predictiveness, smoothness``.
@@ -39,7 +39,7 @@ def probes_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 
 
 def probe_ratios_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write one row for each pair of models, learning rate, direction and part, in three formats.
+    """Write one row for each pair of models, learning rate, direction and part, in four formats.
 
     CSV: ``model, other, lr, along, part, seeds``, and for each quantity its ratio
     (geometric mean over seeds), ``_low`` and ``_high``.

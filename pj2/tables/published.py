@@ -51,7 +51,7 @@ _CAPTION = (
 
 
 def published_table(index_paths: Iterable[PathLike], claims_path: PathLike, stem: PathLike) -> None:
-    """Write one row a claim of a published report as ``stem.csv``, ``.md`` and ``.tex``.
+    """Write one row a claim of a published report in four formats.
 
     `claims_path` is a file such as `workflow/published.yaml`; `index_paths` are those of
     one study.

@@ -34,7 +34,7 @@ _ACCURACIES = ("val", "test", "published")
 
 
 def summary_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write a row for each (experiment, model, learning rate) as ``stem.csv``, ``.md``, ``.tex``.
+    """Write a row for each (experiment, model, learning rate), in four formats.
 
     CSV: ``experiment, model, learning_rate, seeds`` (runs that finished an epoch),
     ``diverged`` (runs), ``parameters, macs``, then for each of ``val``, ``test``,

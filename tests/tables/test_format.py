@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,7 @@ from analysis.made_up import squeezed
 from pj2.tables.format import write_all_formats
 
 
-def test_the_three_formats_say_the_same(tmp_path: Path) -> None:
+def test_the_four_formats_say_the_same(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"model": ["VGG_A", "a|b & 5 %"], "loss": [1 / 3, 2.0], "best": [3, None]}
     ).astype({"best": "Int64"})
@@ -30,7 +31,11 @@ def test_the_three_formats_say_the_same(tmp_path: Path) -> None:
     assert r"VGG\_A & 0.3333333333333333 & 3 \\" in tex
     assert r"a\textbar{}b \& 5 \% & 2.0 & - \\" in tex
     assert tex.index(r"\toprule") < tex.index(r"\midrule") < tex.index(r"\bottomrule")
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".md", ".tex"]
+    html = (tmp_path / "lr=0.001.html").read_text()
+    assert "<p>All of it, 100 %</p>" in html
+    assert "<td>a|b &amp; 5 %</td>" in html
+    assert '<td style="text-align: right;"> –</td>' in re.sub(" +", " ", html)
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".html", ".md", ".tex"]
 
 
 def test_display_replaces_what_people_read_and_not_the_csv(tmp_path: Path) -> None:

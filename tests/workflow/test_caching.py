@@ -37,6 +37,7 @@ ALL_RUNS = {
 VGG_RUNS = {run for run in ALL_RUNS if run.startswith("VGG")}
 BASIC_RUNS = ALL_RUNS - VGG_RUNS
 TARGETS = ("filter_grids", "results/tiny/tables/comparison.csv")
+WORDS = "pj2/language/zh.po"
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,8 @@ def test_edits_that_change_nothing_and_edits_that_do(clone):
     for name in ("pj2/cli/main.py", "pj2/training/progress.py", "pj2/models/residual_cnn.py"):
         with (clone.checkout / name).open("a") as file:
             file.write("\n\nADDED = 1\n")
+    with (clone.checkout / WORDS).open("a") as file:
+        file.write("\n# Words of a language that this study does not speak.\n")
     assert clone.planned(*TARGETS) == {}
 
     edit(clone, "pj2/figures/filters.py", "16 if out > 32 else 8", "8 if out > 32 else 4")
@@ -92,6 +95,19 @@ def test_edits_that_change_nothing_and_edits_that_do(clone):
     assert clone.planned_runs(*TARGETS) == ALL_RUNS
     result = clone.snakemake("-n", *TARGETS)
     assert "training/loop.py changed: function train_epoch" in result.stderr
+
+
+def test_figures_are_drawn_again_for_another_language_and_for_its_words(clone):
+    chinese = clone.with_config("study: tiny\n", "study: tiny\nreport: {language: zh}\n")
+    assert clone.planned(*chinese, *TARGETS) == {"filter_grid": 3, "filter_grids": 1}
+    figure = "results/tiny/figures/filter_grids/comparison/BasicCNN.svg"
+    before = (clone.folder / figure).read_bytes()
+    clone.run(*chinese, figure)
+    assert (clone.folder / figure).read_bytes() != before
+    assert clone.planned(*chinese, figure) == {}
+    with (clone.checkout / WORDS).open("a") as file:
+        file.write("\n# A word.\n")
+    assert clone.planned(*chinese, figure) == {"filter_grid": 1}
 
 
 def test_one_models_file_trains_that_model_again_and_no_other(clone):

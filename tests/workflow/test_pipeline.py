@@ -30,7 +30,7 @@ def test_every_artifact_is_there(study):
         *(f"tables/landscape/{experiment}" for experiment in ("comparison", "landscape")),
         "tables/pairwise/landscape",
     ]  # fmt: skip
-    expected = [f"{stem}.{ending}" for stem in expected for ending in ("csv", "md", "tex")]
+    expected = [f"{stem}.{ending}" for stem in expected for ending in ("csv", "md", "tex", "html")]
     figures = [
         "all_models",
         "efficiency",

@@ -6,7 +6,8 @@ from pj2.config.catalogue import model_modules
 from pj2.config.names import canonical_json
 from pj2.config.study import list_runs
 from pj2.data.sources import input_files
-from pj2.fingerprint.code import code_of, prediction_code, train_digest
+from pj2.fingerprint.code import PACKAGE_FOLDER, code_of, prediction_code, train_digest
+from pj2.store.files import sha256_file
 
 try:
     STUDY = parse_study(config, str(workflow.configfiles[-1] if workflow.configfiles else "--config"))
@@ -100,8 +101,37 @@ def cells_of(wildcards):
     return cells(wildcards.experiment)
 
 
-def formats(stem, endings):
-    return [f"{stem}.{ending}" for ending in endings]
+# Figures are in this language, and nothing else is. What their words and letters are read
+# from counts as code, but English has its words in the code.
+LANGUAGE = STUDY.report.language
+WORDS = [PACKAGE_FOLDER / "language" / f"{LANGUAGE}.po", *PACKAGE_FOLDER.glob("figures/fonts/*.otf")]
+WORDS = [] if LANGUAGE == "en" else [sha256_file(path) for path in WORDS]
+
+
+def figure_code(module):
+    """The digest of what draws a figure, or the digests, where its words are not in English."""
+    return [code_of(module).digest, *WORDS]
+
+
+# What `snakemake --report` shows of a figure and of a table: the format that a browser shows.
+FIGURE_FORMATS = ["png", "svg"]
+TABLE_FORMATS = ["csv", "md", "tex", "html"]
+
+
+def figure(stem, **about):
+    """The files of a figure."""
+    return [in_report(f"{stem}.png", **about), f"{stem}.svg"]
+
+
+def table(stem, **about):
+    """The files of a table."""
+    return [f"{stem}.csv", f"{stem}.md", f"{stem}.tex", in_report(f"{stem}.html", **about)]
+
+
+def in_report(path, caption, topic, **labels):
+    """Mark a file for `snakemake --report`, with the name of its caption and where it stands."""
+    whose = "Experiment {experiment}" if "{experiment}" in path else "The whole study"
+    return report(path, caption=f"../report/{caption}.rst", category=whose, subcategory=topic, labels=labels)
 
 
 def stem_of_output(wildcards, output):

@@ -1,5 +1,4 @@
 # Figures of one model, of one experiment and of the study.
-FIGURE_FORMATS = ["png", "svg"]
 
 
 rule confusion_matrix:
@@ -8,16 +7,23 @@ rule confusion_matrix:
         runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
         predictions=lambda wildcards: of_runs("predictions.parquet", cell_of(wildcards)),
     output:
-        formats(f"{RESULTS}/figures/confusion_matrices/{{experiment}}/{{model}}", FIGURE_FORMATS),
+        figure(
+            f"{RESULTS}/figures/confusion_matrices/{{experiment}}/{{model}}",
+            caption="confusion_matrix",
+            topic="Mistakes and confidence",
+            result="Confusion matrix",
+            model="{model}",
+        ),
     log:
         f"{RESULTS}/logs/figures/confusion_matrices/{{experiment}}/{{model}}.log",
     conda:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.figures.confusion").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.figures.confusion"),
     shell:
-        "python -m pj2 figure confusion {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure --language {params.language} confusion {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule filter_grid:
@@ -25,16 +31,23 @@ rule filter_grid:
         index=INDEX,
         runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
     output:
-        formats(f"{RESULTS}/figures/filter_grids/{{experiment}}/{{model}}", FIGURE_FORMATS),
+        figure(
+            f"{RESULTS}/figures/filter_grids/{{experiment}}/{{model}}",
+            caption="filter_grid",
+            topic="Training",
+            result="First-layer filters",
+            model="{model}",
+        ),
     log:
         f"{RESULTS}/logs/figures/filter_grids/{{experiment}}/{{model}}.log",
     conda:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.figures.filters").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.figures.filters"),
     shell:
-        "python -m pj2 figure filters {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure --language {params.language} filters {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule model_curves:
@@ -42,16 +55,23 @@ rule model_curves:
         index=INDEX,
         runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
     output:
-        formats(f"{RESULTS}/figures/training_curves/{{experiment}}/{{model}}", FIGURE_FORMATS),
+        figure(
+            f"{RESULTS}/figures/training_curves/{{experiment}}/{{model}}",
+            caption="curves",
+            topic="Training",
+            result="Training curves",
+            model="{model}",
+        ),
     log:
         f"{RESULTS}/logs/figures/training_curves/{{experiment}}/{{model}}.log",
     conda:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.figures.curves").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.figures.curves"),
     shell:
-        "python -m pj2 figure curves {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure --language {params.language} curves {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule experiment_curves:
@@ -59,16 +79,23 @@ rule experiment_curves:
         index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
         runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
     output:
-        formats(f"{RESULTS}/figures/training_curves/{{experiment}}", FIGURE_FORMATS),
+        figure(
+            f"{RESULTS}/figures/training_curves/{{experiment}}",
+            caption="curves",
+            topic="Training",
+            result="Training curves",
+            model="all",
+        ),
     log:
         f"{RESULTS}/logs/figures/training_curves/{{experiment}}.log",
     conda:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.figures.curves").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.figures.curves"),
     shell:
-        "python -m pj2 figure curves {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure --language {params.language} curves {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule study_curves:
@@ -76,16 +103,22 @@ rule study_curves:
         index=of_cells(INDEX, cells()),
         runs=of_runs("run.json", cells()),
     output:
-        formats(f"{RESULTS}/figures/all_models", FIGURE_FORMATS),
+        figure(
+            f"{RESULTS}/figures/all_models",
+            caption="curves",
+            topic="Training",
+            result="Training curves of every model",
+        ),
     log:
         f"{RESULTS}/logs/figures/all_models.log",
     conda:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.figures.curves").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.figures.curves"),
     shell:
-        "python -m pj2 figure all-models {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure --language {params.language} all-models {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule confusion_matrices:

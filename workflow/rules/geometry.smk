@@ -90,7 +90,12 @@ rule probe_figure:
         index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
         runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
     output:
-        formats(f"{RESULTS}/figures/gradient_probes/{{experiment}}", FIGURE_FORMATS),
+        figure(
+            f"{RESULTS}/figures/gradient_probes/{{experiment}}",
+            caption="probes",
+            topic="Loss landscape",
+            result="The loss along the step",
+        ),
     log:
         f"{RESULTS}/logs/figures/gradient_probes/{{experiment}}.log",
     conda:
@@ -98,20 +103,27 @@ rule probe_figure:
     params:
         command="probes",
         stem=stem_of_output,
-        code=code_of("pj2.figures.probes").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.figures.probes"),
     shell:
-        "python -m pj2 figure {params.command} {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure --language {params.language} {params.command} {input.index} --output {params.stem} > {log} 2>&1"
 
 
 use rule probe_figure as covariate_shift_figure with:
     output:
-        formats(f"{RESULTS}/figures/covariate_shift/{{experiment}}", FIGURE_FORMATS),
+        figure(
+            f"{RESULTS}/figures/covariate_shift/{{experiment}}",
+            caption="covariate_shift",
+            topic="Loss landscape",
+            result="Internal covariate shift",
+        ),
     log:
         f"{RESULTS}/logs/figures/covariate_shift/{{experiment}}.log",
     params:
         command="covariate-shift",
         stem=stem_of_output,
-        code=code_of("pj2.figures.covariate_shift").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.figures.covariate_shift"),
 
 
 rule probe_table:
@@ -119,7 +131,12 @@ rule probe_table:
         index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
         runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
     output:
-        formats(f"{RESULTS}/tables/{{table}}/{{experiment}}", TABLE_FORMATS),
+        table(
+            f"{RESULTS}/tables/{{table}}/{{experiment}}",
+            caption="probes",
+            topic="Loss landscape",
+            result="Table: {table}",
+        ),
     log:
         f"{RESULTS}/logs/tables/{{table}}/{{experiment}}.log",
     wildcard_constraints:
@@ -138,31 +155,43 @@ rule surface_figure:
     input:
         measured("surface.parquet"),
     output:
-        formats(f"{RESULTS}/figures/loss_surfaces/{{experiment}}", FIGURE_FORMATS),
+        figure(
+            f"{RESULTS}/figures/loss_surfaces/{{experiment}}",
+            caption="surfaces",
+            topic="Loss landscape",
+            result="Loss surfaces",
+        ),
     log:
         f"{RESULTS}/logs/figures/loss_surfaces/{{experiment}}.log",
     conda:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.figures.surfaces").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.figures.surfaces"),
     shell:
-        "python -m pj2 figure surfaces {input} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure --language {params.language} surfaces {input} --output {params.stem} > {log} 2>&1"
 
 
 rule surface_view:
     input:
         measured("surface.parquet"),
     output:
-        f"{RESULTS}/figures/loss_surfaces/{{experiment}}.html",
+        in_report(
+            f"{RESULTS}/figures/loss_surfaces/{{experiment}}.html",
+            caption="surface_view",
+            topic="Loss landscape",
+            result="Loss surfaces, to turn",
+        ),
     log:
         f"{RESULTS}/logs/figures/loss_surfaces/{{experiment}}.html.log",
     conda:
         "../envs/pj2.yaml"
     params:
-        code=code_of("pj2.figures.surface_view").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.figures.surface_view"),
     shell:
-        "python -m pj2 figure surface-view {input} --output {output} > {log} 2>&1"
+        "python -m pj2 figure --language {params.language} surface-view {input} --output {output} > {log} 2>&1"
 
 
 rule line_figure:
@@ -170,7 +199,12 @@ rule line_figure:
         lines=measured("line.parquet"),
         between=interpolations,
     output:
-        formats(f"{RESULTS}/figures/loss_lines/{{experiment}}", FIGURE_FORMATS),
+        figure(
+            f"{RESULTS}/figures/loss_lines/{{experiment}}",
+            caption="lines",
+            topic="Loss landscape",
+            result="The loss on straight lines",
+        ),
     log:
         f"{RESULTS}/logs/figures/loss_lines/{{experiment}}.log",
     conda:
@@ -178,32 +212,44 @@ rule line_figure:
     params:
         between=lambda wildcards, input: [f"--between {path}" for path in input.between],
         stem=stem_of_output,
-        code=code_of("pj2.figures.surfaces").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.figures.surfaces"),
     shell:
-        "python -m pj2 figure lines {input.lines} {params.between} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure --language {params.language} lines {input.lines} {params.between} --output {params.stem} > {log} 2>&1"
 
 
 rule curvature_figure:
     input:
         measured("curvature.json"),
     output:
-        formats(f"{RESULTS}/figures/curvature/{{experiment}}", FIGURE_FORMATS),
+        figure(
+            f"{RESULTS}/figures/curvature/{{experiment}}",
+            caption="curvature",
+            topic="Loss landscape",
+            result="Spectrum of the Hessian",
+        ),
     log:
         f"{RESULTS}/logs/figures/curvature/{{experiment}}.log",
     conda:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.figures.curvature").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.figures.curvature"),
     shell:
-        "python -m pj2 figure curvature {input} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure --language {params.language} curvature {input} --output {params.stem} > {log} 2>&1"
 
 
 rule curvature_table:
     input:
         measured("curvature.json"),
     output:
-        formats(f"{RESULTS}/tables/curvature/{{experiment}}", TABLE_FORMATS),
+        table(
+            f"{RESULTS}/tables/curvature/{{experiment}}",
+            caption="curvature",
+            topic="Loss landscape",
+            result="Eigenvalues and trace of the Hessian",
+        ),
     log:
         f"{RESULTS}/logs/tables/curvature/{{experiment}}.log",
     conda:

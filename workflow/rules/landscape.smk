@@ -23,16 +23,22 @@ rule landscape_figure:
         runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
         band=rules.landscape_band.output,
     output:
-        formats(f"{RESULTS}/figures/landscape/{{experiment}}", FIGURE_FORMATS),
+        figure(
+            f"{RESULTS}/figures/landscape/{{experiment}}",
+            caption="landscape",
+            topic="Loss landscape",
+            result="Bands of the training loss",
+        ),
     log:
         f"{RESULTS}/logs/landscape/{{experiment}}.figure.log",
     conda:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.figures.landscape").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.figures.landscape"),
     shell:
-        "python -m pj2 figure landscape {input.index} --band {input.band} "
+        "python -m pj2 figure --language {params.language} landscape {input.index} --band {input.band} "
         "--output {params.stem} > {log} 2>&1"
 
 
@@ -42,7 +48,12 @@ rule landscape_table:
         runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
         band=rules.landscape_band.output,
     output:
-        formats(f"{RESULTS}/tables/landscape/{{experiment}}", TABLE_FORMATS),
+        table(
+            f"{RESULTS}/tables/landscape/{{experiment}}",
+            caption="landscape",
+            topic="Loss landscape",
+            result="Widths of the bands",
+        ),
     log:
         f"{RESULTS}/logs/landscape/{{experiment}}.table.log",
     conda:

@@ -7,6 +7,11 @@ EXPERIMENT_FIGURES = {
     "differences": "pj2.figures.differences",
     "factors": "pj2.figures.factors",
 }
+EXPERIMENT_TOPICS = {
+    "reliability": "Mistakes and confidence",
+    "differences": "Test accuracy",
+    "factors": "Test accuracy",
+}
 
 
 rule experiment_table:
@@ -15,7 +20,12 @@ rule experiment_table:
         runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
         predictions=lambda wildcards: of_runs("predictions.parquet", cells_of(wildcards)),
     output:
-        formats(f"{RESULTS}/tables/{{table}}/{{experiment}}", TABLE_FORMATS),
+        table(
+            f"{RESULTS}/tables/{{table}}/{{experiment}}",
+            caption="experiment_table",
+            topic="Test accuracy",
+            result="Table: {table}",
+        ),
     log:
         f"{RESULTS}/logs/tables/{{table}}/{{experiment}}.log",
     wildcard_constraints:
@@ -35,7 +45,12 @@ rule experiment_figure:
         runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
         predictions=lambda wildcards: of_runs("predictions.parquet", cells_of(wildcards)),
     output:
-        formats(f"{RESULTS}/figures/{{figure}}/{{experiment}}", FIGURE_FORMATS),
+        figure(
+            f"{RESULTS}/figures/{{figure}}/{{experiment}}",
+            caption="experiment_figure",
+            topic=lambda wildcards: EXPERIMENT_TOPICS[wildcards.figure],
+            result="Figure: {figure}",
+        ),
     log:
         f"{RESULTS}/logs/figures/{{figure}}/{{experiment}}.log",
     wildcard_constraints:
@@ -44,9 +59,10 @@ rule experiment_figure:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=lambda wildcards: code_of(EXPERIMENT_FIGURES[wildcards.figure]).digest,
+        language=LANGUAGE,
+        code=lambda wildcards: figure_code(EXPERIMENT_FIGURES[wildcards.figure]),
     shell:
-        "python -m pj2 figure {wildcards.figure} {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure --language {params.language} {wildcards.figure} {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule mistake_grid:
@@ -57,7 +73,13 @@ rule mistake_grid:
         info=ancient(INFO),
         images=ancient(IMAGES),
     output:
-        formats(f"{RESULTS}/figures/mistakes/{{experiment}}/{{model}}", FIGURE_FORMATS),
+        figure(
+            f"{RESULTS}/figures/mistakes/{{experiment}}/{{model}}",
+            caption="mistakes",
+            topic="Mistakes and confidence",
+            result="Most confident mistakes",
+            model="{model}",
+        ),
     log:
         f"{RESULTS}/logs/figures/mistakes/{{experiment}}/{{model}}.log",
     conda:
@@ -65,9 +87,10 @@ rule mistake_grid:
     params:
         data=data_folder,
         stem=stem_of_output,
-        code=code_of("pj2.figures.mistakes").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.figures.mistakes"),
     shell:
-        "python -m pj2 figure mistakes {input.index} --data {params.data} "
+        "python -m pj2 figure --language {params.language} mistakes {input.index} --data {params.data} "
         "--output {params.stem} > {log} 2>&1"
 
 
@@ -77,16 +100,22 @@ rule efficiency_figure:
         runs=of_runs("run.json", cells()),
         predictions=of_runs("predictions.parquet", cells()),
     output:
-        formats(f"{RESULTS}/figures/efficiency", FIGURE_FORMATS),
+        figure(
+            f"{RESULTS}/figures/efficiency",
+            caption="efficiency",
+            topic="Test accuracy",
+            result="Accuracy and its cost",
+        ),
     log:
         f"{RESULTS}/logs/figures/efficiency.log",
     conda:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.figures.efficiency").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.figures.efficiency"),
     shell:
-        "python -m pj2 figure efficiency {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 figure --language {params.language} efficiency {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule published_table:
@@ -96,7 +125,12 @@ rule published_table:
         runs=of_runs("run.json", cells()),
         predictions=of_runs("predictions.parquet", cells()),
     output:
-        formats(f"{RESULTS}/tables/published", TABLE_FORMATS),
+        table(
+            f"{RESULTS}/tables/published",
+            caption="published",
+            topic="Tables",
+            result="Beside the published report",
+        ),
     log:
         f"{RESULTS}/logs/tables/published.log",
     conda:

@@ -1,5 +1,4 @@
 # Tables: functions of index, run.json, epochs.parquet and predictions.parquet.
-TABLE_FORMATS = ["csv", "md", "tex"]
 TABLE_MODULES = {
     "comparison": "pj2.tables.comparison",
     "summary": "pj2.tables.summary",
@@ -29,7 +28,12 @@ rule study_table:
         runs=of_runs("run.json", cells()),
         predictions=of_runs("predictions.parquet", cells()),
     output:
-        formats(f"{RESULTS}/tables/{{table}}", TABLE_FORMATS),
+        table(
+            f"{RESULTS}/tables/{{table}}",
+            caption="study_table",
+            topic="Tables",
+            result="Table: {table}",
+        ),
     log:
         f"{RESULTS}/logs/tables/{{table}}.log",
     wildcard_constraints:

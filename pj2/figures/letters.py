@@ -1,0 +1,89 @@
+"""Letters that are not Latin: the fonts that have them, and where their lines break."""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, fontManager, get_font
+from matplotlib.text import Text
+
+# Of this font scripts/subset_font.py makes what the translations need, and no more.
+FONT = Path(__file__).with_name("fonts") / "pj2-sans-sc.otf"
+# For what else a user's data may say in Chinese: the first that is installed.
+_INSTALLED = (
+    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN",
+    "Noto Sans CJK JP", "Microsoft YaHei", "PingFang SC", "Hiragino Sans GB", "Heiti SC",
+    "SimHei", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+)  # fmt: skip
+
+_WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"  # Chinese, and full-width punctuation
+_OPENING, _CLOSING = "（《「", "，。；：、！？）》」"
+# What stays on one line: a Chinese character or a Latin word, with its punctuation.
+_PIECES = re.compile(rf"[{_OPENING}]*(?:[{_WIDE}]|[^\s{_WIDE}]+)[{_CLOSING}]*\s*")
+
+
+def _families() -> list[str]:
+    """Return the fonts to look for a letter in, in this order."""
+    fontManager.addfont(FONT)
+    known = set(fontManager.get_font_names())
+    installed = [name for name in _INSTALLED if name in known]
+    # The first ships with matplotlib: the same letters everywhere.
+    return ["DejaVu Sans", "PJ2 Sans SC", *installed[:1]]
+
+
+FAMILIES = _families()
+
+
+def width(text: str) -> int:
+    """Return how many Latin letters are as wide as a text: a Chinese character is two."""
+    return len(text) + len(re.findall(f"[{_WIDE}]", text))
+
+
+def wrap(text: str, columns: int) -> str:
+    """Break a text into lines of so many Latin letters.
+
+    Between Chinese characters a line may end anywhere, but neither before a full stop
+    nor after an opening bracket.
+    """
+    if width(text) == len(text):
+        return textwrap.fill(text, columns)
+    lines = [""]
+    # The full-width stop at the end of a sentence has its space within it.
+    for piece in _PIECES.findall(re.sub(rf"(?<=[{_CLOSING}])\s+", "", text)):
+        if lines[-1] and width(lines[-1] + piece.rstrip()) > columns:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
+
+
+@contextmanager
+def missing_ones_named(figure: Figure) -> Iterator[None]:
+    """Draw on without the letters that no font has; say in one line which they were."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ ")
+        yield
+    said = {letter for text in figure.findobj(Text) for letter in text.get_text()}
+    missing = sorted(letter for letter in said - _known() if not letter.isspace())
+    if missing:
+        print(
+            f"pj2: no font here has {''.join(missing)}: install Noto Sans CJK SC (on Debian and "
+            f"Ubuntu fonts-noto-cjk), remove {matplotlib.get_cachedir()} and draw this again",
+            file=sys.stderr,
+        )
+
+
+@cache
+def _known() -> frozenset[str]:
+    """Return every letter that some font of `FAMILIES` has."""
+    return frozenset(
+        chr(code) for name in FAMILIES for code in get_font(findfont(name)).get_charmap()
+    )

@@ -1,0 +1,73 @@
+"""`snakemake --report` of a study, and the study in another language."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from conftest import Study
+
+from pj2.language import use_language
+from pj2.tables.headings import heading_in_words
+
+pytestmark = pytest.mark.workflow
+
+FIGURE_RULES = {
+    "confusion_matrix", "filter_grid", "model_curves", "experiment_curves", "study_curves",
+    "experiment_figure", "mistake_grid", "efficiency_figure", "landscape_figure",
+}  # fmt: skip
+PAGE_RULES = {"index", "report", "report_contents"}
+
+
+def test_every_result_is_in_the_report_with_a_caption_and_a_place(
+    study: Study, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    study.run("--report", str(page))
+    text = page.read_text(encoding="utf-8")
+    results, categories = (
+        json.loads(re.search(rf"var {name} = (\{{.*\}});?\n", text)[1])  # type: ignore[index]
+        for name in ("results", "categories")
+    )
+    folder = study.folder / "results" / "tiny"
+    there = {
+        str(path.relative_to(study.folder))
+        for pattern in ("figures/**/*.png", "figures/**/*.html", "tables/**/*.html")
+        for path in folder.glob(pattern)
+    }
+    assert there <= results.keys()
+    assert len(there) > 30
+    for path in there:
+        assert len(results[path]["caption"]) > 50, path
+        assert results[path]["labels"]["result"], path
+        assert "{" not in "".join(results[path]["labels"].values()), path
+    placed = [path for topics in categories.values() for paths in topics.values() for path in paths]
+    assert there <= set(placed)
+    assert {"Experiment comparison", "Experiment landscape", "The whole study"} == set(categories)
+    assert "Other" not in {topic for topics in categories.values() for topic in topics}
+    assert "learning rates 1e-3, 2e-3" in text  # the front page
+
+
+def test_another_language_is_drawn_and_nothing_is_computed(study: Study) -> None:
+    chinese = study.with_config("study: tiny\n", "study: tiny\nreport: {language: zh}\n")
+    assert study.planned(*chinese, "all").keys() - {"all"} - PAGE_RULES == FIGURE_RULES
+
+
+def test_the_headings_of_every_table_have_chinese_words(study: Study) -> None:
+    names = {"MACs", "n", "p"} | {
+        path.stem.removeprefix("model=") for path in study.folder.rglob("index/*/model=*.json")
+    }
+    headings = {
+        cell.strip()
+        for path in study.folder.glob("results/tiny/tables/**/*.md")
+        for cell in path.read_text().split("\n\n")[1].splitlines()[0].strip("|").split("|")
+    }
+    assert len(headings) > 40
+    use_language("zh")
+    try:
+        left = {name for name in headings - names if heading_in_words(name) == name}
+    finally:
+        use_language("en")
+    assert left == set()
