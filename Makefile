@@ -55,7 +55,7 @@ lock: $(READY)
 # The sentences of figures and report that have no Chinese yet are added to zh.po, empty; those
 # that nothing says any more are taken out. Then the font gets the letters of the translations.
 translations: $(READY)
-	$(BIN)/pybabel --quiet extract --mapping pyproject.toml --keyword tr --no-location \
+	$(BIN)/pybabel --quiet extract --mapping pyproject.toml --keyword tr --keyword said --no-location \
 		--sort-output --output-file $(VENV)/words.pot pj2
 	$(BIN)/pybabel --quiet update --locale zh --input-file $(VENV)/words.pot --no-wrap \
 		--output-file pj2/language/zh.po --no-fuzzy-matching --ignore-obsolete \

@@ -36,6 +36,18 @@ def tr(text: str, **values: object) -> str:
     return found.format(**values) if values else found
 
 
+def said(text: str) -> str:
+    """Mark an English sentence that is written here, and translated where it is shown."""
+    return text
+
+
+def tr_start(text: str) -> str:
+    """Translate the longest beginning of a text that has a translation; the rest stays English."""
+    known = [start for start in _translations(_chosen) if text.startswith(start)]
+    start = max(known, key=len, default="")
+    return _translations(_chosen).get(start, "") + text.removeprefix(start)
+
+
 @cache
 def _translations(name: str) -> Mapping[str, str]:
     if name == "en":
@@ -50,5 +62,5 @@ def _translations(name: str) -> Mapping[str, str]:
     return {
         message.id: message.string
         for message in catalogue
-        if isinstance(message.id, str) and isinstance(message.string, str)
+        if message.id and isinstance(message.id, str) and isinstance(message.string, str)
     }

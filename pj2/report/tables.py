@@ -9,7 +9,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from pj2.errors import UserError
-from pj2.language import tr
+from pj2.language import tr, tr_start
+from pj2.tables.headings import heading_in_words
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,40 @@ def read_table(path: Path) -> Table:
         elif token.type == "th_open":
             numeric.append("right" in str(token.attrs.get("style", "")))
         elif token.type == "inline" and rows:
-            rows[-1].append(tr(_text(tokens[place])))
-    headings, *body = (tuple(row) for row in rows)
-    return Table(_translated(caption), headings, tuple(body), tuple(numeric))
+            rows[-1].append(_text(tokens[place]))
+    headings = tuple(map(heading_in_words, rows[0]))
+    body = tuple(tuple(map(_in_words, row)) for row in rows[1:])
+    return Table(tr_start(caption), headings, body, tuple(numeric))
 
 
 def _text(token: Token) -> str:
     return "".join(child.content for child in token.children or [])
 
 
-def _translated(caption: str) -> str:
-    """Translate a caption sentence by sentence, since parts of it depend on the study."""
-    return " ".join(tr(f"{sentence}.") for sentence in caption.rstrip(".").split(". "))
+def _in_words(cell: str) -> str:
+    """Return what a cell says in the chosen language; numbers and names stay as they are."""
+    return {
+        "agrees": tr("agrees"),
+        "best": tr("best"),
+        "completed": tr("completed"),
+        "differs": tr("differs"),
+        "does not hold": tr("does not hold"),
+        "fewer": tr("fewer"),
+        "gradient": tr("gradient"),
+        "higher": tr("higher"),
+        "higher for this seed": tr("higher for this seed"),
+        "holds": tr("holds"),
+        "holds in part": tr("holds in part"),
+        "last": tr("last"),
+        "lower": tr("lower"),
+        "lower for this seed": tr("lower for this seed"),
+        "more": tr("more"),
+        "not comparable": tr("not comparable"),
+        "not run": tr("not run"),
+        "not settled": tr("not settled"),
+        "reference": tr("reference"),
+        "stated": tr("stated"),
+        "stopped early": tr("stopped early"),
+        "update": tr("update"),
+        "whole run": tr("whole run"),
+    }.get(cell, cell)

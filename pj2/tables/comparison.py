@@ -18,9 +18,10 @@ from pj2.analysis.runs import (
 )
 from pj2.analysis.statistics import wilson_interval
 from pj2.config.names import learning_rate_text
+from pj2.language import said
 from pj2.tables.format import count, percent, write_all_formats
 
-_CAPTION = (
+_CAPTION = said(
     "One row a run. Accuracies in percent with 95 % Wilson intervals, which cover the finite "
     "number of images (n) and not the spread between seeds. Best epoch (counted from 1) and "
     "validation accuracy: the epoch the run chose; test accuracy: at that epoch. "

@@ -9,9 +9,10 @@ import pandas as pd
 
 from pj2.analysis.geometry import read_curvature
 from pj2.analysis.runs import PathLike
+from pj2.language import said
 from pj2.tables.format import write_all_formats
 
-_CAPTION = (
+_CAPTION = said(
     "Hessian of the mean training loss, eval mode, fp32, on a fixed part of the training images. "
     "The trace is a mean over random vectors, with its standard error. These numbers depend on "
     "the scale of the weights, which BatchNorm makes arbitrary."

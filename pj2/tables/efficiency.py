@@ -11,6 +11,7 @@ from pj2.analysis.efficiency import COSTS, Efficiency, efficiencies, fronts, not
 from pj2.analysis.runs import PathLike, load_runs
 from pj2.analysis.wording import named
 from pj2.config.names import learning_rate_text
+from pj2.language import said
 from pj2.tables.format import MISSING, count, percent, percent_spread, write_all_formats
 
 _PARTS = ("mean", "sd", "low", "high")
@@ -21,7 +22,7 @@ _COLUMNS = (
     "device", "hardware", "threads", "precision",
 )  # fmt: skip
 _SHORT = {"parameters": "parameters", "macs": "MACs", "seconds": "seconds"}
-_CAPTION = (
+_CAPTION = said(
     "Each model at its learning rate with the best validation accuracy, the mean over seeds. "
     "Test accuracy in percent and seconds: of several seeds the mean ± the standard deviation, of "
     "one seed the accuracy with its 95 % Wilson interval. MACs: multiply-accumulates of one "

@@ -9,9 +9,10 @@ import pandas as pd
 
 from pj2.analysis.factors import factor_levels, level_means, main_effects, variant_accuracies
 from pj2.analysis.runs import PathLike, load_runs
+from pj2.language import said
 from pj2.tables.format import MISSING, write_all_formats
 
-_CAPTION = (
+_CAPTION = said(
     "Test accuracy at the epoch that validation chose, of every level of every factor, in "
     "percent: the mean over all combinations of the other factors and over seeds. Effect: its "
     "distance from the factor's first level in points, over pairs of runs that differ in this "

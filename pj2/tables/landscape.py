@@ -19,9 +19,10 @@ from pj2.analysis.runs import PathLike, RunRecord, load_runs
 from pj2.analysis.statistics import mean_interval
 from pj2.analysis.wording import named
 from pj2.analysis.wording import rates as in_words
+from pj2.language import said
 from pj2.tables.format import write_all_formats
 
-_CAPTION = (
+_CAPTION = said(
     "Width of the band between the least and the greatest training loss over learning rates, "
     "in nats, over each model's own steps and over the steps that all models have. "
     "Apart: steps at which the bands of two models do not overlap. Every seed has bands of "

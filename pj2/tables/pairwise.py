@@ -10,9 +10,10 @@ import pandas as pd
 from pj2.analysis.pairwise import pairwise
 from pj2.analysis.runs import PathLike, load_runs
 from pj2.analysis.wording import named
+from pj2.language import said
 from pj2.tables.format import MISSING, count, write_all_formats
 
-_CAPTION = (
+_CAPTION = said(
     "Test accuracy of the first model less that of the second, in percentage points, over the "
     "seeds and test images of both, each at the learning rate with the best mean validation "
     "accuracy. In brackets 95 % intervals. Over images: these networks on other test images "

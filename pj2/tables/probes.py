@@ -9,6 +9,7 @@ import pandas as pd
 
 from pj2.analysis.probes import QUANTITIES, is_probed, probe_medians, probe_ratios
 from pj2.analysis.runs import PathLike, load_runs
+from pj2.language import said
 from pj2.tables.format import write_all_formats
 
 _MEDIANS = (
@@ -16,7 +17,7 @@ _MEDIANS = (
     "over the step lengths (nats), the greatest change of the gradient, and the effective "
     "smoothness β (Santurkar et al. 2018, section 3.1)."
 )
-_RATIOS = (
+_RATIOS = said(
     "How many times greater the first model's medians are, paired by learning rate, direction, "
     "part of the run and seed: the geometric mean over seeds, and the least and the greatest in "
     "brackets. Below 1: the first model's loss varies less, its gradient is more predictive, or "

@@ -19,9 +19,10 @@ from pj2.analysis.runs import (
 )
 from pj2.analysis.statistics import Mean, mean_interval, wilson_interval
 from pj2.config.names import learning_rate_text
+from pj2.language import said
 from pj2.tables.format import MISSING, count, percent, write_all_formats
 
-_CAPTION = (
+_CAPTION = said(
     "One row a model and learning rate. Accuracies in percent: mean ± standard deviation over "
     "seeds, and in brackets the 95 % Student interval of that mean, which covers what another "
     "seed would change; with one seed the 95 % Wilson interval, which covers the finite number "

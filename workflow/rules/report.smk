@@ -1,6 +1,4 @@
 # The report: every table and figure of the study on one page.
-from pj2.store.files import sha256_file
-
 REPORT = f"{RESULTS}/report.html"
 
 # The page is more than Python: its words' places, looks and scripts count as code.
@@ -76,14 +74,14 @@ rule report:
         figures=reported("figures", REPORTED_FIGURES, "png"),
         tables=reported("tables", REPORTED_TABLES, "md"),
     output:
-        REPORT,
+        in_report(REPORT, caption="page", topic="Everything on one page", result="The report"),
     log:
         f"{RESULTS}/logs/report.log",
     conda:
         "../envs/pj2.yaml"
     params:
-        language=STUDY.report.language,
-        code=code_of("pj2.report.page").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.report.page"),
         templates=[sha256_file(path) for path in TEMPLATES],
     shell:
         "python -m pj2 report {input.index} --contents {input.contents} --language {params.language} "
