@@ -83,7 +83,7 @@ def at_a_glance(shown: Shown) -> Glance:
         if run.diverged_at is not None
     )
     headings = (
-        tr("Experiment"), tr("Models"), tr("Learning rates"), tr("Seeds"), tr("Optimizer"),
+        tr("Experiment"), tr("Models"), tr("Learning rates"), tr("Seed"), tr("Optimizer"),
         tr("Batch size"), tr("Epochs (at most)"), tr("Chosen by"),
     )  # fmt: skip
     rows = tuple(_experiment(shown.of([name])) for name in shown.contents.config.experiments)

@@ -47,6 +47,7 @@ def test_every_artifact_is_there(study):
         ),
     ]
     expected += [f"figures/{stem}.{ending}" for stem in figures for ending in ("png", "svg")]
+    expected.append("report.html")
     missing = [name for name in expected if not (results / name).stat().st_size]
     assert missing == []
     runs = sorted(results.glob("runs/*/*/*/*/run.json"))
