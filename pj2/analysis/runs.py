@@ -265,6 +265,17 @@ def seeds_in_words(runs: Sequence[RunRecord]) -> str:
     return tr("seed {seed}", seed=seeds[0])
 
 
+def setting_in_words(shown: Sequence[RunRecord], runs: Sequence[RunRecord]) -> str:
+    """Return the learning rate and seeds of what is `shown`, and of how many rates of `runs`."""
+    lr, seeds, rates = shown[0].lr, seeds_in_words(shown), len(by_setting(runs))
+    if rates == 1:
+        return tr("Learning rate {lr}; {seeds}", lr=lr, seeds=seeds)
+    return tr(
+        "Learning rate {lr}, which has the best validation accuracy of {rates}; {seeds}",
+        lr=lr, seeds=seeds, rates=rates,
+    )  # fmt: skip
+
+
 def by_model(runs: Iterable[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:
     """Group runs by (experiment, model), keeping their order."""
     groups: dict[tuple[str, str], list[RunRecord]] = {}

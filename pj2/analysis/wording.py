@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pj2.analysis.runs import RunRecord, by_setting, seeds_in_words
 from pj2.language import tr
 
 
@@ -28,14 +27,3 @@ def named(items: Sequence[str], separator: str | None = None, most: int = 6) -> 
     if len(items) <= most:
         return separator.join(items)
     return separator.join([*items[: most - 1], tr("and {n:,} more", n=len(items) - most + 1)])
-
-
-def setting_in_words(shown: Sequence[RunRecord], runs: Sequence[RunRecord]) -> str:
-    """Return the learning rate and seeds of what is `shown`, and of how many rates of `runs`."""
-    lr, seeds, rates = shown[0].lr, seeds_in_words(shown), len(by_setting(runs))
-    if rates == 1:
-        return tr("Learning rate {lr}; {seeds}", lr=lr, seeds=seeds)
-    return tr(
-        "Learning rate {lr}, which has the best validation accuracy of {rates}; {seeds}",
-        lr=lr, seeds=seeds, rates=rates,
-    )  # fmt: skip

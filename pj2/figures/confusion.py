@@ -15,10 +15,10 @@ from pj2.analysis.runs import (
     chosen_setting,
     load_runs,
     one_model,
+    setting_in_words,
     tested,
 )
 from pj2.analysis.statistics import mean_interval, wilson_interval
-from pj2.analysis.wording import setting_in_words
 from pj2.figures import letters, style
 from pj2.language import tr
 

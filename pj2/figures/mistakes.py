@@ -17,9 +17,9 @@ from pj2.analysis.runs import (
     chosen_setting,
     load_runs,
     one_model,
+    setting_in_words,
     tested,
 )
-from pj2.analysis.wording import setting_in_words
 from pj2.data.layout import IMAGES_FILE
 from pj2.data.pixels import SIDE, WORD
 from pj2.errors import UserError

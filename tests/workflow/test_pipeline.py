@@ -132,6 +132,8 @@ def test_one_learning_rate_makes_its_runs_and_their_dependants_again(study):
         "mistake_grid": 2,
         "efficiency_figure": 1,
         "published_table": 1,
+        "report_contents": 1,
+        "report": 1,
         "all": 1,
     }
 
