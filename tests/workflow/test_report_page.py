@@ -14,8 +14,10 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from pj2.analysis.band import landscape_band
 from pj2.analysis.runs import load_runs
+from pj2.language import use_language
 from pj2.report.contents import Contents, Shown, read_contents
 from pj2.report.glance import at_a_glance
+from pj2.report.page import write_report
 
 pytestmark = pytest.mark.workflow
 
@@ -110,6 +112,26 @@ def test_a_run_that_the_config_does_not_ask_for_is_named(study, monkeypatch):
     stale = at_a_glance(shown).stale
     assert len(stale) == 4
     assert all("landscape" in line and "batch_size" in line for line in stale)
+
+
+def test_a_chinese_page_is_chinese(study, monkeypatch, tmp_path, browser):
+    monkeypatch.chdir(study.folder)
+    use_language("zh")
+    try:
+        index = sorted(Path("results/tiny/index").glob("*/*.json"))
+        write_report("results/tiny/index/report.json", index, tmp_path / "zh.html")
+    finally:
+        use_language("en")
+    page = browser.new_page()
+    page.goto((tmp_path / "zh.html").as_uri())
+    page.wait_for_selector("html[data-drawn]", state="attached")
+    assert page.locator("html").get_attribute("lang") == "zh-CN"
+    titles = page.locator("h2, legend, summary").all_inner_texts()
+    headings = page.locator("#table-comparison thead th").all_inner_texts()
+    axes = page.locator(".role-axis-title").all_text_contents()
+    letters = [word for word in (*titles, *headings, *axes) if word.strip(" ↕").isascii()]
+    assert {word.strip(" ↕") for word in letters} <= {"MACs"}
+    page.close()
 
 
 def band_on(page: Page, name: str) -> pd.DataFrame:
