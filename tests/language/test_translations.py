@@ -19,7 +19,14 @@ PACKAGE = REPOSITORY / "pj2"
 def said(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """All that is said, as `make translations` finds it."""
     path = tmp_path_factory.mktemp("words") / "words.pot"
-    mapping = ["--mapping", str(REPOSITORY / "pyproject.toml"), "--keyword", "tr", "--keyword", "said"]
+    mapping = [
+        "--mapping",
+        str(REPOSITORY / "pyproject.toml"),
+        "--keyword",
+        "tr",
+        "--keyword",
+        "said",
+    ]
     arguments = ["pybabel", "-q", "extract", *mapping, "--output-file", str(path), str(PACKAGE)]
     CommandLineInterface().run(arguments)
     with path.open("rb") as file:
