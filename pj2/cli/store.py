@@ -257,7 +257,7 @@ def _publish(config: Path, output: Path, license: str, as_json: bool) -> None:
     from pj2.scaffold.files import checkout
 
     notes: list[str] = []
-    done = publish_study(load_study(config), output, license, checkout() / "CITATION.cff", notes)
+    done = publish_study(load_study(config), output, license, checkout(), notes)
     if as_json:
         _print_json({**asdict(done), "notes": notes})
         return

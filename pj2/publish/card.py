@@ -14,8 +14,9 @@ from tabulate import tabulate
 import pj2
 from pj2.analysis.runs import RunRecord
 from pj2.analysis.statistics import Mean
-from pj2.config.catalogue import model_docstring, model_options
+from pj2.config.catalogue import model_docstring, model_modules, model_options
 from pj2.data.catalogue import DATASETS
+from pj2.fingerprint.code import source_file
 from pj2.fingerprint.run import flat
 from pj2.publish.citation import Citation
 from pj2.publish.facts import Model, Setting, Weights, weights_of
@@ -50,6 +51,7 @@ def model_card(model: Model, license: str, citation: Citation) -> str:
         citation=citation,
         described=model_docstring(model.info["settings"]["model"]).replace("``", "`"),
         options=_options(model),
+        source=source_file(model_modules()[model.info["settings"]["model"]]),
         tensors=_table(
             ["Tensor", "Shape", "Type"],
             [(f"`{t.name}`", " x ".join(map(str, t.shape)) or "1", t.kind) for t in tensors],

@@ -34,6 +34,7 @@ from pj2.tables.summary import summary_table
 
 REPORT = "report.html"
 CARD = "README.md"
+CITATION = "CITATION.cff"
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 # Tables that need nothing but runs: they are written anew, from what is published.
 TABLES: dict[str, Callable[[Iterable[PathLike], PathLike], None]] = {
@@ -57,7 +58,7 @@ class Published:
 
 
 def publish_study(
-    study: StudyConfig, output: Path, license: str, citation: Path, notes: list[str]
+    study: StudyConfig, output: Path, license: str, clone: Path, notes: list[str]
 ) -> Published:
     """Write a study, whose results are below the working directory, as a folder or tar file.
 
@@ -67,7 +68,7 @@ def publish_study(
         study: the config; all of its runs and their predictions must be there, and current.
         output: what must not be there yet; see `pj2.publish.place.new_folder`.
         license: of weights and records, as the Hugging Face Hub names it.
-        citation: the CITATION.cff.
+        clone: of this repository, whose CITATION.cff and LICENSE go along.
         notes: gets a line if the report is left out, since it is not there or not current.
 
     Raises UserError, one line a run, for those that are missing, stale or damaged.
@@ -86,7 +87,7 @@ def publish_study(
         published = _write_tables(folder, study, runs)
         info = read_info(prepared)
         models = [Model(study.study, tuple(g), info) for g in by_model(published).values()]
-        works = read_citation(citation)
+        works = read_citation(clone / CITATION)
         for model in models:
             place = folder / card_folder(model)
             shutil.copyfile(prepared / INFO_FILE, place / INFO_FILE)
@@ -98,7 +99,8 @@ def publish_study(
             shutil.copyfile(results / REPORT, folder / REPORT)
         page = study_page(models, license, works, sorted(TABLES), report=not outdated)
         write_text(folder / CARD, page)
-        shutil.copyfile(citation, folder / citation.name)
+        for name in (CITATION, "LICENSE"):
+            shutil.copyfile(clone / name, folder / name)
         config = yaml.safe_dump(_asked(study), sort_keys=False, allow_unicode=True)
         write_text(folder / "config.yaml", config)
         files = files_in(folder)

@@ -100,6 +100,7 @@ def test_the_architecture_is_described_with_its_options_and_tensors(tmp_path):
     )  # fmt: skip
     assert "VGG_A with BatchNorm between each convolution and its ReLU" in card
     assert "The eight 3x3 convolutions of configuration A" in card  # of what it is built on
+    assert "class VGG_A_BatchNorm(VGG_A)" in card  # the source itself
     assert "| Parameters | 1,234,567 |" in card
     assert re.search(r"^\| `features\.0\.weight` +\| 8 x 3 x 3 x 3 +\| F32 +\|$", card, re.M)
     assert re.search(r"^\| `dropout` +\| 0\.0 +\| 0\.0 +\|$", card, re.M)
