@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -160,13 +160,3 @@ def _by_number(name: str) -> list[tuple[bool, int, str]]:
     """A key that sorts ``features.10`` after ``features.9``."""
     parts = re.split(r"(\d+)", name)
     return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
-
-
-def common(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the keys at which all of some mappings have the same value."""
-    first, *others = values
-    return {
-        key: value
-        for key, value in first.items()
-        if all(key in other and other[key] == value for other in others)
-    }
