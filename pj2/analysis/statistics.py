@@ -72,6 +72,19 @@ def mean_interval(values: Sequence[float] | np.ndarray) -> Mean:
     return Mean(mean, float(array.std(ddof=1)), n, float(low), float(high))
 
 
+def mean_accuracy(values: Sequence[float], images: int) -> Mean:
+    """Return the mean of one accuracy a seed, each of so many images, with its 95 % interval.
+
+    It is Student's of several seeds, which covers other seeds, and Wilson's of one, which
+    covers other images. Raises ValueError if there are none.
+    """
+    found = mean_interval(values)
+    if found.n > 1:
+        return found
+    low, high = wilson_interval(round(found.mean * images), images)
+    return Mean(found.mean, found.sd, 1, low, high)
+
+
 def prediction_interval(values: Sequence[float]) -> tuple[float, float]:
     """Return where one further value is with 95 % confidence: mean ± t·sd·√(1 + 1/n).
 

@@ -197,19 +197,42 @@ def gc(
 
 @app.command()
 def export(
-    output: Annotated[Path, typer.Argument(help="The tar file to write.")],
+    output: Annotated[
+        Path, typer.Argument(help="The tar file to write; with --study also a new folder.")
+    ],
     fingerprints: Annotated[
         list[str] | None, typer.Argument(help="How each entry begins; all if none are named.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="Take the entries of its runs.")] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CONFIG",
+            help="Write its results to be published instead: weights, records, tables, report, "
+            "a model card for each model, checksums.",
+        ),
+    ] = None,
+    license: Annotated[
+        str, typer.Option(help="With --study: of the weights, as the Hugging Face Hub names it.")
+    ] = "mit",
     store: StorePath = DEFAULT_STORE,
     remote: StoreRemote = None,
     as_json: Json = False,
 ) -> None:
-    """Write entries into a tar file; exit code 1 if one was left out as incomplete.
+    """Write entries into a tar file, or a whole study into a folder to publish.
 
-    Example: pj2 store export runs.tar --config config.yaml
+    Exit code 1 if an entry was left out as incomplete; a study of which a run is missing,
+    stale or damaged is refused.
+
+    Example: pj2 store export published --study config.yaml
     """
+    if study:
+        if fingerprints or config:
+            raise UserError(
+                "--study: publishes all of a study; leave out fingerprints and --config"
+            )
+        _publish(study, output, license, as_json)
+        return
     from pj2.store.contents import find_entry, read_entries
     from pj2.store.keep import entries_of_study
     from pj2.store.open import open_store
@@ -226,6 +249,23 @@ def export(
         raise UserError(f"{store}: holds {f'nothing of {config}' if config else 'no entries'}")
     done = export_entries(opened, entries, output, problems)
     _report_transfer("exported", f"to {output}", asdict(done), problems, as_json)
+
+
+def _publish(config: Path, output: Path, license: str, as_json: bool) -> None:
+    from pj2.config.load import load_study
+    from pj2.publish.study import publish_study
+    from pj2.scaffold.files import checkout
+
+    notes: list[str] = []
+    done = publish_study(load_study(config), output, license, checkout(), notes)
+    if as_json:
+        _print_json({**asdict(done), "notes": notes})
+        return
+    _print_lines(notes)
+    print(
+        f"published {done.models} models, {done.runs} runs in {done.files} files, "
+        f"{_size(done.bytes)}, as {output}"
+    )
 
 
 @app.command("import")

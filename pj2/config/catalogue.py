@@ -65,16 +65,22 @@ class Option:
 @cache
 def model_options(model: str, folder: Path = MODELS_FOLDER) -> dict[str, Option]:
     """Return what a registered model's constructor takes besides ``num_classes``."""
-    definitions: dict[str, ast.stmt] = {}
-    start = None
-    for path in sorted(folder.glob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef):
-                definitions[node.name] = node
-                if model in _registered(ast.Module([node], [])):
-                    start = node
+    start, definitions = _definition(model, folder)
     return _options(start, definitions) if start else {}
+
+
+def model_docstring(model: str, folder: Path = MODELS_FOLDER) -> str:
+    """Return what the source says of a registered model, and of what it is built on.
+
+    The lists of arguments are left out; see `model_options`.
+    """
+    node, definitions = _definition(model, folder)
+    said: list[str] = []
+    while isinstance(node, ast.ClassDef | ast.FunctionDef):
+        text = (ast.get_docstring(node) or "").partition("\nArgs:\n")[0].strip()
+        said.append(f"{node.name}: {text}" if said else text)
+        node = _base(node, definitions)
+    return "\n\n".join(said)
 
 
 def resolved_options(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,15 +103,35 @@ def resolved_options(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in chosen.items() if value != known[name].default}
 
 
+def _definition(model: str, folder: Path) -> tuple[ast.stmt | None, dict[str, ast.stmt]]:
+    """Return what defines a registered model, and everything that the files define by name."""
+    definitions: dict[str, ast.stmt] = {}
+    start = None
+    for path in sorted(folder.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                definitions[node.name] = node
+                if model in _registered(ast.Module([node], [])):
+                    start = node
+    return start, definitions
+
+
 def _options(node: ast.stmt | None, definitions: Mapping[str, ast.stmt]) -> dict[str, Option]:
     """Return the options of a function or class; a class may have its base's constructor."""
     if isinstance(node, ast.ClassDef):
         for child in node.body:
             if isinstance(child, ast.FunctionDef) and child.name == "__init__":
                 return _arguments(child)
-        bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
-        return _options(next(filter(None, map(definitions.get, bases)), None), definitions)
+        return _options(_base(node, definitions), definitions)
     return _arguments(node) if isinstance(node, ast.FunctionDef) else {}
+
+
+def _base(node: ast.stmt, definitions: Mapping[str, ast.stmt]) -> ast.stmt | None:
+    """Return the definition of a class's first base that is one of ours."""
+    bases = node.bases if isinstance(node, ast.ClassDef) else []
+    names = [base.id for base in bases if isinstance(base, ast.Name)]
+    return next(filter(None, map(definitions.get, names)), None)
 
 
 def _arguments(function: ast.FunctionDef) -> dict[str, Option]:

@@ -85,15 +85,15 @@ def count(value: float | None) -> str:
 
 
 def _markdown(cells: pd.DataFrame, align: list[str], caption: str) -> str:
-    safe = cells.map(_escape_markdown)
+    safe = cells.map(escape_markdown)
     table = tabulate(
         safe.to_numpy().tolist(),
-        headers=[_escape_markdown(name) for name in cells.columns],
+        headers=[escape_markdown(name) for name in cells.columns],
         tablefmt="pipe",
         colalign=align,
         disable_numparse=True,
     )
-    return f"{_escape_markdown(caption)}\n\n{table}\n"
+    return f"{escape_markdown(caption)}\n\n{table}\n"
 
 
 def _latex(cells: pd.DataFrame, align: list[str], caption: str) -> str:
@@ -134,5 +134,6 @@ def escape_latex(text: str) -> str:
     return _LATEX_SPECIAL.sub(lambda match: _LATEX[match[0]], text)
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Escape what Markdown would read as a mark, or as the end of a table's cell."""
     return _MARKDOWN_SPECIAL.sub(r"\\\1", text)

@@ -17,7 +17,7 @@ from pj2.analysis.runs import (
     load_runs,
     test_result,
 )
-from pj2.analysis.statistics import Mean, mean_interval, wilson_interval
+from pj2.analysis.statistics import Mean, mean_accuracy, mean_interval
 from pj2.config.names import learning_rate_text
 from pj2.language import said
 from pj2.tables.format import MISSING, count, percent, write_all_formats
@@ -98,11 +98,7 @@ def _mean(values: Sequence[float], images: int | None) -> Mean:
     if not known:
         nothing = float("nan")
         return Mean(nothing, nothing, 0, nothing, nothing)
-    found = mean_interval(known)
-    if found.n == 1 and images:
-        low, high = wilson_interval(round(known[0] * images), images)
-        return Mean(found.mean, found.sd, 1, low, high)
-    return found
+    return mean_accuracy(known, images) if images else mean_interval(known)
 
 
 def _columns(name: str, found: Mean) -> dict[str, float]:

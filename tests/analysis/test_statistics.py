@@ -13,6 +13,7 @@ from pj2.analysis.statistics import (
     difference_interval,
     holm,
     mcnemar_p,
+    mean_accuracy,
     mean_interval,
     paired_difference,
     prediction_interval,
@@ -48,6 +49,13 @@ def test_the_t_interval_is_scipys() -> None:
 
 
 @pytest.mark.filterwarnings("error")
+def test_an_accuracys_interval_is_wilsons_of_one_seed_and_students_of_several() -> None:
+    one = mean_accuracy([0.8], 20)
+    assert (one.mean, one.n, (one.low, one.high)) == (0.8, 1, wilson_interval(16, 20))
+    assert math.isnan(one.sd)
+    assert mean_accuracy([0.8, 0.7], 20) == mean_interval([0.8, 0.7])
+
+
 def test_one_seed_has_no_spread_and_equal_ones_none_either() -> None:
     alone = mean_interval([0.3])
     assert (alone.mean, alone.n) == (0.3, 1)

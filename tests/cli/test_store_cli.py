@@ -162,11 +162,17 @@ def test_export_and_import(tmp_path, manifests):
         (["gc", "--keep", "soon"], "--keep soon: neither a time"),
         (["gc", "--keep", "1d", "--grace", "1GB"], "--grace 1GB"),
         (["export", "x.tar", "--config", "absent.yaml"], "absent.yaml: cannot be read"),
+        (["export", "out", "ffff", "--study", "s.yaml"], "--study: publishes all of a study"),
+        (["export", "out", "--study", "absent.yaml"], "absent.yaml: cannot be read"),
+        (["export", "out", "--study", "s.yaml"], "the data are not prepared"),
+        (["export", "out", "--study", "s.yaml", "--license", "My own"], "--license My own: exp"),
         (["import", "absent.tar"], "absent.tar: cannot be read"),
         (["ls", "--remote", "s3://b/x?colour=red"], "unknown option colour"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(tmp_path, manifests, arguments, words):
+    experiment = {"models": ["VGG_A"], "learning_rates": [0.001]}
+    (tmp_path / "s.yaml").write_text(json.dumps({"study": "s", "experiments": {"e": experiment}}))
     result = pj2(*arguments, cwd=tmp_path)
     assert result.returncode == 2
     assert words in result.stderr

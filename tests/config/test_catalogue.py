@@ -7,7 +7,13 @@ import sys
 
 import pytest
 
-from pj2.config.catalogue import ACTIVATIONS, model_modules, model_options, resolved_options
+from pj2.config.catalogue import (
+    ACTIVATIONS,
+    model_docstring,
+    model_modules,
+    model_options,
+    resolved_options,
+)
 
 
 def test_names_map_to_their_one_module():
@@ -26,6 +32,16 @@ def test_two_files_cannot_share_a_name(tmp_path):
         (tmp_path / f"{name}.py").write_text('@register("Same")\nclass Same:\n    pass\n')
     with pytest.raises(ValueError, match=r"Same is registered by .*one and by .*two"):
         model_modules(tmp_path)
+
+
+def test_a_model_is_described_by_its_docstring_and_those_of_what_it_is_built_on(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        'class Base:\n    """Layers.\n\n    Args:\n        width: of them.\n    """\n'
+        '@register("Mine")\nclass Mine(Base):\n    """More layers."""\n'
+        '@register("Plain")\ndef plain(num_classes=10):\n    pass\n'
+    )
+    assert model_docstring("Mine", tmp_path) == "More layers.\n\nBase: Layers."
+    assert model_docstring("Plain", tmp_path) == ""
 
 
 def test_reading_a_config_and_showing_help_import_no_torch():

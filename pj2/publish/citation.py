@@ -1,0 +1,44 @@
+"""What a CITATION.cff says, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_MOST = 4  # authors; of more the first is named
+
+
+@dataclass(frozen=True)
+class Citation:
+    """The software, and the works that it names as its foundations."""
+
+    software: str
+    works: tuple[str, ...]
+
+
+def read_citation(path: Path) -> Citation:
+    """Return how the software is cited, and the works that it stands on."""
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    software = f"{_authors(found['authors'])}. {found['title']}. Version {found['version']}."
+    return Citation(software, tuple(map(_work, found["references"])))
+
+
+def _work(work: Mapping[str, Any]) -> str:
+    where = work.get("journal") or work.get("collection-title") or work["institution"]["name"]
+    volume = ", ".join(str(work[key]) for key in ("volume", "start") if key in work)
+    title = work["title"] if work["title"].endswith("?") else f"{work['title']}."
+    return (
+        f"{_authors(work['authors'])} ({work['year']}). {title} "
+        f"{where}{f' {volume}' if volume else ''}."
+    )
+
+
+def _authors(authors: Sequence[Mapping[str, str]]) -> str:
+    names = [
+        each.get("name") or f"{each['given-names']} {each['family-names']}" for each in authors
+    ]
+    return f"{names[0]} et al." if len(names) > _MOST else ", ".join(names)

@@ -1,0 +1,59 @@
+"""Which runs may be published, and copies of their files that are verified on the way. No torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from pj2.config.study import Run
+from pj2.data.layout import DataIdentity
+from pj2.evaluation.record import EVALUATION
+from pj2.training.artifacts import BEST, LAST, RUN
+from pj2.training.staleness import stale_predictions, stale_reasons
+
+_CHUNK = 1 << 20
+
+
+def refusals(results: Path, runs: Sequence[Run], data: DataIdentity) -> list[str]:
+    """Return why runs may not be published, a line a run; their files' bytes are not read yet."""
+    problems = []
+    for run in runs:
+        folder = results / "runs" / run.folder
+        reasons = stale_reasons(folder, run.settings, data, verify=False)
+        reasons = reasons or stale_predictions(folder, data, verify=False)
+        if reasons:
+            problems.append(f"{folder}: {'; '.join(reasons)}")
+    return problems
+
+
+def copy_run(source: Path, target: Path) -> list[str]:
+    """Copy what is published of a run; return what is damaged, a line a file.
+
+    Left out are the weights after the last epoch, and, of a run that finished no epoch, those
+    that it began with and their predictions.
+    """
+    target.mkdir(parents=True)
+    finished = json.loads((source / RUN).read_bytes())["best_epoch"] is not None
+    left_out = {LAST} if finished else {LAST, BEST}
+    problems = []
+    for record in (RUN, EVALUATION) if finished else (RUN,):
+        content = (source / record).read_bytes()
+        (target / record).write_bytes(content)
+        for name, digest in sorted(json.loads(content)["artifacts"].items()):
+            if name not in left_out and _copy(source / name, target / name) != digest:
+                problems.append(
+                    f"{source / name}: damaged: its bytes are not those that {record} names"
+                )
+    return problems
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copy a file and return the hex SHA-256 of what was written."""
+    digest = hashlib.sha256()
+    with source.open("rb") as reading, target.open("xb") as writing:
+        while piece := reading.read(_CHUNK):
+            digest.update(piece)
+            writing.write(piece)
+    return digest.hexdigest()

@@ -1,0 +1,162 @@
+"""What is known of a trained model, from its published runs. No torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+
+from pj2.analysis.calibration import Calibration, calibration
+from pj2.analysis.confusion import Confusion, confusion
+from pj2.analysis.runs import (
+    Predictions,
+    RunRecord,
+    at_best_epoch,
+    best_runs,
+    by_setting,
+    chosen_setting,
+    test_result,
+    tested,
+)
+from pj2.analysis.statistics import Mean, mean_accuracy
+from pj2.data.catalogue import DATASETS
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A model at one learning rate, over its seeds; `runs` are those that were trained."""
+
+    runs: tuple[RunRecord, ...]
+
+    @property
+    def lr(self) -> str:
+        """The learning rate in its one spelling."""
+        return self.runs[0].lr
+
+    @property
+    def finished(self) -> list[RunRecord]:
+        """The runs that finished an epoch, and so have weights."""
+        return [run for run in self.runs if run.best_epoch is not None]
+
+    @property
+    def diverged(self) -> list[RunRecord]:
+        """The runs whose loss left the finite numbers."""
+        return [run for run in self.runs if run.diverged_at is not None]
+
+    @cached_property
+    def test(self) -> Mean | None:
+        """The test accuracy at the epochs that were chosen; None if no run finished one."""
+        found = [result for run in self.finished if (result := test_result(run))]
+        if not found:
+            return None
+        return mean_accuracy([correct / images for correct, images in found], found[0][1])
+
+    @cached_property
+    def validation(self) -> Mean | None:
+        """The validation accuracy at the same epochs."""
+        rows = [row for run in self.finished if (row := at_best_epoch(run)) is not None]
+        if not rows:
+            return None
+        images = int(self.runs[0].info["data"]["validation_images"])
+        return mean_accuracy([float(row["val_accuracy"]) for row in rows], images)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A tensor of a weights file: its name, shape and type."""
+
+    name: str
+    shape: tuple[int, ...]
+    kind: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of an experiment with all of its runs; `data` is ``dataset.json``."""
+
+    study: str
+    runs: tuple[RunRecord, ...]
+    data: Mapping[str, Any]
+
+    @property
+    def experiment(self) -> str:
+        """The experiment's name."""
+        return self.runs[0].experiment
+
+    @property
+    def name(self) -> str:
+        """The model's name, with the levels of its variant where it is one."""
+        return self.runs[0].model
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """What all of its runs share, as the first one's run.json has it."""
+        return self.runs[0].info
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, in the order of the labels."""
+        return list(self.data["classes"])
+
+    @property
+    def title(self) -> str:
+        """The data set's name as it is published."""
+        facts = DATASETS.get(self.data["name"])
+        return facts.title if facts else str(self.data["name"])
+
+    @cached_property
+    def settings(self) -> list[Setting]:
+        """Its learning rates, in the order of the config."""
+        return [Setting(tuple(runs)) for runs in by_setting(self.runs).values()]
+
+    @cached_property
+    def chosen(self) -> Setting:
+        """The learning rate that stands for the model: the best validation accuracy."""
+        return Setting(tuple(chosen_setting(self.runs)))
+
+    @cached_property
+    def shown(self) -> RunRecord | None:
+        """The run of that learning rate with the best validation accuracy, if it has weights."""
+        best = best_runs(self.chosen.runs)[0]
+        return best if best.best_epoch is not None else None
+
+    @cached_property
+    def predictions(self) -> list[Predictions]:
+        """What the runs of the chosen learning rate say of the test images."""
+        return [guesses for _, guesses in tested(self.chosen.runs)]
+
+    @cached_property
+    def confusion(self) -> Confusion:
+        """Which classes they mistake for which."""
+        return confusion(self.predictions)
+
+    @cached_property
+    def calibrations(self) -> list[Calibration]:
+        """What their probabilities are worth, run by run."""
+        return [calibration([guesses]) for guesses in self.predictions]
+
+    def mean_calibration(self, measure: str) -> float:
+        """Return one measure of `calibrations`, the mean over runs."""
+        return float(np.mean([getattr(one, measure) for one in self.calibrations]))
+
+
+def weights_of(path: Path) -> list[Weights]:
+    """Return the tensors of a safetensors file, in the order of the layers."""
+    with safe_open(path, framework="numpy") as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        found = [
+            Weights(name, tuple(one.get_shape()), one.get_dtype()) for name, one in slices.items()
+        ]
+    return sorted(found, key=lambda each: _by_number(each.name))
+
+
+def _by_number(name: str) -> list[tuple[bool, int, str]]:
+    """A key that sorts ``features.10`` after ``features.9``."""
+    parts = re.split(r"(\d+)", name)
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]

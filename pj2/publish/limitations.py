@@ -1,0 +1,122 @@
+"""What a reader of a model card has to be told, computed from the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pj2.analysis.runs import RunRecord
+from pj2.analysis.statistics import wilson_interval
+from pj2.analysis.wording import named
+from pj2.data.catalogue import DATASETS
+from pj2.publish.facts import Model
+from pj2.tables.format import escape_markdown, percent
+
+_FEW_SEEDS = 3
+_CALIBRATED = 0.02  # mean confidence and accuracy no farther apart are called equal
+
+
+def limitations(model: Model) -> list[str]:
+    """Return sentences in the order of their weight; each follows from numbers of the runs."""
+    return [*_of_data(model), *_of_runs(model), *_of_results(model), *_of_use(model)]
+
+
+def _of_data(model: Model) -> Iterator[str]:
+    facts = DATASETS.get(model.data["name"])
+    train, test = model.data["train_images"], model.data["test_images"]
+    if facts and (train, test) != (facts.train_images, facts.test_images):
+        yield (
+            f"It was trained and validated on {train:,} of the {facts.train_images:,} training "
+            f"images of {facts.title}, and tested on {test:,} of the {facts.test_images:,} test "
+            f"images: **its accuracies are not {facts.title} results**."
+        )
+
+
+def _of_runs(model: Model) -> Iterator[str]:
+    lost = [run for run in model.runs if run.diverged_at is not None]
+    if lost:
+        without = "" if all(run.best_epoch is not None for run in lost) else (
+            " Those that finished no epoch have no weights here."
+        )  # fmt: skip
+        places = [f"{run_name(run)} at step {run.diverged_at:,}" for run in lost]
+        yield f"Diverged (the loss was no finite number any more): {named(places)}.{without}"
+    seeds = len(model.chosen.finished)
+    if seeds == 1:
+        yield (
+            "One seed: the intervals cover other images of the same kind, not other initial "
+            "weights or another order of the images."
+        )
+    elif 1 < seeds < _FEW_SEEDS:
+        yield f"{seeds} seeds say little of the spread over seeds."
+    if model.info["settings"]["monitor"] == "test_accuracy":
+        yield (
+            "The test images chose the epoch (the published protocol): the test accuracy is "
+            "biased upwards."
+        )
+    last = [run for run in model.chosen.finished if run.best_epoch == run.info["epochs_run"] - 1]
+    if last:
+        yield (
+            f"More epochs may do better: in {len(last)} of {seeds} runs at the chosen learning "
+            "rate the last epoch was the best one."
+        )
+    for what, values in (
+        ("in several precisions", {run.info["precision"]["used"] for run in model.runs}),
+        ("on several machines", {_machine(run.info["hardware"]) for run in model.runs}),
+    ):
+        if len(values) > 1:
+            yield f"Its runs were computed {what}: {named(sorted(values))}."
+
+
+def _of_results(model: Model) -> Iterator[str]:
+    test, shown = model.chosen.test, model.predictions
+    if test is None:
+        yield "No run finished an epoch, so there are no trained weights."
+        return
+    images, classes = len(shown[0].label), len(model.classes)
+    chance = 1 / classes
+    low, high = wilson_interval(round(test.mean * images), images)
+    if low <= chance <= high:
+        yield (
+            f"Its test accuracy cannot be told from guessing, which of {classes} classes names "
+            f"the right one in {percent(chance)} % of the cases."
+        )
+    recall = model.confusion.class_accuracy
+    places = [place for place, n in enumerate(model.confusion.images) if n]
+    least = min(float(recall[place]) for place in places)
+    worst = [place for place in places if recall[place] == least]
+    yield (
+        f"It recognises {_classes([model.classes[place] for place in worst])} least: "
+        f"{percent(least)} % of {int(model.confusion.images[worst].sum()):,} test images."
+    )
+    for pair in model.confusion.most_confused(1):
+        yield (
+            f"No mistake is more frequent than to take {_classes([pair.true])} for "
+            f"{_classes([pair.predicted])}: {percent(pair.share)} % of its images."
+        )
+    excess = model.mean_calibration("confidence") - model.mean_calibration("accuracy")
+    if abs(excess) > _CALIBRATED:
+        yield (
+            f"Its probabilities are {'higher' if excess > 0 else 'lower'} than they should be: on "
+            f"average the greatest is {percent(model.mean_calibration('confidence'))} %, where "
+            f"{percent(model.mean_calibration('accuracy'))} % of the images are recognised."
+        )
+
+
+def _of_use(model: Model) -> Iterator[str]:
+    yield (
+        f"It names one of its {len(model.classes)} classes for every image, whatever the image "
+        "shows, and takes RGB images of 32x32 pixels only."
+    )
+
+
+def _classes(names: list[str]) -> str:
+    return named([f"*{escape_markdown(name)}*" for name in names], ", ")
+
+
+def run_name(run: RunRecord) -> str:
+    """Return a run's folder below its model's."""
+    return f"lr={run.lr}/seed={run.seed}"
+
+
+def _machine(hardware: dict[str, Any]) -> str:
+    return f"{hardware['name']} ({hardware['device']})"

@@ -1,0 +1,164 @@
+"""A finished study, to be published: nothing in it is stale or damaged. No torch."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pj2.analysis.runs import PathLike, RunRecord, by_model, load_runs
+from pj2.config.schema import StudyConfig
+from pj2.config.study import Run, list_runs
+from pj2.data.layout import INFO_FILE, identity_of, prepared_folder, read_info
+from pj2.errors import UserError
+from pj2.language import use_language
+from pj2.publish.card import card_folder, model_card, study_page
+from pj2.publish.citation import read_citation
+from pj2.publish.copies import copy_run, refusals
+from pj2.publish.facts import Model
+from pj2.publish.place import files_in, new_folder
+from pj2.report.contents import read_contents
+from pj2.report.page import write_report
+from pj2.store.files import sha256_file, write_json, write_text
+from pj2.tables.calibration import calibration_table
+from pj2.tables.comparison import comparison_table
+from pj2.tables.efficiency import efficiency_table
+from pj2.tables.per_class import confused_pairs_table, per_class_table
+from pj2.tables.summary import summary_table
+
+REPORT = "report.html"
+CARD = "README.md"
+CITATION = "CITATION.cff"
+_LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]*")
+# Tables that need nothing but runs: they are written anew, from what is published.
+TABLES: dict[str, Callable[[Iterable[PathLike], PathLike], None]] = {
+    "calibration": calibration_table,
+    "comparison": comparison_table,
+    "confused_pairs": confused_pairs_table,
+    "efficiency": efficiency_table,
+    "per_class_accuracy": per_class_table,
+    "summary": summary_table,
+}
+
+
+@dataclass
+class Published:
+    """What was written: `bytes` are those of all `files`."""
+
+    runs: int
+    models: int
+    files: int
+    bytes: int
+
+
+def publish_study(
+    study: StudyConfig, output: Path, license: str, clone: Path, notes: list[str]
+) -> Published:
+    """Write a study, whose results are below the working directory, as a folder or tar file.
+
+    The same results give the same bytes.
+
+    Args:
+        study: the config; all of its runs and their predictions must be there, and current.
+        output: what must not be there yet; see `pj2.publish.place.new_folder`.
+        license: of weights and records, as the Hugging Face Hub names it.
+        clone: of this repository, whose CITATION.cff and LICENSE go along.
+        notes: gets a line if the report is left out, since it is not there or not current.
+
+    Raises UserError, one line a run, for those that are missing, stale or damaged.
+    """
+    if not _LICENSE.fullmatch(license):
+        raise UserError(f"--license {license}: expected an identifier such as mit or cc-by-4.0")
+    results, prepared = Path("results", study.study), Path(prepared_folder(study.dataset))
+    runs = list_runs(study)
+    data = identity_of(prepared)
+    if data is None:
+        raise UserError(f"{prepared}: the data are not prepared; run snakemake first")
+    with new_folder(output, study.study) as folder:
+        _refuse(refusals(results, runs, data))
+        copied = [copy_run(results / "runs" / r.folder, folder / "runs" / r.folder) for r in runs]
+        _refuse([problem for problems in copied for problem in problems])
+        published = _write_tables(folder, study, runs)
+        info = read_info(prepared)
+        models = [Model(study.study, tuple(g), info) for g in by_model(published).values()]
+        works = read_citation(clone / CITATION)
+        for model in models:
+            place = folder / card_folder(model)
+            shutil.copyfile(prepared / INFO_FILE, place / INFO_FILE)
+            write_text(place / CARD, model_card(model, license, works))
+        outdated = _outdated(study, runs, results)
+        if outdated:
+            notes.append(f"{results / REPORT}: left out: {outdated}")
+        else:
+            shutil.copyfile(results / REPORT, folder / REPORT)
+        page = study_page(models, license, works, sorted(TABLES), report=not outdated)
+        write_text(folder / CARD, page)
+        for name in (CITATION, "LICENSE"):
+            shutil.copyfile(clone / name, folder / name)
+        config = yaml.safe_dump(_asked(study), sort_keys=False, allow_unicode=True)
+        write_text(folder / "config.yaml", config)
+        files = files_in(folder)
+        size = sum(file.stat().st_size for file in files)
+    return Published(len(runs), len(models), len(files) + 1, size)
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        raise UserError(
+            [*problems, "nothing was published: snakemake makes these runs again; see pj2 why"]
+        )
+
+
+def _write_tables(folder: Path, study: StudyConfig, runs: Sequence[Run]) -> list[RunRecord]:
+    """Write the tables of the runs in a folder, and return these runs as they were read."""
+    entries = [
+        {
+            **run.wildcards,
+            "seed": run.settings.seed,
+            "variant": dict(run.variant.levels),
+            "folder": str(folder / "runs" / run.folder),
+        }
+        for run in runs
+    ]
+    with tempfile.TemporaryDirectory() as temporary:
+        index = Path(temporary, "index.json")
+        write_json(index, {"study": study.study, "runs": entries})
+        for name, write_table in TABLES.items():
+            write_table([index], folder / "tables" / name)
+        return load_runs([index])
+
+
+def _outdated(study: StudyConfig, runs: Sequence[Run], results: Path) -> str | None:
+    """Return why the report is not what it should be; None if it is.
+
+    The page names the runs and the code behind everything it shows, and holds every table
+    and figure: it is current if writing it again, from what lies there, gives the same bytes.
+    """
+    contents = results / "index" / "report.json"
+    cells = dict.fromkeys((run.experiment, run.model) for run in runs)
+    index = [results / f"index/experiment={e}/model={model}.json" for e, model in cells]
+    if not (results / REPORT).exists():
+        return "it is not there; snakemake writes it"
+    try:
+        same = _asked(read_contents(contents).config) == _asked(study)
+        with tempfile.TemporaryDirectory() as temporary:
+            use_language(study.report.language)
+            write_report(contents, index, Path(temporary, REPORT))
+            same &= sha256_file(Path(temporary, REPORT)) == sha256_file(results / REPORT)
+    except UserError as error:
+        return error.problems[0]
+    finally:
+        use_language("en")
+    return None if same else "it is not current; snakemake writes it again"
+
+
+def _asked(study: StudyConfig) -> dict[str, Any]:
+    """Return what decides the results, without where images and store lie on this machine."""
+    asked = study.model_dump(mode="json", include={"study", "dataset", "experiments"})
+    return asked | {"dataset": {k: v for k, v in asked["dataset"].items() if k != "path"}}

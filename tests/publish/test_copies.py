@@ -1,0 +1,61 @@
+"""What is copied of a run is what its records name."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from analysis.made_up import make_run
+
+from pj2.publish.copies import copy_run
+from pj2.store.files import sha256_file, write_json
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Write a run whose records name its files."""
+
+    def made(**options):
+        entry = make_run(tmp_path, "VGG_A", [2.0, 1.0], **options)
+        folder = tmp_path / "runs" / entry["folder"].split("/runs/")[1]
+        (folder / "last.safetensors").write_bytes(b"last")
+        if not (folder / "best.safetensors").exists():
+            (folder / "best.safetensors").write_bytes(b"initial")
+            (folder / "predictions.parquet").write_bytes(b"of the initial weights")
+        names = ("best.safetensors", "last.safetensors", "steps.parquet", "epochs.parquet")
+        sums = {name: sha256_file(folder / name) for name in names}
+        info = json.loads((folder / "run.json").read_text())
+        write_json(folder / "run.json", info | {"artifacts": sums})
+        predictions = {"predictions.parquet": sha256_file(folder / "predictions.parquet")}
+        write_json(folder / "evaluation.json", {"artifacts": predictions})
+        return folder
+
+    return made
+
+
+def names_in(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_all_but_the_last_weights_is_copied(make, tmp_path):
+    source, target = make(), tmp_path / "copy"
+    assert copy_run(source, target) == []
+    assert names_in(target) == names_in(source) - {"last.safetensors"}
+    for path in target.iterdir():
+        assert path.read_bytes() == (source / path.name).read_bytes()
+
+
+def test_of_a_run_without_an_epoch_only_records_are_copied(make, tmp_path):
+    assert copy_run(make(val=(), diverged=True), tmp_path / "copy") == []
+    assert names_in(tmp_path / "copy") == {"run.json", "steps.parquet", "epochs.parquet"}
+
+
+def test_each_damaged_file_is_named(make, tmp_path):
+    source = make()
+    for name in ("best.safetensors", "predictions.parquet", "last.safetensors"):
+        (source / name).write_bytes((source / name).read_bytes() + b" ")
+    said = "damaged: its bytes are not those that"
+    assert copy_run(source, tmp_path / "copy") == [
+        f"{source}/best.safetensors: {said} run.json names",
+        f"{source}/predictions.parquet: {said} evaluation.json names",
+    ]

@@ -1,0 +1,74 @@
+"""A new folder or tar file is whole, or not there."""
+
+from __future__ import annotations
+
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from pj2.errors import UserError
+from pj2.publish.place import new_folder
+
+
+def fill(folder: Path, reverse: bool = False) -> None:
+    for name in sorted(("b.txt", "sub/a=1.txt", "a.txt"), reverse=reverse):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(name)
+
+
+def test_a_folder_has_sums_that_sha256sum_verifies(tmp_path):
+    with new_folder(tmp_path / "deep" / "out", "study") as folder:
+        fill(folder)
+        assert not (tmp_path / "deep" / "out").exists()
+    sums = (tmp_path / "deep" / "out" / "SHA256SUMS").read_text()
+    assert [line.split()[1] for line in sums.splitlines()] == ["a.txt", "b.txt", "sub/a=1.txt"]
+    check = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    assert not subprocess.run(check, cwd=tmp_path / "deep" / "out", check=False).returncode
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
+
+
+def test_equal_files_give_an_equal_tar_file(tmp_path):
+    for place, reverse in (("one", False), ("other", True)):
+        with new_folder(tmp_path / f"{place}.tar", "study") as folder:
+            fill(folder, reverse)
+    assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "other.tar").read_bytes()
+    with tarfile.open(tmp_path / "one.tar") as archive:
+        members = archive.getmembers()
+    assert [member.name for member in members] == [
+        "study/SHA256SUMS", "study/a.txt", "study/b.txt", "study/sub/a=1.txt",
+    ]  # fmt: skip
+    assert {(member.mtime, member.mode, member.uid) for member in members} == {(0, 0o644, 0)}
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["out", "out.tar"])
+def test_nothing_is_left_of_what_failed(tmp_path, name):
+    def interrupted() -> None:
+        with new_folder(tmp_path / name, "study") as folder:
+            fill(folder)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: path.symlink_to("nowhere")])
+def test_what_is_there_is_not_overwritten(tmp_path, make):
+    make(tmp_path / "out")
+    with (
+        pytest.raises(UserError, match="out: is there already, and is not overwritten"),
+        new_folder(tmp_path / "out", "study"),
+    ):
+        pass
+
+
+def test_a_name_that_promises_another_format_is_refused(tmp_path):
+    with (
+        pytest.raises(UserError, match=r"out\.tar\.gz: expected a folder, or a file"),
+        new_folder(tmp_path / "out.tar.gz", "study"),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,162 @@
+"""The tiny study, published: what is exported is whole, current, and can be used."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from clones import flip_a_byte
+from conftest import REPOSITORY
+
+from pj2.config.load import load_study
+from pj2.config.study import list_runs
+
+RUN = "runs/experiment=landscape/model=VGG_A_BatchNorm/lr=0.001/seed=0"
+
+
+def export(study, output, *options, config="config.yaml"):
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "pj2", "store", "export", str(output)),
+            *("--study", str(config), *options),
+        ],
+        cwd=study.folder,
+        env=study.environment | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def published(study, tmp_path_factory) -> Path:
+    """The bundle, which no test changes."""
+    folder = tmp_path_factory.mktemp("published") / "tiny"
+    result = export(study, folder)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(
+        rf"published 3 models, 6 runs in \d+ files, [\d.]+ MB, as {folder}\n", result.stdout
+    )
+    return folder
+
+
+@pytest.fixture
+def changed(study, tmp_path):
+    """A copy of the study that may be changed: files are linked, so replace them."""
+    folder = tmp_path / "changed"
+    for name in ("tiny", "data"):
+        shutil.copytree(
+            study.folder / "results" / name, folder / "results" / name, copy_function=os.link
+        )
+    shutil.copy(study.folder / "config.yaml", folder)
+    return replace(study, folder=folder)
+
+
+def test_sha256sum_verifies_every_file(published):
+    check = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
+    assert not subprocess.run(check, cwd=published, check=False).returncode
+    named = {line.split("  ")[1] for line in (published / "SHA256SUMS").read_text().splitlines()}
+    files = {p.relative_to(published).as_posix() for p in published.rglob("*") if p.is_file()}
+    assert files - named == {"SHA256SUMS"}
+
+
+def test_it_holds_the_weights_that_validation_chose_tables_and_report(study, published):
+    results = study.folder / "results" / "tiny"
+    weights = sorted(path.relative_to(published) for path in published.rglob("*.safetensors"))
+    assert len(weights) == 5  # the sixth run diverged before its first epoch
+    assert all((published / p).read_bytes() == (results / p).read_bytes() for p in weights)
+    assert (published / "report.html").read_bytes() == (results / "report.html").read_bytes()
+    tables = [path.relative_to(published) for path in published.glob("tables/*")]
+    assert len(tables) == 4 * 6
+    assert all((published / p).read_bytes() == (results / p).read_bytes() for p in tables)
+    page = (published / "README.md").read_text("utf-8")
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert len(links) == 3
+    assert all((published / link).is_file() for link in links)
+    assert "- comparison/BasicCNN/lr=1000000000000.0/seed=0" in page
+
+
+def test_the_card_s_own_code_loads_the_weights_and_finds_the_recorded_accuracy(study, published):
+    folder = published / "runs/experiment=landscape/model=VGG_A_BatchNorm"
+    card = (folder / "README.md").read_text("utf-8")
+    metadata = yaml.safe_load(card.split("---\n")[1])
+    (metric,) = metadata["model-index"][0]["results"][0]["metrics"]
+    (data,) = study.folder.glob("results/data/*")
+    black = "print(*classify(torch.zeros(2, 3, 32, 32, dtype=torch.uint8)))\n"
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", card, re.M | re.S)) + black
+    result = subprocess.run(
+        [sys.executable, "-", str(data)],
+        input=code, cwd=folder, capture_output=True, text=True, check=False,
+        env=study.environment | {"PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    accuracy, names = result.stdout.splitlines()
+    assert accuracy == f"{metric['value']:.2f}"
+    one, other = names.split()
+    assert one == other in json.loads((data / "dataset.json").read_text())["classes"]
+
+
+def test_the_config_asks_for_the_same_runs(study, published):
+    again = load_study(published / "config.yaml")
+    assert list_runs(again) == list_runs(load_study(study.folder / "config.yaml"))
+
+
+def test_the_same_study_gives_the_same_bytes(study, published, tmp_path):
+    result = export(study, tmp_path / "again", "--json")
+    assert json.loads(result.stdout)["runs"] == 6
+    assert not subprocess.run(
+        ["diff", "--recursive", published, tmp_path / "again"], check=False
+    ).returncode
+
+
+def test_what_is_there_is_not_overwritten(study, published):
+    result = export(study, published)
+    assert result.returncode == 2
+    assert result.stderr == f"pj2: {published}: is there already, and is not overwritten\n"
+
+
+def test_damaged_weights_are_refused(changed, tmp_path):
+    flip_a_byte(changed.folder / "results/tiny" / RUN / "best.safetensors")
+    result = export(changed, tmp_path / "out")
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 2
+    assert f"{RUN}/best.safetensors: damaged" in result.stderr
+    assert "nothing was published" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_stale_and_missing_runs_are_refused_a_line_each(changed, tmp_path):
+    config = changed.folder / "config.yaml"
+    config.write_text(config.read_text().replace("epochs: 1\n", "epochs: 2\n"))
+    shutil.rmtree(changed.folder / "results/tiny/runs/experiment=comparison")
+    result = export(changed, tmp_path / "out")
+    assert result.returncode == 2
+    lines = result.stderr.splitlines()
+    assert len(lines) == 6 + 1
+    assert all("run.json is missing" in line for line in lines[:2])
+    assert all("epochs 1 → 2" in line for line in lines[2:6])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_report_that_is_not_current_is_left_out(changed, tmp_path):
+    report = changed.folder / "results/tiny/report.html"
+    text = report.read_text("utf-8")
+    report.unlink()
+    report.write_text(text + " ", "utf-8")
+    result = export(changed, tmp_path / "out.tar")
+    assert (result.returncode, result.stderr) == (0, "")
+    first = result.stdout.splitlines()[0]
+    assert first.startswith("results/tiny/report.html: left out: it is not current")
+    with tarfile.open(tmp_path / "out.tar") as archive:
+        names = archive.getnames()
+    assert "tiny/README.md" in names
+    assert "tiny/report.html" not in names
