@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -63,7 +63,6 @@ class RunStore:
         self._mirrored = remote is not None  # stays so when the remote tier fails
         self._say = say
         self._memory: dict[str, bytes] = {}
-        self._found: set[Blob] = set()
 
     # Writing
 
@@ -72,8 +71,7 @@ class RunStore:
         blob = Blob.of(data)
         if self.writable:
             try:
-                if not self.local.keep(blob.name, data):
-                    self._found.add(blob)
+                self.local.keep(blob.name, data)
                 return blob
             except OSError as error:
                 self._stop_writing(error)
@@ -94,19 +92,17 @@ class RunStore:
                 self._stop_writing(error)
         return False
 
-    def retire(self, manifest: Manifest, blobs: list[Blob]) -> None:
-        """Remove a manifest that a later one replaces, and those blobs that only it needed.
+    def retire(self, manifest: Manifest, blobs: Collection[Blob]) -> None:
+        """Remove a manifest that a later one replaces, and blobs that no other refers to.
 
-        Blobs that were there before this process put them may belong to
-        another entry too; gc removes them if they do not.
+        Whatever another entry might refer to as well is gc's to remove.
         """
         if not self.writable:
             return
         try:
             self.local.remove(manifest.name)
             for blob in blobs:
-                if blob not in self._found:
-                    self.local.remove(blob.name)
+                self.local.remove(blob.name)
         except OSError as error:
             self._stop_writing(error)
 
