@@ -1,4 +1,4 @@
-"""Several nodes that record the same run at once, in one store, while others verify and clear it."""
+"""Several nodes record the same run at once, in one store that others verify and clear."""
 
 from __future__ import annotations
 
