@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from pj2.errors import UserError
 from pj2.store.contents import Entry, entries_of, held_blobs
@@ -197,7 +196,7 @@ def _read_manifests(store: RunStore) -> list[Manifest]:
     for name in store.local.names(ENTRIES, onerror=refuse):
         if fingerprint_in(name):
             try:
-                manifests.append(store.intact(name, partial(parse_manifest, name)))
+                manifests.append(store.read_manifest(name))
             except OSError as error:
                 refuse(error)
     return [manifest for manifest in manifests if manifest]

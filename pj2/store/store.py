@@ -181,20 +181,9 @@ class RunStore:
         """
         return self._readable(name, partial(parse_manifest, name))
 
-    def intact(self, name: str, parse: Callable[[bytes], Result | None]) -> Result | None:
-        """Read a file of the local tier; None if it is gone, or damaged: `parse` gives None then.
-
-        One that is damaged is set aside and reported. Raises OSError for one
-        that cannot be read.
-        """
-        for _ in range(2):
-            try:
-                found = parse(self.local.read(name))
-            except FileNotFoundError:
-                return None  # replaced by its writer in the meantime
-            if found is not None or self.set_aside(name):
-                return found
-        return None
+    def read_manifest(self, name: str) -> Manifest | None:
+        """Read one as `local_manifest` does. Raises OSError if it cannot be read."""
+        return self._intact(name, partial(parse_manifest, name))
 
     def set_aside(self, name: str) -> bool:
         """Move a damaged file where nothing reads it, and report that.
@@ -218,10 +207,21 @@ class RunStore:
 
     # Below: how
 
+    def _intact(self, name: str, parse: Callable[[bytes], Result | None]) -> Result | None:
+        """Read a local file; None if it is gone, or damaged: `parse` gives None then."""
+        for _ in range(2):
+            try:
+                found = parse(self.local.read(name))
+            except FileNotFoundError:
+                return None  # replaced by its writer in the meantime
+            if found is not None or self.set_aside(name):
+                return found
+        return None
+
     def _readable(self, name: str, parse: Callable[[bytes], Result | None]) -> Result | None:
-        """Read a file as `intact` does; if it cannot be read, say so and do without it."""
+        """Read a file as `_intact` does; if it cannot be read, say so and do without it."""
         try:
-            return self.intact(name, parse)
+            return self._intact(name, parse)
         except OSError as error:
             self._say(f"store {self.local}: {name} cannot be read ({error.strerror})")
             return None
