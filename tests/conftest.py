@@ -1,8 +1,10 @@
-"""Small data that every test may use."""
+"""Small data, a driver and an S3-compatible server that every test may use."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,17 @@ import torch
 
 from pj2.data.pixels import pack
 from pj2.data.prepared import PreparedData
+
+# It ends when its standard input does, so it cannot outlive the tests.
+_SERVER = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+server.stop()
+"""
 
 
 @pytest.fixture
@@ -52,3 +65,26 @@ def nvidia_smi(tmp_path_factory, monkeypatch) -> Callable[..., None]:
         (folder / "nvidia-smi").chmod(0o755)
 
     return install
+
+
+@pytest.fixture(scope="session")
+def s3_options():
+    """The options of a URI that lead to an S3 server with an empty bucket named pj2-runs."""
+    import boto3
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "key")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        with subprocess.Popen(
+            [sys.executable, "-c", _SERVER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as server:
+            address = f"127.0.0.1:{int(server.stdout.readline())}"
+            client = boto3.client("s3", endpoint_url=f"http://{address}", region_name="us-east-1")
+            client.create_bucket(Bucket="pj2-runs")
+            yield f"endpoint_override={address}&scheme=http&region=us-east-1"
+            server.kill()

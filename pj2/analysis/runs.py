@@ -109,6 +109,7 @@ class Predictions:
 def load_runs(index_paths: Iterable[PathLike]) -> list[RunRecord]:
     """Return the runs that index files list, in their order, each run once.
 
+    A run's folder is named from where its index file is.
     Raises UserError, one line a problem, for a file that is missing or garbled.
     """
     runs: dict[Path, RunRecord] = {}
@@ -116,7 +117,7 @@ def load_runs(index_paths: Iterable[PathLike]) -> list[RunRecord]:
     for path in index_paths:
         try:
             for entry in _index_entries(path):
-                folder = Path(entry["folder"])
+                folder = Path(os.path.normpath(Path(path).parent / entry["folder"]))
                 info = read_object(folder / "run.json", _INFO_KEYS)
                 runs[folder] = RunRecord(
                     str(entry["experiment"]), str(entry["model"]), str(entry["lr"]),

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import save_file
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from pj2.config.schema import DatasetConfig
 from pj2.data.content import content_hash
-from pj2.data.layout import IMAGES_FILE, INFO_FILE
+from pj2.data.layout import IMAGES_FILE, INFO_FILE, read_info
 from pj2.data.pixels import pack
 from pj2.data.sources import read_source
 from pj2.data.sources.raw import Split
@@ -36,6 +37,9 @@ def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:
     source, classes in label order, numbers of images, the training split's
     mean and (population) standard deviation of each channel as fractions 0..1,
     the content hash, the limit, and the images per class.
+
+    Several may prepare the same data at once, and others map them: files that
+    hold what they should are left as they are.
 
     Raises UserError for anything wrong with the source or the limit.
     """
@@ -68,11 +72,13 @@ def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:
             for split in ("train", "test")
         },
     }
-    # The old description must never stand beside the new images.
-    (output / INFO_FILE).unlink(missing_ok=True)
-    with atomic_path(output / IMAGES_FILE) as temporary:
-        save_file(tensors, temporary)
-    write_json(output / INFO_FILE, info)
+    if not _holds_images(output, info["hash"], len(raw.classes)):
+        # The old description must never stand beside the new images.
+        (output / INFO_FILE).unlink(missing_ok=True)
+        with atomic_path(output / IMAGES_FILE) as temporary:
+            save_file(tensors, temporary)
+    if not _holds_info(output, info):
+        write_json(output / INFO_FILE, info)
     return info
 
 
@@ -130,6 +136,20 @@ def channel_statistics(images: npt.NDArray[np.uint8]) -> tuple[list[float], list
         mean.append(centre)
         std.append(float(np.sqrt(weights @ (values - centre) ** 2)))
     return mean, std
+
+
+def _holds_images(folder: Path, digest: str, classes: int) -> bool:
+    try:
+        return content_hash(load_file(folder / IMAGES_FILE), classes) == digest
+    except (OSError, SafetensorError, KeyError):
+        return False
+
+
+def _holds_info(folder: Path, info: dict[str, Any]) -> bool:
+    try:
+        return read_info(folder) == info
+    except UserError:
+        return False
 
 
 def _per_class(labels: npt.NDArray[np.int64], classes: Sequence[str]) -> dict[str, int]:

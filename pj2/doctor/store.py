@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pj2.doctor.finding import Finding, Subject, size
 from pj2.doctor.places import unwritable
 from pj2.store.contents import held_blobs, read_entries
-from pj2.store.files import sha256_file
 from pj2.store.maintain import verify
 from pj2.store.manifest import DAMAGED, PENDING, Blob, thinnable
 from pj2.store.open import open_store
@@ -110,8 +109,7 @@ def _read_some(store: RunStore, problems: list[str], mirrored: bool) -> str:
                 continue
             left -= blob.size
             read.add(blob)
-            if sha256_file(store.local.path(blob.name)) != blob.sha256:
-                store.set_aside(blob.name)
+            store.local_blob(blob)
     total = sum(blob.size for blob in held)
     return (
         f"{len(entries)} entries, {size(total)}; all sizes are right, and the content of the "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,10 @@ Key = tuple[str, ...]  # (experiment, model), (experiment,), or () of the whole 
 class Contents(BaseModel):
     """A study and the files that its report shows.
 
-    ``figures`` and ``tables`` map a kind, which is a folder below ``figures`` or
-    ``tables``, to the keys that name its files; ``config`` is the study,
-    ``configfile`` what a command line needs to name it.
+    ``results`` and ``data`` are folders; ``figures`` and ``tables`` map a kind,
+    which is a folder below ``figures`` or ``tables``, to the keys that name its
+    files; ``config`` is the study, ``configfile`` what a command line needs to
+    name it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,7 +45,8 @@ class Contents(BaseModel):
     def command(self, path: Path) -> str:
         """Return the command that makes a file of this study, and what it needs, again."""
         config = f" --configfile {self.configfile}" if self.configfile else ""
-        return f"snakemake --cores all {path.as_posix()}{config}"
+        target = Path("results", self.config.study, path.relative_to(self.results))
+        return f"snakemake --cores all {target.as_posix()}{config}"
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,17 @@ class Shown:
 
 
 def read_contents(path: PathLike) -> Contents:
-    """Read what the pipeline wrote. Raises UserError if it is not that."""
+    """Read what the pipeline wrote, where folders are named from this file's own.
+
+    Raises UserError if it is not that.
+    """
     try:
-        return Contents.model_validate(read_object(path, ()))
+        contents = Contents.model_validate(read_object(path, ()))
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    here = Path(path).parent
+    folders = {"results": contents.results, "data": contents.data}
+    return contents.model_copy(
+        update={name: Path(os.path.normpath(here / folder)) for name, folder in folders.items()}
+    )

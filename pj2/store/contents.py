@@ -60,15 +60,18 @@ class Entry:
 
 def read_entries(store: RunStore) -> list[Entry]:
     """Return all entries, the most recently used first, those in the remote tier only last."""
+    return entries_of(store.all_manifests(), store.local)
+
+
+def entries_of(manifests: Iterable[Manifest], local: Folder) -> list[Entry]:
+    """Put manifests together to entries, the most recently used in a folder first."""
     by_fingerprint: dict[str, list[Manifest]] = {}
-    for manifest in store.all_manifests():
+    for manifest in manifests:
         by_fingerprint.setdefault(manifest.fingerprint, []).append(manifest)
     entries = []
-    for manifests in by_fingerprint.values():
-        ordered = sorted(
-            manifests, key=lambda each: (progress_of(each.name), each.name), reverse=True
-        )
-        times = [time for each in ordered if (time := store.local.used(each.name)) is not None]
+    for group in by_fingerprint.values():
+        ordered = sorted(group, key=lambda each: (progress_of(each.name), each.name), reverse=True)
+        times = [time for each in ordered if (time := local.used(each.name)) is not None]
         entries.append(Entry(tuple(ordered), max(times, default=None)))
     return sorted(entries, key=lambda entry: (-(entry.used or 0), entry.fingerprint))
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from pj2.errors import UserError
-from pj2.store.contents import Entry, held_blobs, read_entries
-from pj2.store.files import sha256_file
+from pj2.store.contents import Entry, entries_of, held_blobs
 from pj2.store.keep import Rule
 from pj2.store.manifest import (
     BLOBS,
@@ -86,8 +84,7 @@ def verify(store: RunStore, problems: list[str]) -> Verified:
         elif whole:
             manifests.append(whole)
         else:
-            store.set_aside(name)
-            found.damaged += 1
+            found.damaged += store.set_aside(name)
     found.manifests, found.blobs = len(manifests), len(intact)
     for manifest in manifests:
         _count_lacking(store, manifest, intact, found, problems)
@@ -109,14 +106,15 @@ def clear(
     temporary files follow unless they were used within `grace` seconds: a
     process that is running may be about to refer to them.
 
-    `store` is one without a remote tier, whose files are not this one's to remove.
+    Times are those of the clock that stamps the files, whatever this machine's
+    says. `store` is one without a remote tier, whose files are not this one's
+    to remove.
 
     Raises UserError if a manifest cannot be read, OSError if a file cannot be
     removed.
     """
-    local, now = store.local, time.time()
-    entries = read_entries(store)
-    _check_readable(local, entries)
+    local, now = store.local, store.local.now()
+    entries = entries_of(_read_manifests(store), local)
     kept = set().union(*(rule(entries, local, now) for rule in rules))
     cleared = Cleared(entries=[e for e in entries if rules and e.fingerprint not in kept])
     cleared.kept = len(entries) - len(cleared.entries)
@@ -125,7 +123,7 @@ def clear(
         cleared.manifests += 1
         _remove(local, name, dry_run, cleared)
     # Read again: a process may have published something in the meantime.
-    manifests = [m for m in store.all_manifests() if m.name not in gone]
+    manifests = [m for m in _read_manifests(store) if m.name not in gone]
     needed = _references(manifests)
     spared = needed - _references(manifests, thinned=True) if thin else set()
     for blob, name in held_blobs(local).items():
@@ -146,11 +144,11 @@ def clear(
 
 def _read_whole(local: Folder, name: str) -> Blob | Manifest | None:
     """Read a blob or a manifest; None if it is not what its name says."""
+    content = local.read(name)
     if blob_in(name):
-        path = local.path(name)
-        blob = Blob(sha256_file(path), path.stat().st_size)
+        blob = Blob.of(content)
         return blob if blob.name == name else None
-    return parse_manifest(name, local.read(name))
+    return parse_manifest(name, content)
 
 
 def _count_lacking(
@@ -184,22 +182,24 @@ def _names(local: Folder, folder: str, is_one: Callable[[str], str | None]) -> l
     return [name for name in local.names(folder) if is_one(name)]
 
 
-def _check_readable(local: Folder, entries: Sequence[Entry]) -> None:
-    """Raise UserError for a manifest that is there but was not read: its blobs are unknown."""
-    read = {manifest.name for entry in entries for manifest in entry.manifests}
-    for name in _names(local, ENTRIES, fingerprint_in):
-        if name not in read and not _readable(local, name):
-            raise UserError(f"{local}: {name}: cannot be read, so gc cannot know what it needs")
+def _read_manifests(store: RunStore) -> list[Manifest]:
+    """Return every manifest. Raises UserError if one cannot be read: its blobs are unknown."""
 
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise UserError(
+                f"{error.filename}: cannot be read ({error.strerror}), "
+                "so gc cannot know what is needed"
+            ) from None
 
-def _readable(local: Folder, name: str) -> bool:
-    try:
-        local.read(name)
-    except FileNotFoundError:
-        return True  # retired by its writer in the meantime
-    except OSError:
-        return False
-    return True
+    manifests = []
+    for name in store.local.names(ENTRIES, onerror=refuse):
+        if fingerprint_in(name):
+            try:
+                manifests.append(store.read_manifest(name))
+            except OSError as error:
+                refuse(error)
+    return [manifest for manifest in manifests if manifest]
 
 
 def _young(local: Folder, name: str, since: float) -> bool:

@@ -121,6 +121,13 @@ def parse_manifest(name: str, content: bytes) -> Manifest | None:
     return manifest if intact else None
 
 
+def is_whole(name: str, content: bytes) -> bool:
+    """Tell whether a blob's or a manifest's content is what its name says."""
+    if blob_in(name):
+        return Blob.of(content).name == name
+    return parse_manifest(name, content) is not None
+
+
 def entry_folder(fingerprint: str) -> str:
     """Return the folder of a fingerprint's manifests."""
     return f"{ENTRIES}/{fingerprint[:2]}/{fingerprint}"

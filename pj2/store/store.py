@@ -7,15 +7,14 @@ the user is told in one line.
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pj2.store.files import atomic_path, sha256_file
+from pj2.store.files import atomic_path
 from pj2.store.manifest import (
     DAMAGED,
     ENTRIES,
@@ -25,6 +24,7 @@ from pj2.store.manifest import (
     Manifest,
     entry_folder,
     fingerprint_in,
+    is_whole,
     parse_manifest,
     progress_of,
     thinnable,
@@ -39,10 +39,6 @@ GENERATIONS = 2
 
 class BlobUnavailable(Exception):
     """A blob is missing or damaged in every tier; what needs it must be made again."""
-
-
-class _Damaged(Exception):
-    """What was copied is not what its name says."""
 
 
 class RunStore:
@@ -63,7 +59,6 @@ class RunStore:
         self._mirrored = remote is not None  # stays so when the remote tier fails
         self._say = say
         self._memory: dict[str, bytes] = {}
-        self._found: set[Blob] = set()
 
     # Writing
 
@@ -72,8 +67,7 @@ class RunStore:
         blob = Blob.of(data)
         if self.writable:
             try:
-                if not self.local.keep(blob.name, data):
-                    self._found.add(blob)
+                self.local.keep(blob.name, data)
                 return blob
             except OSError as error:
                 self._stop_writing(error)
@@ -94,19 +88,17 @@ class RunStore:
                 self._stop_writing(error)
         return False
 
-    def retire(self, manifest: Manifest, blobs: list[Blob]) -> None:
-        """Remove a manifest that a later one replaces, and those blobs that only it needed.
+    def retire(self, manifest: Manifest, blobs: Collection[Blob]) -> None:
+        """Remove a manifest that a later one replaces, and blobs that no other refers to.
 
-        Blobs that were there before this process put them may belong to
-        another entry too; gc removes them if they do not.
+        Whatever another entry might refer to as well is gc's to remove.
         """
         if not self.writable:
             return
         try:
             self.local.remove(manifest.name)
             for blob in blobs:
-                if blob not in self._found:
-                    self.local.remove(blob.name)
+                self.local.remove(blob.name)
         except OSError as error:
             self._stop_writing(error)
 
@@ -153,23 +145,7 @@ class RunStore:
 
     def fetch(self, blob: Blob, path: Path) -> None:
         """Copy a blob to `path`, verified on the way. Raises BlobUnavailable."""
-        if blob.sha256 in self._memory:
-            with atomic_path(path) as temporary:
-                temporary.write_bytes(self._memory[blob.sha256])
-            return
-        try:
-            source = self.local.path(blob.name).open("rb")
-        except OSError:
-            source = None
-        if source:
-            with suppress(_Damaged), source, atomic_path(path) as temporary:
-                with temporary.open("wb") as target:
-                    shutil.copyfileobj(source, target, 1 << 20)
-                if sha256_file(temporary) == blob.sha256:
-                    return
-                raise _Damaged
-            self.set_aside(blob.name)
-        data = self._download(blob)
+        data = self.read(blob)
         with atomic_path(path) as temporary:
             temporary.write_bytes(data)
 
@@ -177,14 +153,8 @@ class RunStore:
         """Return a blob's bytes, verified. Raises BlobUnavailable."""
         if blob.sha256 in self._memory:
             return self._memory[blob.sha256]
-        try:
-            data = self.local.read(blob.name)
-        except OSError:
-            return self._download(blob)
-        if Blob.of(data) == blob:
-            return data
-        self.set_aside(blob.name)
-        return self._download(blob)
+        data = self.local_blob(blob)
+        return self._download(blob) if data is None else data
 
     def touch(self, manifest: Manifest) -> None:
         """Mark an entry as used now; gc removes those unused for longest first.
@@ -197,45 +167,82 @@ class RunStore:
         else:
             self.publish(manifest)
 
+    def local_blob(self, blob: Blob) -> bytes | None:
+        """Read a blob of the local tier; None if it is gone, damaged or unreadable.
+
+        One that is damaged is set aside and reported.
+        """
+        return self._readable(blob.name, lambda data: data if Blob.of(data) == blob else None)
+
     def local_manifest(self, name: str) -> Manifest | None:
         """Read a manifest of the local tier; None if it is gone, damaged or unreadable.
 
         One that is damaged is set aside and reported.
         """
-        try:
-            content = self.local.read(name)
-        except FileNotFoundError:
-            return None  # replaced by its writer in the meantime
-        except OSError as error:
-            self._say(f"store {self.local}: {name} cannot be read ({error.strerror})")
-            return None
-        manifest = parse_manifest(name, content)
-        if manifest is None:
-            self.set_aside(name)
-        return manifest
+        return self._readable(name, partial(parse_manifest, name))
 
-    def set_aside(self, name: str) -> None:
-        """Move a damaged file where nothing reads it, and report that."""
+    def read_manifest(self, name: str) -> Manifest | None:
+        """Read one as `local_manifest` does. Raises OSError if it cannot be read."""
+        return self._intact(name, partial(parse_manifest, name))
+
+    def set_aside(self, name: str) -> bool:
+        """Move a damaged file where nothing reads it, and report that.
+
+        Return False if it is whole: another process has mended it since it was read.
+        """
         place = f"{DAMAGED}/{name.rpartition('/')[2]}.{time.time_ns()}"
         try:
             self.local.path(DAMAGED).mkdir(parents=True, exist_ok=True)
             self.local.path(name).rename(self.local.path(place))
+            if is_whole(name, self.local.read(place)):
+                self.local.path(place).replace(self.local.path(name))
+                return False
             done = f"set aside as {place}"
         except FileNotFoundError:
             done = "set aside by another process"
-        except OSError:
-            done = "left there, since the store cannot be written"
+        except OSError as error:
+            done = f"left there ({error.strerror})"
         self._say(f"store {self.local}: {name} is damaged; it is not used, and was {done}")
+        return True
 
     # Below: how
 
+    def _intact(self, name: str, parse: Callable[[bytes], Result | None]) -> Result | None:
+        """Read a local file; None if it is gone, or damaged: `parse` gives None then."""
+        for _ in range(2):
+            try:
+                found = parse(self.local.read(name))
+            except FileNotFoundError:
+                return None  # replaced by its writer in the meantime
+            if found is not None or self.set_aside(name):
+                return found
+        return None
+
+    def _readable(self, name: str, parse: Callable[[bytes], Result | None]) -> Result | None:
+        """Read a file as `_intact` does; if it cannot be read, say so and do without it."""
+        try:
+            return self._intact(name, parse)
+        except OSError as error:
+            self._say(f"store {self.local}: {name} cannot be read ({error.strerror})")
+            return None
+
+    def _local_manifests(self, names_in: Callable[[Tier], list[str]]) -> Iterator[Manifest]:
+        tried: set[str] = set()
+        while names := [name for name in names_in(self.local) if name not in tried]:
+            for name in names:
+                tried.add(name)
+                manifest = self.local_manifest(name)
+                if manifest is None:
+                    break  # a newer one may have replaced it, which the list lacks
+                yield manifest
+            else:
+                return
+
     def _manifests(self, names_in: Callable[[Tier], list[str]]) -> Iterator[Manifest]:
         seen = set()
-        for name in names_in(self.local):
-            manifest = self.local_manifest(name)
-            if manifest:
-                seen.add(name)
-                yield manifest
+        for manifest in self._local_manifests(names_in):
+            seen.add(manifest.name)
+            yield manifest
         if self.remote is None:
             return
         remote = self.remote
@@ -245,9 +252,9 @@ class RunStore:
             content = self._guarded(partial(remote.read, name))
             if content is None:
                 continue
-            manifest = parse_manifest(name, content)
-            if manifest:
-                yield manifest
+            found = parse_manifest(name, content)
+            if found:
+                yield found
             else:
                 self._say(f"store {remote}: {name} is damaged; it is not used")
 

@@ -6,9 +6,13 @@ needs a lock: two writers of one name write the same bytes.
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
+import time
 import uuid
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -46,8 +50,22 @@ class Tier(Protocol):
         """Remove a file, if it is there."""
 
 
+@contextmanager
+def _stale_is_absent() -> Iterator[None]:
+    """Take a file that another node removed while NFS still showed it for one that is not there."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ESTALE:
+            raise
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), error.filename) from None
+
+
 class Folder:
-    """A folder on a local or a network file system; its files are read-only."""
+    """A folder on a local or a network file system; its files are read-only.
+
+    It needs no locks and no links, and no clock but the file system's own.
+    """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
@@ -59,20 +77,24 @@ class Folder:
         """Return where a file is, or would be."""
         return self.root / name
 
+    @_stale_is_absent()
     def read(self, name: str) -> bytes:
         """Return a file's content."""
         return self.path(name).read_bytes()
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file beside its place and rename it into it."""
-        with atomic_path(self.path(name), READ_ONLY) as temporary:
-            temporary.write_bytes(data)
+        try:
+            self._write(name, data)
+        except FileNotFoundError:
+            # NFS may have asked for the rename twice, since the first answer was lost; or the
+            # temporary file was cleared away. Whichever it was, writing it again is right.
+            self._write(name, data)
 
     def keep(self, name: str, data: bytes) -> bool:
         """Make a file hold `data`, written anew unless it does; return whether it was written."""
         with suppress(OSError):  # what cannot be read is written anew
-            if self.size(name) == len(data) and self.read(name) == data:
-                self.touch(name)
+            if self.size(name) == len(data) and self.read(name) == data and self.touch(name):
                 return False
         self.write(name, data)
         return True
@@ -80,20 +102,34 @@ class Folder:
     def size(self, name: str) -> int | None:
         """Return a file's size."""
         try:
-            return self.path(name).stat().st_size
+            with _stale_is_absent():
+                return self.path(name).stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def used(self, name: str) -> float | None:
         """Return when a file was last used, in seconds of Unix time; None if there is none."""
         try:
-            return self.path(name).stat().st_mtime
+            with _stale_is_absent():
+                return self.path(name).stat().st_mtime
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def names(self, folder: str) -> list[str]:
-        """Return the files below a folder; those half written are left out."""
-        return [name for name in self._below(folder) if TEMPORARY not in name]
+    def now(self) -> float:
+        """Return the time by the clock that `used` goes by, which may be another machine's."""
+        try:
+            with tempfile.NamedTemporaryFile(dir=self.root, prefix=TEMPORARY) as file:
+                os.utime(file.fileno())
+                return os.fstat(file.fileno()).st_mtime
+        except OSError:  # it cannot be written, or is not there
+            return time.time()
+
+    def names(self, folder: str, onerror: Callable[[OSError], None] | None = None) -> list[str]:
+        """Return the files below a folder; those half written are left out.
+
+        So are those in a folder that cannot be listed, which `onerror` is told.
+        """
+        return [name for name in self._below(folder, onerror) if TEMPORARY not in name]
 
     def temporaries(self) -> list[str]:
         """Return the files that are being written, or whose writer was killed."""
@@ -101,22 +137,32 @@ class Folder:
 
     def remove(self, name: str) -> None:
         """Remove a file."""
-        self.path(name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError), _stale_is_absent():
+            self.path(name).unlink()
 
-    def touch(self, name: str) -> None:
-        """Mark a file as used now, where that is allowed."""
+    def touch(self, name: str) -> bool:
+        """Mark a file as used now, where that is allowed; return whether it is there."""
         with suppress(OSError):  # a store shared read-only keeps the times that it has
             try:
-                os.utime(self.path(name))
+                with _stale_is_absent():
+                    os.utime(self.path(name))
+            except FileNotFoundError:
+                return False
             except PermissionError:
                 # Another user's file: only its owner sets its time, but all may replace it.
                 self.write(name, self.read(name))
+        return True
 
-    def _below(self, folder: str) -> list[str]:
+    @_stale_is_absent()
+    def _write(self, name: str, data: bytes) -> None:
+        with atomic_path(self.path(name), READ_ONLY) as temporary:
+            temporary.write_bytes(data)
+
+    def _below(self, folder: str, onerror: Callable[[OSError], None] | None = None) -> list[str]:
         # Unlike Path.rglob, walk does not fail where a folder vanishes under it.
         return sorted(
             Path(parent, file).relative_to(self.root).as_posix()
-            for parent, _, files in os.walk(self.path(folder))
+            for parent, _, files in os.walk(self.path(folder), onerror=onerror)
             for file in files
         )
 

@@ -150,7 +150,9 @@ def _opened(source: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
     """Yield the names in a source, and what reads one of them."""
     if source.is_dir():
         folder = Folder(source)
-        yield [*folder.names(BLOBS), *folder.names(ENTRIES)], folder.read
+        names = [*folder.names(BLOBS), *folder.names(ENTRIES)]
+        # A folder holds strangers that nobody sent: .DS_Store, or .nfs… of a file just removed.
+        yield [name for name in names if blob_in(name) or fingerprint_in(name)], folder.read
         return
     try:
         with tarfile.open(source, "r:") as archive:

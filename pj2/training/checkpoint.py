@@ -1,11 +1,19 @@
-"""A trainer's state as bytes, and back. No pickle: safetensors throughout."""
+"""A trainer's state as bytes, and back. No pickle: safetensors throughout.
+
+What only a state holds is saved with a mark of its own, so no other manifest
+refers to the same bytes, and they can be removed with this one: another node
+may be making the same run, or another run of the same weights.
+"""
 
 from __future__ import annotations
+
+import uuid
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from pj2.store.manifest import Blob
 from pj2.store.store import RunStore
 from pj2.training.loop import PartialEpoch
 from pj2.training.trainer import Trainer
@@ -19,15 +27,23 @@ def save_state(
 ) -> State:
     """Keep what a trainer needs to go on, after an epoch or within one.
 
-    `seconds` is the time that the steps of `partial` took.
+    `seconds` is the time that the steps of `partial` took. The weights after
+    an epoch are saved as they are: they are part of the run's result.
     """
+    own = {"state": uuid.uuid4().hex}
     return State(
-        weights=store.put(save(trainer.weights())),
-        optimizer=store.put(save(trainer.optimizer_state())),
-        partial=store.put(_pack(partial)) if partial else None,
+        weights=store.put(save(trainer.weights(), own if partial else None)),
+        optimizer=store.put(save(trainer.optimizer_state(), own)),
+        partial=store.put(save(_pack(partial), own)) if partial else None,
         steps=len(partial.losses) if partial else 0,
         seconds=seconds,
     )
+
+
+def own_blobs(state: State) -> set[Blob]:
+    """Return what no manifest refers to but those that hold this very state."""
+    within = {state.partial, state.weights} if state.partial else set()
+    return {blob for blob in (state.optimizer, *within) if blob}
 
 
 def load_state(store: RunStore, trainer: Trainer, epoch: int, state: State) -> None:
@@ -38,14 +54,13 @@ def load_state(store: RunStore, trainer: Trainer, epoch: int, state: State) -> N
     trainer.restore(epoch, weights, optimizer, partial)
 
 
-def _pack(partial: PartialEpoch) -> bytes:
-    tensors: dict[str, Tensor] = {
+def _pack(partial: PartialEpoch) -> dict[str, Tensor]:
+    return {
         "losses": partial.losses,
         "grad_norms": partial.grad_norms,
         "correct": torch.tensor(partial.correct),
+        **{_RANDOM + kind: state for kind, state in partial.random.items()},
     }
-    tensors |= {_RANDOM + kind: state for kind, state in partial.random.items()}
-    return save(tensors)
 
 
 def _unpack(data: bytes) -> PartialEpoch:

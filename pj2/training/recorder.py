@@ -11,7 +11,7 @@ from pj2.fingerprint.run import Fingerprint
 from pj2.store.manifest import Blob, Manifest
 from pj2.store.store import GENERATIONS, RunStore
 from pj2.training.artifacts import EpochRecord, ProbeRecords, StepRecords
-from pj2.training.checkpoint import save_state
+from pj2.training.checkpoint import own_blobs, save_state
 from pj2.training.early_stopping import EarlyStopping
 from pj2.training.loop import PartialEpoch
 from pj2.training.trainer import Trainer
@@ -100,7 +100,8 @@ class Recorder:
         self._generations = [manifest, *(m for m in self._generations if m.name != manifest.name)]
         needed = {blob for kept in self._generations[:GENERATIONS] for blob in kept.blobs}
         for old in self._generations[GENERATIONS:]:
-            self._store.retire(old, [blob for blob in old.blobs if blob not in needed])
+            state = Trajectory.of(old).state
+            self._store.retire(old, own_blobs(state) - needed if state else set())
         del self._generations[GENERATIONS:]
         return True
 

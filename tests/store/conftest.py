@@ -1,24 +1,12 @@
-"""A store in an empty folder, a small disk of its own, and an S3-compatible server."""
+"""A store in an empty folder, a small disk of its own, and a remote tier."""
 
 from __future__ import annotations
 
 import subprocess
-import sys
 import uuid
 
 import pytest
 from made_entries import mount, new_store
-
-# It ends when its standard input does, so it cannot outlive the tests.
-_SERVER = """
-import sys
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
-sys.stdin.read()
-server.stop()
-"""
 
 
 @pytest.fixture
@@ -45,29 +33,6 @@ def small_disk(tmp_path):
     mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder))
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
-
-
-@pytest.fixture(scope="session")
-def s3_options():
-    """The options of a URI that lead to an S3 server with an empty bucket named pj2-runs."""
-    import boto3
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "key")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        with subprocess.Popen(
-            [sys.executable, "-c", _SERVER],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        ) as server:
-            address = f"127.0.0.1:{int(server.stdout.readline())}"
-            client = boto3.client("s3", endpoint_url=f"http://{address}", region_name="us-east-1")
-            client.create_bucket(Bucket="pj2-runs")
-            yield f"endpoint_override={address}&scheme=http&region=us-east-1"
-            server.kill()
 
 
 @pytest.fixture(params=["folder", "s3"])

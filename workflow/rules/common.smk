@@ -85,14 +85,28 @@ def of_cells(pattern, chosen):
     return [pattern.format(experiment=experiment, model=model) for experiment, model in chosen]
 
 
-def of_runs(name, chosen):
-    """One artifact of every run of the pairs."""
-    return [f"{RESULTS}/runs/{run.folder}/{name}" for cell in chosen for run in CELLS[cell]]
-
-
 # What a figure or table of one pair, of one experiment or of the study reads.
 # Runs are followed through run.json, which is small and holds the hashes of the
-# rest: above 1 MB Snakemake would compare times, not content.
+# rest: above 1 MB Snakemake would compare times, not content. Where the results
+# are in a storage such as S3, a job has the files that it names, and no others.
+IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
+BESIDE = ["best.safetensors", "last.safetensors", "steps.parquet", "epochs.parquet"]
+BESIDE_PROBED = [*BESIDE, "probes.parquet", "covariate_shift.parquet"]
+
+
+def of_runs(name, chosen):
+    """One artifact of every run of the pairs; run.json stands for all that training wrote."""
+    runs = [run for cell in chosen for run in CELLS[cell]]
+    named = [f"{RESULTS}/runs/{run.folder}/{name}" for run in runs]
+    if not IN_STORAGE or name != "run.json":
+        return named
+    return named + [
+        ancient(f"{RESULTS}/runs/{run.folder}/{beside}")
+        for run in runs
+        for beside in (BESIDE_PROBED if run.experiment in PROBED else BESIDE)
+    ]
+
+
 def cell_of(wildcards):
     return [(wildcards.experiment, wildcards.model)]
 
@@ -140,14 +154,15 @@ def stem_of_output(wildcards, output):
 
 
 def index_json(wildcards):
-    """The runs of one pair, as the tables and figures read them."""
+    """The runs of one pair, as the tables and figures read them: where they are from there."""
     runs = CELLS[wildcards.experiment, wildcards.model]
+    here = os.path.dirname(INDEX)
     entries = [
         {
             **run.wildcards,
             "seed": run.settings.seed,
             "variant": dict(run.variant.levels),
-            "folder": f"{RESULTS}/runs/{run.folder}",
+            "folder": os.path.relpath(f"{RESULTS}/runs/{run.folder}", here),
         }
         for run in runs
     ]

@@ -9,7 +9,7 @@ IMAGES, INFO = f"{DATA}/dataset.safetensors", f"{DATA}/dataset.json"
 
 rule prepare_data:
     input:
-        DATASET_FILES,
+        map(local, DATASET_FILES),  # wherever Snakemake is told to keep the results
     output:
         images=IMAGES,
         info=INFO,

@@ -8,8 +8,8 @@ if STUDY.device in ("auto", "cuda") and workflow.is_main_process:
         GPUS = find_gpus(STUDY.gpus)
     except UserError as error:
         exit_with(error)
-local = workflow.global_resources["_nodes"].value is None
-if GPUS and local and "gpu_slot" not in workflow.global_resources:
+one_machine = workflow.global_resources["_nodes"].value is None
+if GPUS and one_machine and "gpu_slot" not in workflow.global_resources:
     workflow.register_resource("gpu_slot", len(GPUS) * STUDY.runs_per_gpu)
 
 # What a job that computes on a GPU is told, in the words of the command line.

@@ -52,8 +52,8 @@ rule report_contents:
     params:
         index=json.dumps(
             {
-                "results": RESULTS,
-                "data": os.path.dirname(INFO),
+                "results": os.path.relpath(RESULTS, f"{RESULTS}/index"),
+                "data": os.path.relpath(DATA, f"{RESULTS}/index"),
                 "configfile": CONFIGFILE,
                 "config": STUDY.model_dump(mode="json", include={"study", "dataset", "experiments"}),
                 "figures": REPORTED_FIGURES,
@@ -73,6 +73,7 @@ rule report:
         predictions=of_runs("predictions.parquet", cells()),
         figures=reported("figures", REPORTED_FIGURES, "png"),
         tables=reported("tables", REPORTED_TABLES, "md"),
+        info=ancient(INFO),
     output:
         in_report(REPORT, caption="page", topic="Everything on one page", result="The report"),
     log:

@@ -120,7 +120,7 @@ rule efficiency_figure:
 
 rule published_table:
     input:
-        claims=PUBLISHED,
+        claims=local(PUBLISHED),
         index=of_cells(INDEX, cells()),
         runs=of_runs("run.json", cells()),
         predictions=of_runs("predictions.parquet", cells()),
