@@ -20,6 +20,7 @@ rule evaluate:
         gpu_choice=GPU_CHOICE,
         runs_per_gpu=STUDY.runs_per_gpu,
         gpu_slot=1 if GPUS else 0,
+        **NEEDS["evaluate"],
     params:
         data=data_folder,
         folder=lambda wildcards, input: os.path.dirname(input.run),

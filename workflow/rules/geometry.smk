@@ -23,6 +23,7 @@ rule surface_rows:
         gpu_choice=GPU_CHOICE,
         runs_per_gpu=STUDY.runs_per_gpu,
         gpu_slot=1 if GPUS else 0,
+        **NEEDS["measure"],
     params:
         command=lambda wildcards: f"surface-rows --first {wildcards.first}",
         settings=section("surface"),
