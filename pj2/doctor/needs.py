@@ -6,13 +6,14 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pj2.cluster.estimate import job_bytes, size_of, states
 from pj2.config.names import canonical_json
 from pj2.config.study import Run, RunSettings
-from pj2.cluster.estimate import job_bytes, size_of, states
 from pj2.doctor.finding import Finding, Subject, count, size
 from pj2.doctor.limits import usable_cores, usable_memory
 from pj2.doctor.places import nearest_existing, unwritable
 from pj2.store.store import GENERATIONS
+
 
 def check_disk(subject: Subject) -> Iterator[Finding]:
     """Whether what is left of a study fits where results and store are."""

@@ -54,7 +54,7 @@ GresTypes=gpu
 SlurmdParameters=config_overrides
 NodeName=localhost NodeAddr=127.0.0.1 CPUs={cores} RealMemory={memory} Gres=gpu:1 State=UNKNOWN
 PartitionName=main Nodes=localhost Default=YES MaxTime=INFINITE State=UP
-PartitionName=short Nodes=localhost MaxTime=30 State=UP
+PartitionName=hasty Nodes=localhost MaxTime=2 State=UP
 """
 
 
@@ -150,5 +150,8 @@ def wait_until(condition, seconds: float = 60) -> None:
 
 
 def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
         return one.getsockname()[1], two.getsockname()[1]

@@ -11,7 +11,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,26 +25,20 @@ pytestmark = pytest.mark.slurm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLUGIN = "snakemake-executor-plugin-slurm"
-# The second run must be going for as long as SLURM takes to look at time limits.
 CONFIG = """\
 study: tiny
 dataset:
   source: sample
-  limit: {train: 800, test: 20}
+  limit: {train: 300, test: 20}
 experiments:
-  brief:
+  rates:
     models: [BasicCNN]
-    learning_rates: [1e-3]
+    learning_rates: [1e-3, 2e-3]
     batch_size: 16
     epochs: 20
-  long:
-    models: [BasicCNN]
-    learning_rates: [2e-3]
-    batch_size: 16
-    epochs: 160
 """
-EPOCHS = {"brief": 20, "long": 160}
-RATES = {"brief": "0.001", "long": "0.002"}
+EPOCHS = [str(epoch) for epoch in range(1, 21)]
+RATES = ("0.001", "0.002")
 EAGER = (
     *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"),
     *("--latency-wait", "10", "--slurm-keep-successful-logs"),
@@ -88,7 +81,7 @@ class Study:
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a snakemake; what it prints is in a file."""
         foreign = ("PJ2_", "SBATCH_", "SLURM_")
         own = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
@@ -98,53 +91,66 @@ class Study:
                 [*command, *arguments],
                 stdout=printed,
                 stderr=printed,
-                text=True,
                 cwd=self.folder,
                 env=own | self.variables,
                 start_new_session=True,
             )
 
-    def on_slurm(self, *arguments: str) -> subprocess.Popen[str]:
+    def on_slurm(self, *arguments: str) -> subprocess.Popen[bytes]:
         return self.start("--profile", str(REPOSITORY / "profiles/slurm"), *EAGER, *arguments)
 
     @property
     def printed(self) -> str:
         return (self.folder / "printed").read_text()
 
-    def log(self, name: str) -> str:
-        """What the present attempt at a run said."""
-        path = f"results/tiny/logs/train/{name}/BasicCNN/lr={RATES[name]}/seed=0.log"
-        with suppress(FileNotFoundError):
-            return (self.folder / path).read_text()
-        return ""
+    def processes(self) -> list[int]:
+        """What runs in its folder: without cgroups SLURM may lose sight of a process."""
+        return [
+            int(path.parent.name)
+            for path in Path("/proc").glob("[0-9]*/cwd")
+            if path.resolve() == self.folder.resolve()
+        ]
 
-    def epochs(self, name: str) -> int:
-        return len(re.findall(r"epoch \d+/", self.log(name)))
 
-    def attempts(self, name: str) -> list[str]:
-        """What each attempt at a run said, all that SLURM kept of it."""
-        logs = sorted(self.folder.glob(".snakemake/slurm_logs/group_run*/*.log"), key=lambda p: int(p.stem))
-        texts = [path.read_text() for path in logs]
-        return [text for text in texts if f"lr={RATES[name]}/" in text]
+@dataclass
+class Run:
+    """One run of the study, as what it leaves in /proc and in SLURM's logs."""
 
-    def training(self, name: str) -> int:
-        """The process that trains a run."""
-        for folder in Path("/proc").glob("[0-9]*"):
+    study: Study
+    rate: str
+
+    @property
+    def attempts(self) -> list[str]:
+        """What the jobs that tried it said, the first one first."""
+        logs = self.study.folder.glob(".snakemake/slurm_logs/group_run*/*.log")
+        texts = [path.read_text() for path in sorted(logs, key=lambda path: int(path.stem))]
+        return [text for text in texts if f"lr={self.rate}/" in text]
+
+    @property
+    def process(self) -> int:
+        """The process that trains it, 0 if there is none."""
+        for process in self.study.processes():
             with suppress(OSError):
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-                here = (folder / "cwd").resolve() == self.folder.resolve()
-                if here and words[1:4] == [b"-m", b"pj2", b"train"] and any(
-                    f"lr={RATES[name]}/".encode() in word for word in words
+                words = Path("/proc", str(process), "cmdline").read_text().split("\0")
+                if words[1:4] == ["-m", "pj2", "train"] and any(
+                    f"lr={self.rate}/" in word for word in words
                 ):
-                    return int(folder.name)
+                    return process
         return 0
 
+    @property
+    def job(self) -> str:
+        """The SLURM job that trains it."""
+        variables = Path("/proc", str(self.process), "environ").read_text().split("\0")
+        return dict(each.partition("=")[::2] for each in variables)["SLURM_JOB_ID"]
 
-def slurm_job(study: Study, name: str) -> str:
-    """The SLURM job in which a run is trained now."""
-    environment = Path("/proc", str(study.training(name)), "environ").read_bytes().split(b"\0")
-    (found,) = [word for word in environment if word.startswith(b"SLURM_JOB_ID=")]
-    return found.partition(b"=")[2].decode()
+    def freeze(self, attempt: int) -> None:
+        """Stop the clock of a job that is in the midst of its training."""
+        wait_until(lambda: len(self.attempts) == attempt and "epoch " in self.attempts[-1], 120)
+        os.kill(self.process, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.process, signal.SIGCONT)
 
 
 @pytest.fixture(scope="module")
@@ -152,64 +158,149 @@ def quiet(tmp_path_factory) -> Study:
     """The study on this machine, without SLURM."""
     study = Study(tmp_path_factory.mktemp("quiet"))
     (study.folder / "config.yaml").write_text(CONFIG)
+    assert study.start("--cores", "2", "all").wait() == 0, study.printed[-8000:]
     return study
 
 
 @pytest.fixture(scope="module")
-def disturbed(tmp_path_factory, plugin, node, quiet) -> Study:
+def disturbed(tmp_path_factory, plugin, node) -> Iterator[Study]:
     """The study on SLURM, to its end, through all that may happen."""
-    beside = quiet.start("--cores", "1", "all")
     study = Study(tmp_path_factory.mktemp("disturbed"), plugin)
     (study.folder / "config.yaml").write_text(CONFIG)
+    try:
+        disturb(study, node)
+        yield study
+    finally:
+        for process in study.processes():
+            os.kill(process, signal.SIGKILL)
+
+
+def disturb(study: Study, node: OneNode) -> None:
+    first, second = (Run(study, rate) for rate in RATES)
     # Preparing the data takes more than that, and is then given twice as much.
     driver = study.on_slurm("--set-resources", "prepare_data:mem_mb=attempt*250", "--", "all")
 
-    def trains(name: str, epochs: int) -> bool:
-        assert driver.poll() is None, study.printed[-8000:]
-        return study.epochs(name) >= epochs and study.training(name) != 0
-
-    wait_until(lambda: trains("brief", 2) and trains("long", 2), 180)
-    drain(node)
-    node.run("scancel", slurm_job(study, "brief"))
-    node.run("scancel", "--signal=TERM", slurm_job(study, "long"))
-    wait_until(lambda: node.run("squeue", "--noheader", "--format=%T").split() == ["PENDING"] * 2)
-    # Time limits are looked at every 30 s; with one of a minute the warning is due at once.
-    for job in node.run("squeue", "--noheader", "--format=%i").split():
-        node.run("scontrol", "update", f"jobid={job}", "timelimit=1")
+    # Over its time: limits are looked at every 30 s, and the warning is due at once.
+    second.freeze(attempt=1)
+    node.run("scontrol", "update", f"jobid={second.job}", "timelimit=1")
+    first.freeze(attempt=1)
+    node.run("scancel", first.job)
+    first.freeze(attempt=2)
+    os.kill(first.process, signal.SIGKILL)
+    wait_until(lambda: "CANCELLED AT" in second.attempts[0])
+    node.run("scontrol", "update", "nodename=localhost", "state=drain", "reason=test")
+    second.thaw()
+    wait_until(lambda: node.run("squeue", "-h", "-o", "%T").split() == ["PENDING"] * 2)
     node.run("scontrol", "update", "nodename=localhost", "state=resume")
 
-    wait_until(lambda: trains("brief", 2) and trains("long", 2), 120)
-    os.kill(study.training("brief"), signal.SIGKILL)
+    second.freeze(attempt=2)
     node.stop_controller()
     node.start_controller()
-
-    wait_until(lambda: len(study.attempts("long")) == 3 and trains("long", 2), 120)
+    node.run("scancel", "--signal=TERM", second.job)
+    second.thaw()
+    first.freeze(attempt=3)
+    second.freeze(attempt=3)
+    assert driver.poll() is None, study.printed[-8000:]
     driver.kill()
     driver.wait()
+    first.thaw()
     assert study.start("--unlock").wait() == 0
-    again = study.on_slurm("all")
-    assert again.wait(240) == 0, study.printed[-8000:]
-    assert beside.wait(240) == 0, quiet.printed[-8000:]
-    return study
+    assert study.on_slurm("all").wait() == 0, study.printed[-8000:]
 
 
-def drain(node: OneNode) -> None:
-    node.run("scontrol", "update", "nodename=localhost", "state=drain", "reason=test")
+def trained(attempts: list[str]) -> list[str]:
+    """The epochs that jobs finished, in their order."""
+    return [epoch for text in attempts for epoch in re.findall(r"epoch (\d+)/", text)]
 
 
-def run_of(study: Study, name: str) -> Path:
-    run = f"experiment={name}/model=BasicCNN/lr={RATES[name]}/seed=0"
-    return study.folder / "results/tiny/runs" / run
-
-
-def files_below(folder: Path, *endings: str) -> dict[str, bytes]:
+def contents(study: Study) -> dict[str, bytes]:
+    """All results but what says when, where and how fast, and the pages that show that."""
+    folder = study.folder / "results/tiny"
+    timed = (
+        "logs/",
+        "run.json",
+        "epochs.",
+        "comparison.",
+        "summary.",
+        "efficiency.",
+        "report.html",
+    )
     return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in endings
+        name: path.read_bytes()
+        for path in folder.rglob("*.*")
+        if path.is_file()
+        and not any(word in (name := str(path.relative_to(folder))) for word in timed)
     }
 
 
-def test_every_event_took_place(disturbed):
-    brief, long = disturbed.attempts("brief"), disturbed.attempts("long")
-    print(len(brief), len(long), disturbed.printed)
+def test_each_event_took_place(disturbed):
+    first, second = (Run(disturbed, rate).attempts for rate in RATES)
+    memory = sorted(disturbed.folder.glob(".snakemake/slurm_logs/rule_prepare_data/*.log"))
+    assert "exceeded memory limit" in memory[0].read_text()
+    assert "exceeded memory limit" not in memory[-1].read_text()
+    assert "saved; run it again" in first[0], "cancelled"
+    assert "Killed" in first[1], "killed without a warning"
+    assert "saved; run it again" not in first[1]
+    assert "saved; run it again" in second[0], "over its time"
+    assert "saved; run it again" in second[1], "asked to stop, after the controller was restarted"
+    assert "jobs of a Snakemake that was killed were stopped" in disturbed.printed
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_no_epoch_is_trained_twice(disturbed, rate):
+    """One that ended just before `kill -9`, and had not been stored, would be the exception."""
+    assert trained(Run(disturbed, rate).attempts) == EPOCHS
+
+
+def test_every_attempt_goes_on_where_the_one_before_was(disturbed):
+    for rate in RATES:
+        tries = [text for text in Run(disturbed, rate).attempts if "epoch " in text]
+        assert all("continues after" in text for text in tries[1:])
+
+
+def test_it_ends_as_if_nothing_had_happened(disturbed, quiet):
+    found, expected = contents(disturbed), contents(quiet)
+    assert len(expected) > 40
+    assert {name for name in expected if found.get(name) != expected[name]} == set()
+    assert found.keys() == expected.keys()
+
+
+def test_only_times_and_places_differ(disturbed, quiet):
+    for path in quiet.folder.glob("results/tiny/runs/*/*/*/*/run.json"):
+        expected = json.loads(path.read_text())
+        found = json.loads((disturbed.folder / path.relative_to(quiet.folder)).read_text())
+        differing = {key for key in expected if found[key] != expected[key]}
+        assert differing <= {"seconds", "images_per_second", "precision", "artifacts"}
+        hashes = found["artifacts"] | {"epochs.parquet": expected["artifacts"]["epochs.parquet"]}
+        assert hashes == expected["artifacts"]
+        assert found["precision"]["used"] == expected["precision"]["used"]
+        rows, others = (
+            pd.read_parquet(
+                study.folder / path.relative_to(quiet.folder).with_name("epochs.parquet")
+            )
+            for study in (disturbed, quiet)
+        )
+        timed = ["seconds", "images_per_second"]
+        pd.testing.assert_frame_equal(rows.drop(columns=timed), others.drop(columns=timed))
+
+
+def test_a_finished_study_submits_nothing(disturbed):
+    before = disturbed.printed
+    assert disturbed.on_slurm("all").wait() == 0
+    assert "submitted with SLURM" not in disturbed.printed.removeprefix(before)
+
+
+@pytest.mark.parametrize(
+    ("partition", "message"),
+    [("nowhere", "Invalid partition name"), ("hasty", "the partition grants 2 minutes")],
+)
+def test_what_slurm_would_not_start_is_said_in_one_line(plugin, node, tmp_path, partition, message):
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    study = Study(tmp_path, plugin | {"SBATCH_PARTITION": partition})
+    assert study.on_slurm("all").wait() == 2
+    line = study.printed.splitlines()[-1]
+    assert line.startswith("SLURM: ")
+    assert message in line
+    assert "SBATCH_PARTITION" in line
+    assert "submitted" not in study.printed
+    assert not (tmp_path / ".snakemake" / "locks").exists(), "the folder is free again"

@@ -64,9 +64,7 @@ def ask_slurm():
     jobs = {dag.get_job_group(job) or job for job in dag.needrun_jobs()}
     # Of jobs that ask for the same, one is asked about.
     different = {
-        (job.threads, *(job.resources.get(name) for name in ASKED)): job
-        for job in jobs
-        if not job.is_local
+        (job.threads, *(job.resources.get(name) for name in ASKED)): job for job in jobs if not job.is_local
     }
     try:
         for job in different.values():

@@ -16,11 +16,11 @@ rule evaluate:
         "../envs/pj2.yaml"
     threads: STUDY.threads
     resources:
+        **NEEDS["evaluate"],
         device=STUDY.device,
         gpu_choice=GPU_CHOICE,
         runs_per_gpu=STUDY.runs_per_gpu,
         gpu_slot=1 if GPUS else 0,
-        **NEEDS["evaluate"],
     params:
         data=data_folder,
         folder=lambda wildcards, input: os.path.dirname(input.run),

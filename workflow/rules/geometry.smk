@@ -19,11 +19,11 @@ rule surface_rows:
         "../envs/pj2.yaml"
     threads: STUDY.threads
     resources:
+        **NEEDS["measure"],
         device=STUDY.device,
         gpu_choice=GPU_CHOICE,
         runs_per_gpu=STUDY.runs_per_gpu,
         gpu_slot=1 if GPUS else 0,
-        **NEEDS["measure"],
     params:
         command=lambda wildcards: f"surface-rows --first {wildcards.first}",
         settings=section("surface"),

@@ -36,11 +36,11 @@ rule train:
         "../envs/pj2.yaml"
     threads: STUDY.threads
     resources:
+        **NEEDS["train"],
         device=STUDY.device,
         gpu_choice=GPU_CHOICE,
         runs_per_gpu=STUDY.runs_per_gpu,
         gpu_slot=1 if GPUS else 0,
-        **NEEDS["train"],
     params:
         settings=run_settings,
         code=lambda wildcards: train_digest(architecture(wildcards), wildcards.experiment in PROBED),
