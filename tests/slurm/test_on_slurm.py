@@ -48,15 +48,16 @@ EAGER = (
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory) -> dict[str, str]:
     """The variables with which Snakemake finds its plugin, which an installation may lack."""
+    places = [str(Path(__file__).with_name("impatient")), os.environ.get("PYTHONPATH", "")]
     if find_spec("snakemake_executor_plugin_slurm"):
-        return {}
+        return {"PYTHONPATH": os.pathsep.join(filter(None, places))}
     folder = tmp_path_factory.mktemp("plugin")
     names = [f"{PLUGIN}>=2.8,<3", f"{PLUGIN}-jobstep<1", "throttler<2"]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
     done = subprocess.run([*pip, *names], capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"{PLUGIN} is not installed, and not to be had: {done.stderr.strip()[-200:]}")
-    return {"PYTHONPATH": str(folder)}
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [*places, str(folder)]))}
 
 
 @pytest.fixture(scope="module")
@@ -150,25 +151,29 @@ class Run:
         os.kill(self.process, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        os.kill(self.process, signal.SIGCONT)
+        """Let it go on, unless SLURM did so already to be heard."""
+        with suppress(ProcessLookupError):
+            if process := self.process:
+                os.kill(process, signal.SIGCONT)
 
 
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory) -> Study:
-    """The study on this machine, without SLURM."""
+    """The study on this machine, without SLURM; it runs while others wait."""
     study = Study(tmp_path_factory.mktemp("quiet"))
     (study.folder / "config.yaml").write_text(CONFIG)
-    assert study.start("--cores", "2", "all").wait() == 0, study.printed[-8000:]
+    study.start("--cores", "1", "all")
     return study
 
 
 @pytest.fixture(scope="module")
-def disturbed(tmp_path_factory, plugin, node) -> Iterator[Study]:
+def disturbed(tmp_path_factory, plugin, node, quiet) -> Iterator[Study]:
     """The study on SLURM, to its end, through all that may happen."""
     study = Study(tmp_path_factory.mktemp("disturbed"), plugin)
     (study.folder / "config.yaml").write_text(CONFIG)
     try:
         disturb(study, node)
+        wait_until(lambda: "(100%) done" in quiet.printed, 120)
         yield study
     finally:
         for process in study.processes():
@@ -180,24 +185,25 @@ def disturb(study: Study, node: OneNode) -> None:
     # Preparing the data takes more than that, and is then given twice as much.
     driver = study.on_slurm("--set-resources", "prepare_data:mem_mb=attempt*250", "--", "all")
 
-    # Over its time: limits are looked at every 30 s, and the warning is due at once.
-    second.freeze(attempt=1)
-    node.run("scontrol", "update", f"jobid={second.job}", "timelimit=1")
     first.freeze(attempt=1)
-    node.run("scancel", first.job)
-    first.freeze(attempt=2)
-    os.kill(first.process, signal.SIGKILL)
-    wait_until(lambda: "CANCELLED AT" in second.attempts[0])
+    second.freeze(attempt=1)
     node.run("scontrol", "update", "nodename=localhost", "state=drain", "reason=test")
+    # Over its time: limits are looked at every 30 s, and the warning is due at once.
+    node.run("scontrol", "update", f"jobid={second.job}", "timelimit=1")
+    node.run("scancel", first.job)
+    wait_until(lambda: "CANCELLED AT" in second.attempts[0])
     second.thaw()
     wait_until(lambda: node.run("squeue", "-h", "-o", "%T").split() == ["PENDING"] * 2)
     node.run("scontrol", "update", "nodename=localhost", "state=resume")
 
+    first.freeze(attempt=2)
+    os.kill(first.process, signal.SIGKILL)
     second.freeze(attempt=2)
     node.stop_controller()
     node.start_controller()
     node.run("scancel", "--signal=TERM", second.job)
     second.thaw()
+
     first.freeze(attempt=3)
     second.freeze(attempt=3)
     assert driver.poll() is None, study.printed[-8000:]
