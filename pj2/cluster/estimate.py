@@ -1,8 +1,8 @@
 """How much memory and time a run takes, by estimates that are meant to be on the safe side.
 
 Of each model the weights, the layers' outputs and the arithmetic are counted, without
-computing anything (on torch's meta device). The rest are rules of thumb; docs/cli.md and
-docs/cluster.md compare them with what was measured.
+computing anything (on torch's meta device). The rest are rules of thumb; docs/cli.md
+compares those of memory with what was measured.
 """
 
 from __future__ import annotations
