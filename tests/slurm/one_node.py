@@ -115,8 +115,8 @@ class OneNode:
             wait_until(lambda: not self.run("squeue", "--noheader"), seconds=20)
         for name in reversed(list(self._daemons)):
             self._end(name)
-        CONFIGURATION.unlink()
-        GENERIC_RESOURCES.unlink()
+        CONFIGURATION.unlink(missing_ok=True)
+        GENERIC_RESOURCES.unlink(missing_ok=True)
 
     def run(self, *command: str) -> str:
         """Return what a command prints, its errors too."""

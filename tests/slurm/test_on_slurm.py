@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 from one_node import OneNode, missing, wait_until
 
 pytestmark = pytest.mark.slurm
@@ -64,15 +66,17 @@ def plugin(tmp_path_factory) -> dict[str, str]:
 def node(tmp_path_factory, plugin) -> Iterator[OneNode]:
     if reason := missing():
         pytest.skip(f"no SLURM here: {reason}")
-    node = OneNode(tmp_path_factory.mktemp("slurm"))
-    try:
+    # A machine has one /etc/slurm, and another checkout's tests may be using it.
+    with FileLock(Path(tempfile.gettempdir(), "pj2-tests-slurm.lock")):
+        node = OneNode(tmp_path_factory.mktemp("slurm"))
         try:
-            node.start()
-        except TimeoutError:
-            pytest.skip(f"SLURM does not start here; its logs are in {node.folder}")
-        yield node
-    finally:
-        node.stop()
+            try:
+                node.start()
+            except TimeoutError:
+                pytest.skip(f"SLURM does not start here; its logs are in {node.folder}")
+            yield node
+        finally:
+            node.stop()
 
 
 @dataclass
