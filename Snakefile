@@ -31,6 +31,7 @@ if not workflow.overwrite_configfiles and not config.get("experiments"):
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/gpus.smk"
+include: "workflow/rules/cluster.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/train.smk"

@@ -1,42 +1,18 @@
-"""How much memory and disk a study takes, by an estimate that is meant to be on the safe side.
-
-Of each model the weights and the layers' outputs are counted, without computing
-anything (on torch's meta device). The rest are rules of thumb; docs/cli.md compares
-them with what was measured.
-"""
+"""Whether the memory and the disk of this machine are enough for a study."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from pj2.cluster.estimate import job_bytes, size_of, states
 from pj2.config.names import canonical_json
-from pj2.config.schema import OptimizerConfig
 from pj2.config.study import Run, RunSettings
 from pj2.doctor.finding import Finding, Subject, count, size
 from pj2.doctor.limits import usable_cores, usable_memory
 from pj2.doctor.places import nearest_existing, unwritable
 from pj2.store.store import GENERATIONS
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-_BASE = 1_000_000_000  # bytes of a job of the smallest model: Python, torch and its libraries
-_COPIES = 9  # of the weights, in memory: themselves, best, last, gradients, and to write them
-_KEPT = 1.5  # times the layers' outputs: those kept for the backward pass, and their gradients
-
-
-@dataclass(frozen=True)
-class ModelSize:
-    """Bytes in fp32: of all ``weights``, and of all layers' ``outputs`` for one image."""
-
-    weights: int
-    outputs: int
 
 
 def check_disk(subject: Subject) -> Iterator[Finding]:
@@ -107,15 +83,8 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
         yield Finding("problem", "memory", text, "a smaller batch_size, or close other programs")
 
 
-def job_bytes(settings: RunSettings) -> int:
-    """Return about how much memory training a run takes on a CPU, in fp32."""
-    model = _size_of(settings)
-    copies = _COPIES + _states(settings.optimizer)
-    return round(_BASE + copies * model.weights + _KEPT * settings.batch_size * model.outputs)
-
-
 def _result_bytes(run: Run) -> int:
-    return 2 * _size_of(run.settings).weights  # best and last
+    return 2 * size_of(run.settings).weights  # best and last
 
 
 def _store_bytes(runs: Sequence[Run]) -> int:
@@ -129,38 +98,7 @@ def _store_bytes(runs: Sequence[Run]) -> int:
         if run.settings.epochs > known.epochs:
             longest[canonical_json(run.settings.identity())] = run.settings
     return sum(
-        _size_of(each).weights
-        * (each.epochs + min(each.epochs, GENERATIONS) * _states(each.optimizer))
+        size_of(each).weights
+        * (each.epochs + min(each.epochs, GENERATIONS) * states(each.optimizer))
         for each in longest.values()
     )
-
-
-def _states(optimizer: OptimizerConfig) -> int:
-    """Return what an optimizer keeps, in sizes of the weights."""
-    return int(optimizer.momentum > 0) if optimizer.name == "sgd" else 2
-
-
-def _size_of(settings: RunSettings) -> ModelSize:
-    return _measured(settings.model, canonical_json(settings.architecture))
-
-
-@cache
-def _measured(model: str, architecture: str) -> ModelSize:
-    import torch
-
-    from pj2.models.registry import build_model
-
-    outputs = 0
-
-    def add(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        nonlocal outputs
-        outputs += output.numel() * output.element_size()
-
-    with torch.device("meta"), torch.no_grad():
-        built = build_model(model, 10, architecture=json.loads(architecture)).eval()
-        for module in built.modules():
-            if not list(module.children()):
-                module.register_forward_hook(add)
-        built(torch.empty(1, 3, 32, 32))
-    weights = sum(each.numel() * each.element_size() for each in built.state_dict().values())
-    return ModelSize(weights, outputs)

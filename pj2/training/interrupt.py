@@ -17,7 +17,10 @@ class Interrupted(Exception):
 
 
 class InterruptFlag:
-    """While entered, SIGTERM and SIGINT raise a flag; a second one ends the process at once."""
+    """While entered, SIGTERM and SIGINT raise a flag; Ctrl-C after that ends the process at once.
+
+    A second SIGTERM does not: at a time limit SLURM's daemon and its srun both send one.
+    """
 
     def __init__(self) -> None:
         self.raised = False
@@ -43,5 +46,4 @@ class InterruptFlag:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.raised = True
-        for other in _SIGNALS:
-            signal.signal(other, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from pj2.cluster.estimate import job_bytes
 from pj2.doctor import needs
-from pj2.doctor.needs import check_disk, check_memory, job_bytes
+from pj2.doctor.needs import check_disk, check_memory
 
 WEIGHTS = 4 * 1_147_466  # bytes of BasicCNN
 

@@ -55,6 +55,7 @@ def twin(wildcards):
 # Snakemake removes a job's outputs before it runs. What they hold goes to the
 # store first, should the store have been lost or left on another machine.
 onstart:
+    ask_slurm()
     for job in workflow.dag.needrun_jobs():
         if "run" in job.output.keys():  # whatever a module's rules are called elsewhere
             adopt_run(STORE, Path(job.output.run).parent)

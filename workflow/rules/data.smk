@@ -17,6 +17,8 @@ rule prepare_data:
         f"{RESULTS}/logs/prepare_data.log",
     conda:
         "../envs/pj2.yaml"
+    resources:
+        **NEEDS["prepare"],
     params:
         dataset=DATASET_JSON,
         code=code_of("pj2.data.prepare").digest,

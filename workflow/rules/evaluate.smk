@@ -16,6 +16,7 @@ rule evaluate:
         "../envs/pj2.yaml"
     threads: STUDY.threads
     resources:
+        **NEEDS["evaluate"],
         device=STUDY.device,
         gpu_choice=GPU_CHOICE,
         runs_per_gpu=STUDY.runs_per_gpu,

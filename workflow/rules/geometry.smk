@@ -19,6 +19,7 @@ rule surface_rows:
         "../envs/pj2.yaml"
     threads: STUDY.threads
     resources:
+        **NEEDS["measure"],
         device=STUDY.device,
         gpu_choice=GPU_CHOICE,
         runs_per_gpu=STUDY.runs_per_gpu,

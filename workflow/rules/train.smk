@@ -36,6 +36,7 @@ rule train:
         "../envs/pj2.yaml"
     threads: STUDY.threads
     resources:
+        **NEEDS["train"],
         device=STUDY.device,
         gpu_choice=GPU_CHOICE,
         runs_per_gpu=STUDY.runs_per_gpu,
@@ -47,10 +48,12 @@ rule train:
         folder=lambda wildcards, output: os.path.dirname(output.run),
         progress=str(progress_beside(f"{RESULTS}/{TRAIN_LOG}")),
         tensorboard=TENSORBOARD,
+    # A scheduler warns every process of a job: shell and tee outlive the one that saves.
     shell:
-        "python -m pj2 train --settings {params.settings:q} --data {params.data} --output {params.folder} "
+        "trap : TERM; python -m pj2 train --settings {params.settings:q} --data {params.data} --output {params.folder} "
         "--device {resources.device} --gpus {resources.gpu_choice} --runs-per-gpu {resources.runs_per_gpu} "
-        "--threads {threads} --progress {params.progress} {params.tensorboard} 2>&1 | tee -i {log}"
+        "--threads {threads} --progress {params.progress} {params.tensorboard} 2>&1 "
+        "| (trap '' INT TERM; exec tee {log})"
 
 
 # A run that is measured on its way has two more files.

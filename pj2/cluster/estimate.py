@@ -1,0 +1,98 @@
+"""How much memory and time a run takes, by estimates that are meant to be on the safe side.
+
+Of each model the weights, the layers' outputs and the arithmetic are counted, without
+computing anything (on torch's meta device). The rest are rules of thumb; docs/cli.md
+compares those of memory with what was measured.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pj2.config.names import canonical_json
+from pj2.config.schema import DatasetConfig, OptimizerConfig
+from pj2.config.study import RunSettings
+from pj2.data.catalogue import DATASETS
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_BASE = 1_000_000_000  # bytes of a job of the smallest model: Python, torch and its libraries
+_COPIES = 9  # of the weights, in memory: themselves, best, last, gradients, and to write them
+_KEPT = 1.5  # times the layers' outputs: those kept for the backward pass, and their gradients
+_PACE = 15e9  # multiply-accumulates a second: a core of an old processor, in fp32
+_GPU_PACE = 300e9  # a small GPU that several runs share
+_START = 10  # minutes until the first step, and after the last one
+_EVALUATED = 1.2  # times the training: the other splits, after every epoch
+_UNKNOWN = 60_000  # training images of a data set that is not counted yet
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """Bytes in fp32 of all ``weights``; for one image, bytes of all ``outputs``, and ``macs``."""
+
+    weights: int
+    outputs: int
+    macs: int
+
+
+def job_bytes(settings: RunSettings) -> int:
+    """Return about how much memory training a run takes on a CPU, in fp32."""
+    model = size_of(settings)
+    copies = _COPIES + states(settings.optimizer)
+    return round(_BASE + copies * model.weights + _KEPT * settings.batch_size * model.outputs)
+
+
+def job_minutes(settings: RunSettings, dataset: DatasetConfig, gpu: bool = False) -> int:
+    """Return about how long training a run takes at most, on a core of an old processor."""
+    passes = 3.0  # forward, and twice as much backward
+    if settings.probe:
+        passes += 2 * settings.probe.steps / settings.probe.every
+    images = settings.epochs * _training_images(dataset)
+    pace = _GPU_PACE if gpu else _PACE
+    seconds = _EVALUATED * passes * images * size_of(settings).macs / pace
+    return math.ceil(_START + seconds / 60)
+
+
+def states(optimizer: OptimizerConfig) -> int:
+    """Return what an optimizer keeps, in sizes of the weights."""
+    return int(optimizer.momentum > 0) if optimizer.name == "sgd" else 2
+
+
+def size_of(settings: RunSettings) -> ModelSize:
+    """Count what the model of a run is made of."""
+    return _measured(settings.model, canonical_json(settings.architecture))
+
+
+def _training_images(dataset: DatasetConfig) -> int:
+    facts = DATASETS.get(dataset.name)
+    everything = facts.train_images if facts else _UNKNOWN
+    return min(dataset.limit.train or everything, everything)
+
+
+@cache
+def _measured(model: str, architecture: str) -> ModelSize:
+    import torch
+
+    from pj2.models.inspect import count_macs
+    from pj2.models.registry import build_model
+
+    outputs = 0
+
+    def add(module: nn.Module, inputs: Any, output: Tensor) -> None:
+        nonlocal outputs
+        outputs += output.numel() * output.element_size()
+
+    with torch.device("meta"), torch.no_grad():
+        built = build_model(model, 10, architecture=json.loads(architecture)).eval()
+        macs = count_macs(built)
+        for module in built.modules():
+            if not list(module.children()):
+                module.register_forward_hook(add)
+        built(torch.empty(1, 3, 32, 32))
+    weights = sum(each.numel() * each.element_size() for each in built.state_dict().values())
+    return ModelSize(weights, outputs, macs)

@@ -1,0 +1,104 @@
+"""What SLURM says of jobs before they are submitted, and what was left of an earlier Snakemake."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from pj2.errors import UserError
+
+_SECONDS = 20  # for an answer
+_ENDING = 300  # seconds for jobs that were cancelled, to save and end
+_LIMIT = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)")
+# What waiting does not help against.
+_NEVER = re.compile(r"invalid|no partition|unable to contact|not permitted", re.IGNORECASE)
+_ADVICE = "set SBATCH_ACCOUNT, SBATCH_PARTITION or PJ2_GRES, see docs/cluster.md"
+# What Snakemake calls a resource, and what sbatch calls it.
+_OPTIONS = {"mem_mb": "mem", "runtime": "time", "gres": "gres", "slurm_partition": "partition"}
+
+
+def longest_minutes(partition: object = None) -> int | None:
+    """Return the time limit of a partition, or of the default one; None where there is none."""
+    for line in _answer("sinfo", "--noheader", "--format=%P %l").splitlines():
+        name, _, limit = line.partition(" ")
+        if name.rstrip("*") == partition or (not partition and name.endswith("*")):
+            found = _LIMIT.fullmatch(limit.strip())
+            if found:
+                days, hours, minutes, _ = (int(part or 0) for part in found.groups())
+                return days * 1440 + hours * 60 + minutes
+    return None
+
+
+def check_job(name: str, threads: int, resources: Mapping[str, object]) -> str:
+    """Ask SLURM for a job without submitting it; return what stands against it today.
+
+    Raises UserError where SLURM would never start it.
+    """
+    asked = {option: resources[key] for key, option in _OPTIONS.items() if resources.get(key)}
+    options = [f"--{option}={value}" for option, value in asked.items()]
+    what = f"SLURM: {name} ({', '.join([f'{threads} cores', *options])})"
+    longest, minutes = longest_minutes(asked.get("partition")), asked.get("time")
+    if longest is not None and isinstance(minutes, int) and minutes > longest:
+        raise UserError(f"{what}: the partition grants {longest} minutes; {_ADVICE}")
+    answer = _answer("sbatch", "--test-only", f"--cpus-per-task={threads}", *options, "--wrap=true")
+    refused = [line for line in answer.splitlines() if " to start at " not in line]
+    if not refused:
+        return ""
+    reason = refused[-1].rpartition(": ")[2]
+    if _NEVER.search(answer):
+        raise UserError(f"{what}: {reason}; {_ADVICE}")
+    return f"{what}: {reason}; unless that changes, it waits or fails"
+
+
+def replace_driver(record: Path, job_name: str) -> int:
+    """Cancel the jobs of a Snakemake that was killed, wait for their end, and take its place.
+
+    All jobs of one Snakemake have one name. They are asked to stop as by a time limit, and
+    save what they have: the jobs submitted in their place go on from there.
+
+    Returns how many there were.
+    """
+    here = {"job_name": job_name, "host": socket.gethostname(), "process": os.getpid()}
+    orphans: list[str] = []
+    if record.exists():
+        before = json.loads(record.read_text())
+        if before["host"] != here["host"] or not Path(f"/proc/{before['process']}").exists():
+            orphans = _jobs_named(before["job_name"])
+            if orphans:
+                _answer("scancel", *orphans)
+            end = time.monotonic() + _ENDING
+            while _jobs_named(before["job_name"]) and time.monotonic() < end:
+                time.sleep(1)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps(here))
+    return len(orphans)
+
+
+def _jobs_named(name: str) -> list[str]:
+    """Return the jobs of a name that have not ended."""
+    answer = _answer("squeue", "--noheader", "--format=%i", f"--name={name}")
+    return [line for line in answer.splitlines() if line.isdigit()]
+
+
+def _answer(*command: str) -> str:
+    """Return what a command prints, its errors too; nothing of one that is not there."""
+    try:
+        found = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except FileNotFoundError:
+        return ""
+    except subprocess.TimeoutExpired:
+        return f"{command[0]}: Unable to contact SLURM in {_SECONDS} s"
+    return found.stdout

@@ -1,0 +1,81 @@
+# What jobs ask a scheduler for. On one machine nobody counts it, and nothing is estimated.
+from collections import Counter
+
+from pj2.cluster.estimate import job_bytes, job_minutes
+from pj2.cluster.slurm import check_job, longest_minutes, replace_driver
+
+# Of what SLURM calls generic resources, a job that computes on a GPU takes this.
+GRES = os.environ.get("PJ2_GRES") or ("gpu:1" if STUDY.device == "cuda" else "")
+ON_GPU = {"gres": GRES} if GRES and STUDY.device in ("auto", "cuda") else {}
+DRIVER_MB = 1000  # the two Snakemakes that start a job where it runs
+CUDA_MB = 4000
+EVALUATION_MINUTES = 10
+MEASURING_MINUTES = 240
+PREPARING_MINUTES = 60
+PREPARING_MB = 4000
+ASKED = ["mem_mb", "runtime", "gres", "slurm_partition"]
+
+# Runs that differ in their budget only are one job of a cluster: one continues another.
+SHARING = Counter(canonical_json(run.settings.identity()) for run in RUNS)
+
+
+def memory(wildcards, attempt):
+    """Megabytes for training a run, or the greatest of a model; more where that was too little."""
+    run = RUN_BY_FOLDER.get(run_folder(wildcards)) if "seed" in wildcards.keys() else None
+    runs = [run] if run else CELLS[wildcards.experiment, wildcards.model]
+    most = max(job_bytes(each.settings) for each in runs)
+    return attempt * (round(most / 1e6) + DRIVER_MB + (CUDA_MB if ON_GPU else 0))
+
+
+def training_minutes(wildcards):
+    """Minutes, as far as SLURM grants them: what is trained by then is kept."""
+    settings = RUN_BY_FOLDER[run_folder(wildcards)].settings
+    needed = job_minutes(settings, STUDY.dataset, gpu=bool(ON_GPU))
+    if LONGEST is None:
+        return needed
+    shared = SHARING[canonical_json(settings.identity())]
+    return max(1, min(needed, LONGEST // shared - EVALUATION_MINUTES))
+
+
+def granted(minutes):
+    """Minutes of a job that takes a while, as far as SLURM grants them."""
+    return min(minutes, LONGEST or minutes)
+
+
+NEEDS = {"prepare": {}, "train": {}, "evaluate": {}, "measure": {}}
+if workflow.is_main_process and not one_machine:
+    LONGEST = longest_minutes(os.environ.get("SBATCH_PARTITION"))
+    NEEDS = {
+        "prepare": {
+            "mem_mb": lambda wildcards, attempt: attempt * PREPARING_MB,
+            "runtime": granted(PREPARING_MINUTES),
+        },
+        "train": {"mem_mb": memory, "runtime": training_minutes, **ON_GPU},
+        "evaluate": {"mem_mb": memory, "runtime": EVALUATION_MINUTES, **ON_GPU},
+        "measure": {"mem_mb": memory, "runtime": granted(MEASURING_MINUTES), **ON_GPU},
+    }
+
+
+def ask_slurm():
+    """Say what SLURM will not start, or end; and take over from a Snakemake that was killed."""
+    if workflow.executor_plugin.name != "slurm":
+        return
+    dag = workflow.dag
+    jobs = {dag.get_job_group(job) or job for job in dag.needrun_jobs()}
+    # Of jobs that ask for the same, one is asked about.
+    different = {
+        (job.threads, *(job.resources.get(name) for name in ASKED)): job for job in jobs if not job.is_local
+    }
+    try:
+        for job in different.values():
+            name = next(iter(job)).group if job.is_group() else job.name
+            warning = check_job(name, job.threads, job.resources)
+            if warning:
+                print(warning, file=sys.stderr, flush=True)
+    except UserError as error:
+        print(*error.problems, sep="\n", file=sys.stderr, flush=True)
+        sys.exit(2)  # which frees the working directory
+    record = Path(".snakemake", "pj2-slurm", f"{STUDY.study}.json")
+    orphans = replace_driver(record, workflow.scheduler._executor.run_uuid)
+    if orphans:
+        print(f"SLURM: {orphans} jobs of a Snakemake that was killed were stopped; they go on", flush=True)
