@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pj2.config.study import Run
 from pj2.doctor.finding import Finding, Status, Subject, count
 from pj2.doctor.limits import allowed_cores, core_quota, usable_cores
 from pj2.errors import UserError
+from pj2.training.gpus import nvidia_smi
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _AMD_DEVICE = Path("/dev/kfd")
@@ -125,7 +125,7 @@ def _mismatch() -> tuple[str, str] | None:
     """Return why a GPU that is there cannot be used, and what to do; None if there is none."""
     import torch
 
-    listed = _nvidia_smi()
+    listed = nvidia_smi("index,name,driver_version", timeout=30)
     if listed and not torch.version.cuda:
         return f"a GPU is here ({listed[0]}) that this build cannot use", _INSTALL
     if listed and os.environ.get(_VISIBLE) is not None:
@@ -148,16 +148,6 @@ def _mismatch() -> tuple[str, str] | None:
             f"let this user read and write {_AMD_DEVICE}: groups render and video",
         )
     return None
-
-
-def _nvidia_smi() -> list[str]:
-    """Return a line for each GPU that NVIDIA's driver lists."""
-    command = ["nvidia-smi", "--query-gpu=index,name,driver_version", "--format=csv,noheader"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return found.stdout.splitlines()
 
 
 def _bfloat16(device: str) -> tuple[bool, str, str]:

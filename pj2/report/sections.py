@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from pj2.analysis.runs import RunRecord, by_model, chosen_setting
@@ -179,7 +180,7 @@ class _Maker:
                 _titled(title, key),
                 self._made(path, key, module),
                 table=table,
-                files=self._files(path, ("csv", "md", "tex")),
+                files=self._files(path, ("csv", "md", "tex", "html")),
             )
 
     def over_seeds(self) -> Iterator[Item]:
@@ -251,13 +252,19 @@ class _Maker:
             self._shown.contents.command(path),
             tuple(f"{_name(run)}: {run.info['fingerprint'][:_SHORT]}" for run in runs),
             ", ".join(dict.fromkeys(run.info["data"]["hash"][:_SHORT] for run in runs)),
-            f"{module} {code_of(module).digest[:_SHORT]}",
+            f"{module} {_digest(module)}",
         )
 
     def _files(self, path: Path, endings: Sequence[str]) -> tuple[str, ...]:
         """Return the paths of the files beside one, from the page's own folder."""
         stem = path.relative_to(self._shown.contents.results)
         return tuple(stem.with_name(f"{path.stem}.{ending}").as_posix() for ending in endings)
+
+
+@cache
+def _digest(module: str) -> str:
+    """Return the digest of a module's code, which many items share."""
+    return code_of(module).digest[:_SHORT]
 
 
 def _titled(title: str, key: Key) -> str:

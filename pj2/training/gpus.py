@@ -96,13 +96,22 @@ def _lock(path: Path) -> bool:
     return True
 
 
-def _list_gpus() -> list[Gpu]:
-    command = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
+def nvidia_smi(fields: str, timeout: float) -> list[str]:
+    """Return a line for each GPU that NVIDIA's driver lists, with the `fields` asked for.
+
+    Nothing where there is no driver, or none that answers in so many seconds.
+    """
+    command = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=timeout)
     except (OSError, subprocess.SubprocessError):
         return []
-    pairs = (line.split(",") for line in found.stdout.splitlines() if line.count(",") == 1)
+    return found.stdout.splitlines()
+
+
+def _list_gpus() -> list[Gpu]:
+    listed = nvidia_smi("index,uuid", timeout=60)
+    pairs = (line.split(",") for line in listed if line.count(",") == 1)
     return [Gpu(int(index), uuid.strip()) for index, uuid in pairs if index.strip().isdigit()]
 
 
