@@ -56,34 +56,36 @@ def check_job(name: str, threads: int, resources: Mapping[str, object]) -> str:
     return f"{what}: {reason}; unless that changes, it waits or fails"
 
 
-def replace_driver(record: Path, job_name: str) -> int:
+def replace_driver(record: Path, prefix: str) -> int:
     """Cancel the jobs of a Snakemake that was killed, wait for their end, and take its place.
 
-    All jobs of one Snakemake have one name. They are asked to stop as by a time limit, and
-    save what they have: the jobs submitted in their place go on from there.
+    The names of all jobs of one Snakemake begin with a prefix of its own. They are asked to
+    stop as by a time limit, and save what they have: the jobs submitted in their place go on
+    from there.
 
     Returns how many there were.
     """
-    here = {"job_name": job_name, "host": socket.gethostname(), "process": os.getpid()}
+    here = {"prefix": prefix, "host": socket.gethostname(), "process": os.getpid()}
     orphans: list[str] = []
     if record.exists():
         before = json.loads(record.read_text())
         if before["host"] != here["host"] or not Path(f"/proc/{before['process']}").exists():
-            orphans = _jobs_named(before["job_name"])
+            orphans = _jobs_of(before["prefix"])
             if orphans:
                 _answer("scancel", *orphans)
             end = time.monotonic() + _ENDING
-            while _jobs_named(before["job_name"]) and time.monotonic() < end:
+            while _jobs_of(before["prefix"]) and time.monotonic() < end:
                 time.sleep(1)
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps(here))
     return len(orphans)
 
 
-def _jobs_named(name: str) -> list[str]:
-    """Return the jobs of a name that have not ended."""
-    answer = _answer("squeue", "--noheader", "--format=%i", f"--name={name}")
-    return [line for line in answer.splitlines() if line.isdigit()]
+def _jobs_of(prefix: str) -> list[str]:
+    """Return this user's jobs with such a name that have not ended."""
+    lines = _answer("squeue", "--me", "--noheader", "--format=%i %j").splitlines()
+    jobs = (line.partition(" ") for line in lines)
+    return [job for job, _, name in jobs if name.startswith(f"{prefix}_")]
 
 
 def _answer(*command: str) -> str:

@@ -4,6 +4,9 @@ from collections import Counter
 from pj2.cluster.estimate import job_bytes, job_minutes
 from pj2.cluster.slurm import check_job, longest_minutes, replace_driver
 
+# On a cluster a run is tested in the job that trained it, and all that is shown is drawn in one.
+RUN_JOB, SHOW_JOB = (None, None) if one_machine else ("run", "show")
+
 # Of what SLURM calls generic resources, a job that computes on a GPU takes this.
 GRES = os.environ.get("PJ2_GRES") or ("gpu:1" if STUDY.device == "cuda" else "")
 ON_GPU = {"gres": GRES} if GRES and STUDY.device in ("auto", "cuda") else {}
@@ -75,7 +78,8 @@ def ask_slurm():
     except UserError as error:
         print(*error.problems, sep="\n", file=sys.stderr, flush=True)
         sys.exit(2)  # which frees the working directory
+    prefix = workflow.executor_settings.jobname_prefix
     record = Path(".snakemake", "pj2-slurm", f"{STUDY.study}.json")
-    orphans = replace_driver(record, workflow.scheduler._executor.run_uuid)
+    orphans = replace_driver(record, prefix) if prefix else 0
     if orphans:
         print(f"SLURM: {orphans} jobs of a Snakemake that was killed were stopped; they go on", flush=True)

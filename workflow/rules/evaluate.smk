@@ -12,6 +12,8 @@ rule evaluate:
         record=f"{RUN}/evaluation.json",
     log:
         f"{RESULTS}/logs/evaluate/{{experiment}}/{{model}}/lr={{lr}}/seed={{seed}}.log",
+    group:
+        RUN_JOB
     conda:
         "../envs/pj2.yaml"
     threads: STUDY.threads

@@ -16,6 +16,8 @@ rule confusion_matrix:
         ),
     log:
         f"{RESULTS}/logs/figures/confusion_matrices/{{experiment}}/{{model}}.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -40,6 +42,8 @@ rule filter_grid:
         ),
     log:
         f"{RESULTS}/logs/figures/filter_grids/{{experiment}}/{{model}}.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -64,6 +68,8 @@ rule model_curves:
         ),
     log:
         f"{RESULTS}/logs/figures/training_curves/{{experiment}}/{{model}}.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -88,6 +94,8 @@ rule experiment_curves:
         ),
     log:
         f"{RESULTS}/logs/figures/training_curves/{{experiment}}.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -111,6 +119,8 @@ rule study_curves:
         ),
     log:
         f"{RESULTS}/logs/figures/all_models.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:

@@ -42,6 +42,8 @@ rule surface:
         f"{GEOMETRY}/surface.parquet",
     log:
         f"{RESULTS}/logs/geometry/{{experiment}}/{{model}}/surface.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -99,6 +101,8 @@ rule probe_figure:
         ),
     log:
         f"{RESULTS}/logs/figures/gradient_probes/{{experiment}}.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -142,6 +146,8 @@ rule probe_table:
         f"{RESULTS}/logs/tables/{{table}}/{{experiment}}.log",
     wildcard_constraints:
         table="gradient_probes|probe_ratios",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -164,6 +170,8 @@ rule surface_figure:
         ),
     log:
         f"{RESULTS}/logs/figures/loss_surfaces/{{experiment}}.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -186,6 +194,8 @@ rule surface_view:
         ),
     log:
         f"{RESULTS}/logs/figures/loss_surfaces/{{experiment}}.html.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -208,6 +218,8 @@ rule line_figure:
         ),
     log:
         f"{RESULTS}/logs/figures/loss_lines/{{experiment}}.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -231,6 +243,8 @@ rule curvature_figure:
         ),
     log:
         f"{RESULTS}/logs/figures/curvature/{{experiment}}.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -253,6 +267,8 @@ rule curvature_table:
         ),
     log:
         f"{RESULTS}/logs/tables/curvature/{{experiment}}.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:

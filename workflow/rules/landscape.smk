@@ -9,6 +9,8 @@ rule landscape_band:
         f"{RESULTS}/landscape/{{experiment}}.parquet",
     log:
         f"{RESULTS}/logs/landscape/{{experiment}}.band.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -31,6 +33,8 @@ rule landscape_figure:
         ),
     log:
         f"{RESULTS}/logs/landscape/{{experiment}}.figure.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -56,6 +60,8 @@ rule landscape_table:
         ),
     log:
         f"{RESULTS}/logs/landscape/{{experiment}}.table.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:

@@ -78,6 +78,8 @@ rule report:
         in_report(REPORT, caption="page", topic="Everything on one page", result="The report"),
     log:
         f"{RESULTS}/logs/report.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:

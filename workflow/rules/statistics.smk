@@ -30,6 +30,8 @@ rule experiment_table:
         f"{RESULTS}/logs/tables/{{table}}/{{experiment}}.log",
     wildcard_constraints:
         table="|".join(EXPERIMENT_TABLES),
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -55,6 +57,8 @@ rule experiment_figure:
         f"{RESULTS}/logs/figures/{{figure}}/{{experiment}}.log",
     wildcard_constraints:
         figure="|".join(EXPERIMENT_FIGURES),
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -82,6 +86,8 @@ rule mistake_grid:
         ),
     log:
         f"{RESULTS}/logs/figures/mistakes/{{experiment}}/{{model}}.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -108,6 +114,8 @@ rule efficiency_figure:
         ),
     log:
         f"{RESULTS}/logs/figures/efficiency.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:
@@ -133,6 +141,8 @@ rule published_table:
         ),
     log:
         f"{RESULTS}/logs/tables/published.log",
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:

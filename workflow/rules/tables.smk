@@ -38,6 +38,8 @@ rule study_table:
         f"{RESULTS}/logs/tables/{{table}}.log",
     wildcard_constraints:
         table="|".join(TABLE_MODULES),
+    group:
+        SHOW_JOB
     conda:
         "../envs/pj2.yaml"
     params:

@@ -32,6 +32,8 @@ rule train:
     wildcard_constraints:
         experiment=only([name for name in STUDY.experiments if name not in PROBED]),
     cache: "omit-software"  # used with --cache only; torch's version is in params.code
+    group:
+        RUN_JOB
     conda:
         "../envs/pj2.yaml"
     threads: STUDY.threads
