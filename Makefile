@@ -20,7 +20,7 @@ dry-run: $(READY)
 	$(BIN)/snakemake -n all $(ARGS)
 
 test: $(READY)
-	$(BIN)/pytest -n auto --dist loadscope
+	$(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,10 @@ import torch
 from pj2.data.pixels import pack
 from pj2.data.prepared import PreparedData
 
+# A shell's background job ignores Ctrl-C, and so would every process that a test interrupts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # It ends when its standard input does, so it cannot outlive the tests.
 _SERVER = """
 import sys
@@ -24,6 +29,12 @@ print(server.get_host_and_port()[1], flush=True)
 sys.stdin.read()
 server.stop()
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no process waits for another's last module."""
+    slow = ["slurm", "workflow", None]
+    items.sort(key=lambda item: slow.index(next(filter(item.get_closest_marker, slow[:2]), None)))
 
 
 @pytest.fixture

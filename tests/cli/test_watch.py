@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 from dataclasses import fields, replace
 
 import pytest
@@ -264,6 +265,8 @@ def on_terminal(place, *arguments, until, then=None):
         stderr=terminal,
     )
     os.close(terminal)
+    hung = threading.Timer(60, process.kill)
+    hung.start()
     output = b""
     while True:
         try:
@@ -276,6 +279,7 @@ def on_terminal(place, *arguments, until, then=None):
         if then and until in output:
             process.send_signal(then)
             then = None
+    hung.cancel()
     return output.decode(), process.wait(timeout=60)
 
 
