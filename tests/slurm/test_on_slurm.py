@@ -1,4 +1,4 @@
-"""A study on a real SLURM of one node, with everything that happens to jobs of a cluster.
+"""A study on a real SLURM of two nodes, with everything that happens to jobs of a cluster.
 
 One study is disturbed in many ways; the tests look at what became of it.
 """
@@ -13,20 +13,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from filelock import FileLock
-from one_node import OneNode, missing, wait_until
+from local_slurm import Cluster, missing, wait_until
+from studies import REPOSITORY, Run, Study, variables_of_plugin
 
 pytestmark = pytest.mark.slurm
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PLUGIN = "snakemake-executor-plugin-slurm"
 CONFIG = """\
 study: tiny
 dataset:
@@ -41,124 +38,29 @@ experiments:
 """
 EPOCHS = [str(epoch) for epoch in range(1, 21)]
 RATES = ("0.001", "0.002")
-EAGER = (
-    *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"),
-    *("--latency-wait", "10", "--slurm-keep-successful-logs"),
-)
+RUN_JSON = f"results/tiny/runs/experiment=rates/model=BasicCNN/lr={RATES[0]}/seed=0/run.json"
 
 
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory) -> dict[str, str]:
-    """The variables with which Snakemake finds its plugin, which an installation may lack."""
-    places = [str(Path(__file__).with_name("impatient")), os.environ.get("PYTHONPATH", "")]
-    if find_spec("snakemake_executor_plugin_slurm"):
-        return {"PYTHONPATH": os.pathsep.join(filter(None, places))}
-    folder = tmp_path_factory.mktemp("plugin")
-    names = [f"{PLUGIN}>=2.8,<3", f"{PLUGIN}-jobstep<1", "throttler<2"]
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
-    done = subprocess.run([*pip, *names], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"{PLUGIN} is not installed, and not to be had: {done.stderr.strip()[-200:]}")
-    return {"PYTHONPATH": os.pathsep.join(filter(None, [*places, str(folder)]))}
+    try:
+        return variables_of_plugin(tmp_path_factory.mktemp("plugin"))
+    except RuntimeError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory, plugin) -> Iterator[OneNode]:
+def cluster(tmp_path_factory, plugin) -> Iterator[Cluster]:
     if reason := missing():
         pytest.skip(f"no SLURM here: {reason}")
     # A machine has one /etc/slurm, and another checkout's tests may be using it.
     with FileLock(Path(tempfile.gettempdir(), "pj2-tests-slurm.lock")):
-        node = OneNode(tmp_path_factory.mktemp("slurm"))
+        cluster = Cluster(tmp_path_factory.mktemp("slurm"), nodes=2, cores=2)
         try:
-            try:
-                node.start()
-            except TimeoutError:
-                pytest.skip(f"SLURM does not start here; its logs are in {node.folder}")
-            yield node
+            cluster.start()
+            yield cluster
         finally:
-            node.stop()
-
-
-@dataclass
-class Study:
-    """A study in a folder of its own."""
-
-    folder: Path
-    variables: dict[str, str] = field(default_factory=dict)
-
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a snakemake; what it prints is in a file."""
-        foreign = ("PJ2_", "SBATCH_", "SLURM_")
-        own = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-        command = [sys.executable, "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile")]
-        with (self.folder / "printed").open("a") as printed:
-            return subprocess.Popen(
-                [*command, *arguments],
-                stdout=printed,
-                stderr=printed,
-                cwd=self.folder,
-                env=own | self.variables,
-                start_new_session=True,
-            )
-
-    def on_slurm(self, *arguments: str) -> subprocess.Popen[bytes]:
-        return self.start("--profile", str(REPOSITORY / "profiles/slurm"), *EAGER, *arguments)
-
-    @property
-    def printed(self) -> str:
-        return (self.folder / "printed").read_text()
-
-    def processes(self) -> list[int]:
-        """What runs in its folder: without cgroups SLURM may lose sight of a process."""
-        return [
-            int(path.parent.name)
-            for path in Path("/proc").glob("[0-9]*/cwd")
-            if path.resolve() == self.folder.resolve()
-        ]
-
-
-@dataclass
-class Run:
-    """One run of the study, as what it leaves in /proc and in SLURM's logs."""
-
-    study: Study
-    rate: str
-
-    @property
-    def attempts(self) -> list[str]:
-        """What the jobs that tried it said, the first one first."""
-        logs = self.study.folder.glob(".snakemake/slurm_logs/group_run*/*.log")
-        texts = [path.read_text() for path in sorted(logs, key=lambda path: int(path.stem))]
-        return [text for text in texts if f"lr={self.rate}/" in text]
-
-    @property
-    def process(self) -> int:
-        """The process that trains it, 0 if there is none."""
-        for process in self.study.processes():
-            with suppress(OSError):
-                words = Path("/proc", str(process), "cmdline").read_text().split("\0")
-                if words[1:4] == ["-m", "pj2", "train"] and any(
-                    f"lr={self.rate}/" in word for word in words
-                ):
-                    return process
-        return 0
-
-    @property
-    def job(self) -> str:
-        """The SLURM job that trains it."""
-        variables = Path("/proc", str(self.process), "environ").read_text().split("\0")
-        return dict(each.partition("=")[::2] for each in variables)["SLURM_JOB_ID"]
-
-    def freeze(self, attempt: int) -> None:
-        """Stop the clock of a job that is in the midst of its training."""
-        wait_until(lambda: len(self.attempts) == attempt and "epoch " in self.attempts[-1], 120)
-        os.kill(self.process, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on, unless SLURM did so already to be heard."""
-        with suppress(ProcessLookupError):
-            if process := self.process:
-                os.kill(process, signal.SIGCONT)
+            cluster.stop()
 
 
 @pytest.fixture(scope="module")
@@ -171,45 +73,63 @@ def quiet(tmp_path_factory) -> Study:
 
 
 @pytest.fixture(scope="module")
-def disturbed(tmp_path_factory, plugin, node, quiet) -> Iterator[Study]:
+def disturbed(tmp_path_factory, plugin, cluster, quiet) -> Iterator[Study]:
     """The study on SLURM, to its end, through all that may happen."""
-    study = Study(tmp_path_factory.mktemp("disturbed"), plugin)
+    study = Study(tmp_path_factory.mktemp("disturbed"), plugin | {"SBATCH_ACCOUNT": "vision"})
     (study.folder / "config.yaml").write_text(CONFIG)
     try:
-        disturb(study, node)
+        disturb(study, cluster)
         wait_until(lambda: "(100%) done" in quiet.printed, 120)
         yield study
     finally:
-        for process in study.processes():
-            os.kill(process, signal.SIGKILL)
+        study.end()
+        quiet.end()
 
 
-def disturb(study: Study, node: OneNode) -> None:
+def disturb(study: Study, cluster: Cluster) -> None:
     first, second = (Run(study, rate) for rate in RATES)
-    # Preparing the data takes more than that, and is then given twice as much.
-    driver = study.on_slurm("--set-resources", "prepare_data:mem_mb=attempt*250", "--", "all")
 
+    def jobs(column: str) -> list[str]:
+        return cluster.run("squeue", "--noheader", "-o", column).split()
+
+    # Preparing the data takes more than that, and is then given twice as much.
+    memory = ("--set-resources", "prepare_data:mem_mb=attempt*250", "train:mem_mb=2500")
+    driver = study.on_slurm(*memory, "--retries", "20", "--", "all")
+
+    # One node is drained, and what runs there is warned of its time, for which SLURM takes a while.
     first.freeze(attempt=1)
     second.freeze(attempt=1)
-    node.run("scontrol", "update", "nodename=localhost", "state=drain", "reason=test")
-    # Over its time: limits are looked at every 30 s, and the warning is due at once.
-    node.run("scontrol", "update", f"jobid={second.job}", "timelimit=1")
-    node.run("scancel", first.job)
-    wait_until(lambda: "CANCELLED AT" in second.attempts[0])
-    second.thaw()
-    wait_until(lambda: node.run("squeue", "-h", "-o", "%T").split() == ["PENDING"] * 2)
-    node.run("scontrol", "update", "nodename=localhost", "state=resume")
+    assert jobs("%a") == ["vision"] * 2
+    drained = second.node
+    (other,) = set(cluster.nodes) - {drained}
+    assert first.node == other
+    cluster.run("scontrol", "update", f"nodename={drained}", "state=drain", "reason=test")
+    cluster.run("scontrol", "update", f"jobid={second.job}", "timelimit=1")
 
+    # Meanwhile on the other: cancelled, killed.
+    cluster.run("scancel", first.job)
     first.freeze(attempt=2)
     os.kill(first.process, signal.SIGKILL)
+
+    # It crashes with both of them, whom SLURM would start again after two minutes.
+    first.freeze(attempt=3)
     second.freeze(attempt=2)
-    node.stop_controller()
-    node.start_controller()
-    node.run("scancel", "--signal=TERM", second.job)
+    assert [first.node, second.node] == [other, other]
+    cluster.crash_node(other)
+    wait_until(lambda: jobs("%T") == ["PENDING"] * 2, 90)
+    cluster.run("scontrol", "update", f"nodename={drained}", "state=resume")
+    for job in jobs("%i"):
+        cluster.run("scontrol", "update", f"jobid={job}", "starttime=now")
+
+    first.freeze(attempt=4)
+    second.freeze(attempt=3)
+    cluster.start_node(other)
+    cluster.stop_controller()
+    cluster.start_controller()
+    cluster.run("scancel", "--signal=TERM", second.job)
     second.thaw()
 
-    first.freeze(attempt=3)
-    second.freeze(attempt=3)
+    second.freeze(attempt=4)
     assert driver.poll() is None, study.printed[-8000:]
     driver.kill()
     driver.wait()
@@ -243,7 +163,7 @@ def contents(study: Study) -> dict[str, bytes]:
     }
 
 
-def test_each_event_took_place(disturbed):
+def test_each_event_took_place(disturbed, cluster):
     first, second = (Run(disturbed, rate).attempts for rate in RATES)
     memory = sorted(disturbed.folder.glob(".snakemake/slurm_logs/rule_prepare_data/*.log"))
     assert "exceeded memory limit" in memory[0].read_text()
@@ -251,8 +171,12 @@ def test_each_event_took_place(disturbed):
     assert "saved; run it again" in first[0], "cancelled"
     assert "Killed" in first[1], "killed without a warning"
     assert "saved; run it again" not in first[1]
-    assert "saved; run it again" in second[0], "over its time"
-    assert "saved; run it again" in second[1], "asked to stop, after the controller was restarted"
+    controller = (cluster.folder / "slurmctld.log").read_text()
+    assert "due to failure of node" in controller
+    for lost in (first[2], second[1]):
+        assert "Exiting because a job execution failed" not in lost, "it ended with its node"
+    assert "saved; run it again" in second[0], "warned of its time"
+    assert "saved; run it again" in second[2], "asked to stop, after the controller was restarted"
     assert "jobs of a Snakemake that was killed were stopped" in disturbed.printed
 
 
@@ -300,11 +224,62 @@ def test_a_finished_study_submits_nothing(disturbed):
     assert "submitted with SLURM" not in disturbed.printed.removeprefix(before)
 
 
+def test_a_time_limit_that_comes_without_a_warning(plugin, cluster, tmp_path):
+    study = Study(tmp_path, plugin)
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    without = ("--default-resources", "runtime=3", "mem_mb=1500", "at_once=1")
+    append = "slurm_extra='--open-mode=append'"
+    run = Run(study, RATES[0])
+    driver = study.on_slurm(*without, append, "--", RUN_JSON)
+    try:
+        run.freeze(attempt=1)
+        cluster.run("scontrol", "update", f"jobid={run.job}", "timelimit=1")
+        assert driver.wait() == 0, study.printed[-8000:]
+    finally:
+        study.end()
+    assert "DUE TO TIME LIMIT" in run.attempts[0]
+    assert "saved; run it again" in run.attempts[0]
+    assert trained(run.attempts) == EPOCHS
+
+
+def test_two_nodes_train_one_run_at_once(plugin, cluster, tmp_path):
+    """Two studies that share a store, and no folder."""
+    config = yaml.safe_load(CONFIG)
+    config["experiments"]["rates"] |= {"learning_rates": [0.001], "epochs": 6}
+    variables = plugin | {"PJ2_STORE": str(tmp_path / "store")}
+    studies = [Study(tmp_path / name, variables) for name in ("one", "other")]
+    drivers = []
+    for study in studies:
+        study.folder.mkdir()
+        (study.folder / "config.yaml").write_text(yaml.safe_dump(config))
+        drivers.append(study.on_slurm("--", RUN_JSON))
+    runs = [Run(study, RATES[0]) for study in studies]
+    try:
+        for run in runs:
+            run.freeze(attempt=1)
+        assert {run.node for run in runs} == set(cluster.nodes)
+        for run in runs:
+            run.thaw()
+        assert [driver.wait() for driver in drivers] == [0, 0]
+    finally:
+        for study in studies:
+            study.end()
+    assert [trained(run.attempts) for run in runs] == [EPOCHS[:6]] * 2
+    one, other = (json.loads((study.folder / RUN_JSON).read_text()) for study in studies)
+    one["artifacts"].pop("epochs.parquet"), other["artifacts"].pop("epochs.parquet")  # has times
+    assert one["artifacts"] == other["artifacts"]
+    store = ["--store", str(tmp_path / "store")]
+    verify = [sys.executable, "-m", "pj2", "store", "verify", *store]
+    assert subprocess.run(verify, cwd=REPOSITORY, check=False).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("partition", "message"),
     [("nowhere", "Invalid partition name"), ("hasty", "the partition grants 2 minutes")],
 )
-def test_what_slurm_would_not_start_is_said_in_one_line(plugin, node, tmp_path, partition, message):
+def test_what_slurm_would_not_start_is_said_in_one_line(
+    plugin, cluster, tmp_path, partition, message
+):
     (tmp_path / "config.yaml").write_text(CONFIG)
     study = Study(tmp_path, plugin | {"SBATCH_PARTITION": partition})
     assert study.on_slurm("all").wait() == 2
