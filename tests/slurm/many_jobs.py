@@ -1,7 +1,8 @@
 """Many tiny runs on SLURM, and the same on this machine: ``many_jobs.py RUNS [--per-job N]``.
 
-Each run is one epoch of 100 images and its evaluation. Both ways start from nothing and use
-every core; the machine should be idle otherwise. Prints one JSON object.
+Each run is one epoch of 100 images, trained and not evaluated, so that starting it is nearly all
+of it. Both ways start from nothing and use every core; the machine should be idle otherwise.
+Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -31,20 +32,21 @@ experiments:
     seeds: [{seeds}]
     batch_size: 50
     epochs: 1
+    precision: fp32
 """
-TARGET = "results/many/tables/comparison.csv"  # of every run, trained and evaluated
+TARGET = ("--until", "train", "--", "comparison_table")
 
 
-def main(runs: int, per_job: int, folder: Path) -> dict[str, object]:
-    variables = variables_of_plugin(folder / "plugin")
+def main(runs: int, per_job: int, gres: str, folder: Path) -> dict[str, object]:
+    variables = variables_of_plugin(folder / "plugin") | {"PJ2_GRES": gres}
     cores = os.cpu_count() or 1
-    grouped = ("--jobs", str(runs), "--group-components", f"run={per_job}", "show=10000", "--")
+    grouped = ("--jobs", str(runs), "--group-components", f"run={per_job}", "show=10000")
     cluster = Cluster(folder / "slurm", nodes=1, cores=cores)
     try:
         cluster.start()
         before = cluster.seconds_of_controller()
         study = new_study(folder / "on SLURM", runs, variables)
-        there = timed(lambda: study.on_slurm(*grouped, TARGET), study)
+        there = timed(lambda: study.on_slurm(*grouped, *TARGET), study)
         there |= {
             "submitted": len(re.findall("submitted with SLURM jobid", study.printed)),
             "controller": cluster.seconds_of_controller() - before,
@@ -53,8 +55,9 @@ def main(runs: int, per_job: int, folder: Path) -> dict[str, object]:
     finally:
         cluster.stop()
     study = new_study(folder / "here", runs, {})
-    here = timed(lambda: study.start("--cores", str(cores), "--", TARGET), study)
-    return {"runs": runs, "runs per job": per_job, "cores": cores, "SLURM": there, "here": here}
+    here = timed(lambda: study.start("--cores", str(cores), *TARGET), study)
+    what = {"runs": runs, "runs per job": per_job, "gres": gres, "cores": cores}
+    return what | {"SLURM": there, "here": here}
 
 
 def new_study(folder: Path, runs: int, variables: dict[str, str]) -> Study:
@@ -93,8 +96,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", type=int)
     parser.add_argument("--per-job", type=int, default=1, metavar="N")
+    parser.add_argument("--gres", default="", metavar="G", help="gpu:1, of which there is one")
     arguments = parser.parse_args()
     if reason := missing():
         sys.exit(f"no SLURM here: {reason}")
     with tempfile.TemporaryDirectory(prefix="pj2-many-") as temporary:
-        print(json.dumps(main(arguments.runs, arguments.per_job, Path(temporary)), indent=2))
+        found = main(**vars(arguments), folder=Path(temporary))
+    print(json.dumps(found, indent=2))
