@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from pj2.errors import UserError
-from pj2.language import tr, tr_start
+from pj2.language import tr, tr_sentences
 from pj2.tables.headings import heading_in_words
 
 
@@ -48,7 +48,7 @@ def read_table(path: Path) -> Table:
             rows[-1].append(_text(tokens[place]))
     headings = tuple(map(heading_in_words, rows[0]))
     body = tuple(tuple(map(_in_words, row)) for row in rows[1:])
-    return Table(tr_start(caption), headings, body, tuple(numeric))
+    return Table(tr_sentences(caption), headings, body, tuple(numeric))
 
 
 def _text(token: Token) -> str:

@@ -13,17 +13,18 @@ from pj2.analysis.runs import PathLike, RunRecord, load_runs, tested_models
 from pj2.analysis.statistics import Mean, mean_interval
 from pj2.analysis.wording import named
 from pj2.config.names import learning_rate_text
+from pj2.language import said
 from pj2.tables.format import MISSING, count, percent_spread, write_all_formats
 
 _IDENTITY = ("experiment", "model", "learning_rate", "seeds", "n", "label_smoothing")
 _MEASURES = ("accuracy", "nll", "ece", "confidence")
-_CAPTION = (
+_CAPTION = said(
     "On the test set, each model at its learning rate with the best validation accuracy, the "
     "mean over seeds; of several seeds the mean ± the standard deviation. NLL: mean negative "
     "log-likelihood of the true class, in nats. Confidence: the greatest probability of an image, "
     "the mean over images; above the accuracy a model is too sure of itself, below it not sure "
     "enough. ECE, the expected calibration error (Guo et al. 2017): how far accuracy and mean "
-    f"confidence lie apart within {BINS} bins of confidence of equal width, the mean over images; "
+    "confidence lie apart within {bins} bins of confidence of equal width, the mean over images; "
     "0 is best, and of finitely many images even probabilities that are right have a little more. "
     "n: test images."
 )
@@ -58,7 +59,7 @@ def calibration_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
             filter(
                 None,
                 [
-                    _CAPTION,
+                    _CAPTION.format(bins=BINS),
                     note_losses(first),
                     f"No run finished an epoch: {named(absent)}." if absent else "",
                 ],

@@ -17,9 +17,22 @@ from pj2.analysis.runs import (
     tested_models,
 )
 from pj2.analysis.statistics import Mean, mean_interval, wilson_interval
+from pj2.language import said
 from pj2.tables.format import percent, percent_spread, write_all_formats
 
 _IDENTITY = ("experiment", "model", "learning_rate", "seeds")
+_PER_CLASS = said(
+    "Test accuracy of each class in percent: of one seed with its 95 % Wilson interval, of several "
+    "the mean over seeds ± their standard deviation; n: images of the class."
+)
+_PAIRS = said(
+    "The {top} most frequent mistakes on the test set, true → predicted; of several seeds the mean "
+    "number of images ± its standard deviation."
+)
+_CHOSEN = said(
+    "Each model is shown at its learning rate with the best validation accuracy, the mean over "
+    "seeds ({models})."
+)
 
 
 def per_class_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
@@ -48,9 +61,7 @@ def per_class_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     write_all_formats(
         pd.DataFrame(rows, columns=columns),
         stem,
-        caption="Test accuracy of each class in percent: of one seed with its 95 % Wilson "
-        "interval, of several the mean over seeds ± their standard deviation; "
-        "n: images of the class. " + note,
+        caption=f"{_PER_CLASS} {note}",
         display=pd.DataFrame(list(shown.values()), columns=["Class", "n", *chosen]),
     )
 
@@ -73,8 +84,7 @@ def confused_pairs_table(index_paths: Iterable[PathLike], stem: PathLike, top: i
     write_all_formats(
         pd.DataFrame(rows, columns=[*_IDENTITY, "true", "predicted", "count", "share", "sd"]),
         stem,
-        caption=f"The {top} most frequent mistakes on the test set, true → predicted; of several "
-        "seeds the mean number of images ± its standard deviation. " + note,
+        caption=f"{_PAIRS.format(top=top)} {note}",
         display=pd.DataFrame(
             shown, columns=["Model", "Mistake", "Images", "Share of the true class, %"]
         ),
@@ -101,10 +111,7 @@ def _chosen(
         shown, guesses = zip(*seen, strict=True)
         found[name] = shown[0], confusion(guesses)
         told.append(f"{name}: lr {shown[0].lr}, {seeds_in_words(shown)}")
-    return found, (
-        "Each model is shown at its learning rate with the best validation accuracy, the mean "
-        f"over seeds ({'; '.join(told)})."
-    )
+    return found, _CHOSEN.format(models="; ".join(told))
 
 
 def _identity(run: RunRecord, result: Confusion) -> tuple[str, str, float, int]:

@@ -23,9 +23,10 @@ from pj2.analysis.published import (
 from pj2.analysis.runs import PathLike, load_runs
 from pj2.analysis.statistics import Mean, mean_interval
 from pj2.analysis.wording import named
+from pj2.language import said
 from pj2.tables.format import MISSING, count, percent_spread, write_all_formats
 
-_CAPTION = (
+_CAPTION = said(
     "What the published report ({report}) states of single runs, beside our runs: "
     "mean ± standard deviation over n seeds. "
     "Its protocol: the greatest test accuracy of any epoch, which the test set itself has chosen. "
