@@ -125,15 +125,29 @@ class Run:
         """The node on which it is trained."""
         return self.variable("SLURMD_NODENAME")
 
-    def freeze(self, attempt: int) -> None:
-        """Stop the clock of a job that is in the midst of its training."""
-        wait_until(lambda: len(self.attempts) == attempt and "epoch " in self.attempts[-1], 180)
-        process = self.process
-        assert process, self.attempts[-1]
-        os.kill(process, signal.SIGSTOP)
+    def is_training(self, attempt: int) -> bool:
+        """Whether it is in the midst of an attempt, counted from 1: its last one."""
+        tried = self.attempts
+        return len(tried) == attempt and "epoch " in tried[-1]
 
     def thaw(self) -> None:
         """Let it go on, unless SLURM did so already to be heard."""
         with suppress(ProcessLookupError):
             if process := self.process:
                 os.kill(process, signal.SIGCONT)
+
+
+def freeze(*wanted: tuple[Run, int]) -> None:
+    """Stop the clock of runs, each as soon as it is in the midst of this attempt."""
+    left = list(wanted)
+
+    def all_are_frozen() -> bool:
+        for run, attempt in list(left):
+            if run.is_training(attempt):
+                process = run.process
+                assert process, run.attempts[-1]
+                os.kill(process, signal.SIGSTOP)
+                left.remove((run, attempt))
+        return not left
+
+    wait_until(all_are_frozen, 180)
