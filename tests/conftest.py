@@ -33,8 +33,8 @@ server.stop()
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process waits for another's last module."""
-    slow = ["slurm", "workflow", None]
-    items.sort(key=lambda item: slow.index(next(filter(item.get_closest_marker, slow[:2]), None)))
+    has = pytest.Item.get_closest_marker
+    items.sort(key=lambda item: (not has(item, "slurm"), not has(item, "workflow")))
 
 
 @pytest.fixture

@@ -29,11 +29,6 @@ experiments:
         cross_entropy: {{}}
         hinge: {{loss: {{name: multi_margin}}}}
 """
-# All that goes over variants or seeds.
-TARGETS = (
-    *("comparison_table", "confusion_matrices", "pairwise", "ablations", "calibration"),
-    *("mistakes", "efficiency"),
-)
 VARIANTS = {
     f"BasicCNN.dropout-{p}.loss-{loss}" for p in ("0", "0.5") for loss in ("cross_entropy", "hinge")
 }
@@ -54,7 +49,7 @@ def folder(tmp_path_factory):
     """One seed of four variants, and then two seeds under another name, in one store."""
     folder = tmp_path_factory.mktemp("variants")
     new_study(folder, CONFIG.format(name="one", seeds=1)).run("--until", "evaluate")
-    new_study(folder, CONFIG.format(name="two", seeds=2)).run(*TARGETS)
+    new_study(folder, CONFIG.format(name="two", seeds=2)).run("all")
     return folder
 
 
@@ -95,4 +90,4 @@ def test_every_figure_of_the_statistics_is_drawn(folder):
 
 def test_a_second_run_does_nothing(folder):
     study = new_study(folder, CONFIG.format(name="two", seeds=2))
-    assert study.planned(*TARGETS) == {}
+    assert study.planned("all") == {}
