@@ -12,7 +12,6 @@ from safetensors.numpy import save_file
 from pj2.config.study import RunSettings
 from pj2.data.content import content_hash
 from pj2.data.layout import IMAGES_FILE, INFO_FILE
-from pj2.data.pixels import pack
 from pj2.data.prepared import PreparedData
 from pj2.store.files import write_json
 
@@ -49,7 +48,7 @@ def prepared(train: int, test: int = 1000) -> PreparedData:
     splits = []
     for count in (train, test):
         images, labels = pictures(count)
-        splits += [torch.from_numpy(pack(images)), torch.from_numpy(labels)]
+        splits += [torch.from_numpy(images), torch.from_numpy(labels)]
     train_images, train_labels, test_images, test_labels = splits
     return PreparedData(
         train_images,

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from pj2.data.pixels import pack
 from pj2.data.prepared import PreparedData
 
 # A shell's background job ignores Ctrl-C, and so would every process that a test interrupts.
@@ -46,7 +45,7 @@ def data() -> PreparedData:
         labels = torch.arange(count) % 10
         noise = torch.randint(0, 40, (count, 3, 32, 32), generator=source)
         images = (labels[:, None, None, None] * 20 + noise).to(torch.uint8)
-        return torch.from_numpy(pack(images.permute(0, 2, 3, 1).numpy())), labels
+        return images.permute(0, 2, 3, 1).contiguous(), labels
 
     train_images, train_labels = split(150)
     test_images, test_labels = split(40)

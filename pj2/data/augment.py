@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+# Devices whose index_select takes overlapping rows as they lie.
+_COPIES_STRETCHES = ("cpu",)
 _BLOCK = 64  # images whose floats stay in a core's second cache while they are normalised
 
 
@@ -32,10 +33,6 @@ class Crops:
         """Return the draws of some of the images."""
         return Crops(self.top[part], self.left[part], self.flip[part])
 
-    def to(self, device: torch.device) -> Crops:
-        """Return the same draws on another device."""
-        return Crops(self.top.to(device), self.left.to(device), self.flip.to(device))
-
 
 def draw_crops(count: int, padding: int, flip: bool, generator: torch.Generator) -> Crops:
     """Draw offsets uniformly and flips with probability 1/2, for `count` images."""
@@ -45,38 +42,55 @@ def draw_crops(count: int, padding: int, flip: bool, generator: torch.Generator)
     return Crops(offsets[0].int(), offsets[1].int(), coins.bool() & flip)
 
 
-def crop_and_flip(images: Tensor, crops: Crops, padding: int) -> Tensor:
-    """Return each image's crop of its zero-padded self, mirrored where asked.
+def crop_and_flip(images: Tensor, rows: Tensor, crops: Crops, padding: int) -> Tensor:
+    """Return the crop of each chosen image, padded with zeros, mirrored where asked.
 
-    One indexed copy moves every pixel of the batch as a 32-bit word.
+    The images are laid out in one black canvas, mirrored already; the margin on the right of
+    a row of pixels is that on the left of the next. So a crop is a stretch of memory, with a
+    margin after each row, and each image costs one copy of bytes that lie together.
 
     Args:
-        images: uint8 ``[N, H, W, 4]``, packed pixels.
-        crops: one draw an image, on the device of `images`.
+        images: uint8 ``[M, H, W, 3]``.
+        rows: int64 ``[N]``, on the CPU: which of `images`.
+        crops: one draw for each of them, on the CPU.
         padding: pixels of zeros on every side.
 
     Returns:
-        uint8 ``[N, H, W, 4]``.
+        uint8 ``[N, H, W, 3]`` on the device of `images`, a view with gaps between the rows.
     """
-    count, height, width, _ = images.shape
-    pixels = images.view(torch.int32).view(count, height, width)
-    padded = F.pad(pixels, (padding, padding, padding, padding))
-    # int32 is half the memory of int64, and counts the pixels of a million padded images.
-    across = torch.arange(width, dtype=torch.int32, device=images.device)
-    columns = torch.where(crops.flip[:, None], width - 1 - across, across) + crops.left[:, None]
-    down = torch.arange(height, dtype=torch.int32, device=images.device)
-    image = torch.arange(count, dtype=torch.int32, device=images.device)
-    rows = image[:, None] * padded.shape[1] + crops.top[:, None] + down
-    index = (rows * padded.shape[2])[:, :, None] + columns[:, None, :]
-    moved = padded.view(-1).index_select(0, index.view(-1))
-    return moved.view(torch.uint8).view(images.shape)
+    count, (height, width, channels) = len(rows), images.shape[1:]
+    # In bytes: a row with its margin, an image with the margins above and below. The last crop
+    # may reach two margins past the last image.
+    margin, across = padding * channels, (width + padding) * channels
+    whole = (height + 2 * padding) * across
+    canvas = torch.zeros(count * whole + 2 * margin, dtype=torch.uint8, device=images.device)
+    framed = canvas[: count * whole].view(count, -1, across)
+    inner = framed[:, padding : padding + height, margin:]
+    # First the images that stay as they are, then those to mirror.
+    order = torch.argsort(crops.flip.byte(), stable=True)
+    plain, mirrored = rows[order].to(images.device).tensor_split([count - int(crops.flip.sum())])
+    inner[: len(plain)] = images.index_select(0, plain).flatten(2)
+    inner[len(plain) :] = images.index_select(0, mirrored).flip(2).flatten(2)
+    place = torch.empty_like(order)
+    place[order] = torch.arange(count)
+    left = torch.where(crops.flip, 2 * padding - crops.left, crops.left)
+    start = (place * whole + crops.top * across + left * channels).to(images.device)
+    cut = _stretches(canvas, start, height * across)
+    return cut.view(count, height, width + padding, channels)[:, :, :width]
+
+
+def _stretches(memory: Tensor, start: Tensor, length: int) -> Tensor:
+    """Return ``[len(start), length]``: so many elements of `memory` from each start on."""
+    if memory.device.type in _COPIES_STRETCHES:
+        return memory.unfold(0, length, 1).index_select(0, start)
+    return memory[start[:, None] + torch.arange(length, device=memory.device)]
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """Return ``(images / 255 - mean) / std`` as float32 ``[N, 3, H, W]``, channels last.
 
     Args:
-        images: uint8 ``[N, H, W, 4]``, packed pixels.
+        images: uint8 ``[N, H, W, 3]``.
         mean: float32 ``[3]``, in fractions of full scale; `std` likewise.
     """
     count, height, width, _ = images.shape
@@ -84,9 +98,7 @@ def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     scale, shift = (1.0 / (255.0 * std)).repeat(width), -(mean / std).repeat(width)
     pixels = torch.empty(count, height, width, 3, device=images.device)
     block = _BLOCK if images.device.type == "cpu" else max(1, count)
-    for some, packed in zip(pixels.split(block), images.split(block), strict=True):
-        for channel in range(3):  # strided copies are faster than one of threes out of fours
-            some[..., channel] = packed[..., channel]
-        rows = some.view(-1, width * 3)
+    for some, levels in zip(pixels.split(block), images.split(block), strict=True):
+        rows = some.copy_(levels).view(-1, width * 3)
         torch.addcmul(shift, rows, scale, out=rows)
     return pixels.permute(0, 3, 1, 2)

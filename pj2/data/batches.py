@@ -21,10 +21,10 @@ _TOGETHER = 1024
 class ImageSet:
     """Some of the images of a split, kept as bytes, and the constants that normalise them.
 
-    ``images``: uint8 ``[M, 32, 32, 4]``, packed pixels of the whole split,
-    which subsets share and must not write to; ``rows``: int64 ``[N]``, which
-    of them belong to the set; ``labels``: int64 ``[N]``; ``mean`` and ``std``:
-    float32 ``[3]``; all on one device.
+    ``images``: uint8 ``[M, 32, 32, 3]``, the whole split, which subsets share
+    and must not write to; ``rows``: int64 ``[N]``, which of them belong to the
+    set, on the CPU; ``labels``: int64 ``[N]``; ``mean`` and ``std``: float32
+    ``[3]``; all but the rows on one device.
     """
 
     images: Tensor
@@ -40,7 +40,7 @@ class ImageSet:
         """Return the same set on another device."""
         return ImageSet(
             self.images.to(device),
-            self.rows.to(device),
+            self.rows,
             self.labels.to(device),
             self.mean.to(device),
             self.std.to(device),
@@ -48,10 +48,11 @@ class ImageSet:
 
     def subset(self, indices: Tensor) -> ImageSet:
         """Return the images at `indices` (int64), in that order."""
-        return replace(self, rows=self.rows[indices], labels=self.labels[indices])
+        chosen = indices.to(self.labels.device)
+        return replace(self, rows=self.rows[indices.cpu()], labels=self.labels[chosen])
 
     def inputs(self, images: Tensor) -> Tensor:
-        """Normalise packed images into what the models take: float32, channels last."""
+        """Normalise bytes into what the models take: float32, channels last."""
         return normalise(images, self.mean, self.std)
 
     def epoch(
@@ -70,24 +71,22 @@ class ImageSet:
         DataLoader; a single left-over image is dropped, since BatchNorm has no
         variance to compute from it.
         """
-        device = self.labels.device
         padding = augmentation.crop_padding
-        order = torch.randperm(len(self), generator=generator(seed, "order", epoch)).to(device)
-        drawn = draw_crops(
+        order = torch.randperm(len(self), generator=generator(seed, "order", epoch))
+        crops = draw_crops(
             len(self),
             padding,
             augmentation.horizontal_flip,
             generator(seed, "augmentation", epoch),
         )
-        crops = drawn.to(device)
         bounds = batch_bounds(len(self), batch_size)[first:]
         together = max(1, _TOGETHER // batch_size)
         for group in (bounds[i : i + together] for i in range(0, len(bounds), together)):
             start, stop = group[0][0], group[-1][1]
             chosen = order[start:stop]
-            images = self.images.index_select(0, self.rows[chosen])
-            inputs = self.inputs(crop_and_flip(images, crops[start:stop], padding))
-            labels = self.labels[chosen]
+            rows = self.rows[chosen]
+            inputs = self.inputs(crop_and_flip(self.images, rows, crops[start:stop], padding))
+            labels = self.labels[chosen.to(self.labels.device)]
             for one, other in group:
                 yield inputs[one - start : other - start], labels[one - start : other - start]
 
@@ -95,7 +94,8 @@ class ImageSet:
         """Yield all images once, in order, without augmentation."""
         for start in range(0, len(self), batch_size):
             part = slice(start, start + batch_size)
-            yield self.inputs(self.images.index_select(0, self.rows[part])), self.labels[part]
+            rows = self.rows[part].to(self.images.device)
+            yield self.inputs(self.images.index_select(0, rows)), self.labels[part]
 
 
 def batch_bounds(count: int, batch_size: int) -> list[tuple[int, int]]:

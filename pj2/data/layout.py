@@ -13,6 +13,7 @@ from pj2.errors import UserError
 
 IMAGES_FILE = "dataset.safetensors"
 INFO_FILE = "dataset.json"
+SIDE = 32  # height and width of every image, in pixels
 AGAIN = "delete its folder and run snakemake again"
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from pj2.data.content import content_hash
-from pj2.data.layout import AGAIN, IMAGES_FILE, INFO_FILE, read_info
-from pj2.data.pixels import SIDE, WORD
+from pj2.data.layout import AGAIN, IMAGES_FILE, INFO_FILE, SIDE, read_info
 from pj2.data.prepared import PreparedData
 from pj2.errors import UserError
 
@@ -45,7 +44,7 @@ def open_prepared(folder: str | Path) -> PreparedData:
         raise UserError(f"{description}: damaged ({type(error).__name__}); {AGAIN}") from None
     for split, size in sizes.items():
         shape = tuple(tensors[f"{split}_images"].shape)
-        if shape != (size, SIDE, SIDE, WORD) or tensors[f"{split}_labels"].shape != (size,):
+        if shape != (size, SIDE, SIDE, 3) or tensors[f"{split}_labels"].shape != (size,):
             raise UserError(
                 f"{images}: {split}_images is {list(shape)}, but {INFO_FILE} counts {size}; {AGAIN}"
             )

@@ -20,7 +20,6 @@ from safetensors.numpy import load_file, save_file
 from pj2.config.schema import DatasetConfig
 from pj2.data.content import content_hash
 from pj2.data.layout import IMAGES_FILE, INFO_FILE, read_info
-from pj2.data.pixels import pack
 from pj2.data.sources import read_source
 from pj2.data.sources.raw import Split
 from pj2.errors import UserError
@@ -30,10 +29,9 @@ from pj2.store.files import atomic_path, write_json
 def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:
     """Read a data set and write `output`/dataset.safetensors and dataset.json.
 
-    dataset.safetensors holds ``train_images`` uint8 [N, 32, 32, 4] (packed
-    pixels, see `pj2.data.pixels`), ``train_labels`` int64 [N], ``test_images``
-    and ``test_labels``, each split in canonical order. dataset.json, written
-    last, is what is returned: name,
+    dataset.safetensors holds ``train_images`` uint8 [N, 32, 32, 3],
+    ``train_labels`` int64 [N], ``test_images`` and ``test_labels``, each split
+    in canonical order. dataset.json, written last, is what is returned: name,
     source, classes in label order, numbers of images, the training split's
     mean and (population) standard deviation of each channel as fractions 0..1,
     the content hash, the limit, and the images per class.
@@ -53,7 +51,7 @@ def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:
         if limit is not None:
             keep = limited(labels, len(raw.classes), limit, f"dataset.limit.{name}")
             images, labels = images[keep], labels[keep]
-        tensors[f"{name}_images"] = pack(images)
+        tensors[f"{name}_images"] = np.ascontiguousarray(images)
         tensors[f"{name}_labels"] = labels
 
     mean, std = channel_statistics(tensors["train_images"])
@@ -123,9 +121,8 @@ def limited(
 def channel_statistics(images: npt.NDArray[np.uint8]) -> tuple[list[float], list[float]]:
     """Return mean and population standard deviation of each channel, as fractions 0..1.
 
-    `images` is uint8 [N, 32, 32, C], of which the first three channels count.
-    Both come from exact integer histograms, so the order of the images cannot
-    change their last digit.
+    `images` is uint8 [N, 32, 32, 3]. Both come from exact integer histograms, so
+    the order of the images cannot change their last digit.
     """
     values = np.arange(256, dtype=np.float64) / 255
     mean, std = [], []

@@ -13,10 +13,9 @@ from pj2.data.batches import ImageSet
 class PreparedData:
     """A prepared data set; the tensors are memory-mapped and must not be written to.
 
-    `train_images` and `test_images` are uint8 [N, 32, 32, 4], packed pixels (see
-    `pj2.data.pixels`), the labels int64 [N]. `mean` and `std` are the training
-    split's, per channel, as fractions 0..1. `classes` is in label order. `hash` is the
-    content hash.
+    `train_images` and `test_images` are uint8 [N, 32, 32, 3], the labels int64 [N].
+    `mean` and `std` are the training split's, per channel, as fractions 0..1. `classes`
+    is in label order. `hash` is the content hash.
     """
 
     train_images: torch.Tensor

@@ -20,8 +20,7 @@ from pj2.analysis.runs import (
     setting_in_words,
     tested,
 )
-from pj2.data.layout import IMAGES_FILE
-from pj2.data.pixels import SIDE, WORD
+from pj2.data.layout import IMAGES_FILE, SIDE
 from pj2.errors import UserError
 from pj2.figures import letters, style
 from pj2.language import tr
@@ -79,7 +78,7 @@ def read_pictures(path: Path, predictions: Predictions, index: Sequence[int]) ->
             shape = images.get_shape()
             known = predictions.index < len(labels)
             if (
-                shape != [len(labels), SIDE, SIDE, WORD]
+                shape != [len(labels), SIDE, SIDE, 3]
                 or not known.all()
                 or not np.array_equal(labels[predictions.index], predictions.label)
             ):
@@ -89,8 +88,7 @@ def read_pictures(path: Path, predictions: Predictions, index: Sequence[int]) ->
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
     except SafetensorError as error:
         raise UserError(f"{path}: not a prepared data set: {error}") from None
-    pictures: np.ndarray = np.concatenate(found)[..., :3]
-    return pictures
+    return np.concatenate(found)
 
 
 def _draw(axes: Axes, mistake: Mistake, picture: np.ndarray, seeds: int) -> None:

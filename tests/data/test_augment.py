@@ -10,8 +10,8 @@ from scipy.stats import chisquare
 from torchvision.transforms import v2
 from torchvision.transforms.functional import crop, hflip, normalize, pad, to_tensor
 
+from pj2.data import augment
 from pj2.data.augment import Crops, crop_and_flip, draw_crops, normalise
-from pj2.data.pixels import pack
 
 EVERY = list(itertools.product(range(9), range(9), (False, True)))
 
@@ -21,25 +21,26 @@ def images():
     source = torch.Generator().manual_seed(3)
     size = (len(EVERY), 32, 32, 3)
     # No zeros, so that the padding's black is seen wherever it is.
-    return packed(torch.randint(1, 256, size, generator=source, dtype=torch.uint8))
-
-
-def packed(images):
-    return torch.from_numpy(pack(images.numpy()))
+    return torch.randint(1, 256, size, generator=source, dtype=torch.uint8)
 
 
 def planes(images):
     """uint8 [N, 3, 32, 32], as torchvision has them."""
-    assert not images[..., 3].any()
-    return images[..., :3].permute(0, 3, 1, 2)
+    return images.permute(0, 3, 1, 2)
 
 
-def test_every_offset_and_flip_gives_torchvisions_image(images):
+@pytest.mark.parametrize("copied", [("cpu",), ()], ids=["copied", "gathered, as on a GPU"])
+def test_every_offset_and_flip_gives_torchvisions_image(images, monkeypatch, copied):
+    monkeypatch.setattr(augment, "_COPIES_STRETCHES", copied)
     top, left, flip = (torch.tensor(column) for column in zip(*EVERY, strict=True))
-    found = crop_and_flip(images, Crops(top, left, flip), padding=4)
+    crops = Crops(top, left, flip)
+    found = crop_and_flip(images, torch.arange(len(EVERY)), crops, padding=4)
     for image, (i, j, mirrored), ours in zip(planes(images), EVERY, planes(found), strict=True):
         expected = crop(pad(image, 4), i, j, 32, 32)
         assert torch.equal(ours, hflip(expected) if mirrored else expected)
+    for index in range(len(EVERY)):  # alone, an image is the last of its canvas too
+        alone = crop_and_flip(images, torch.tensor([index]), crops[index : index + 1], padding=4)
+        assert torch.equal(alone[0], found[index])
 
 
 def test_draws_are_uniform_and_independent():
@@ -55,14 +56,13 @@ def test_the_distribution_is_that_of_torchvisions_transform():
     """One marked pixel at the centre shows where each crop came from."""
     marked = torch.zeros(1, 32, 32, 3, dtype=torch.uint8)
     marked[:, 16, 12] = 255
-    marked = packed(marked)
     image = planes(marked)[0]
     theirs = v2.Compose([v2.RandomCrop(32, padding=4), v2.RandomHorizontalFlip()])
     count = 8100
     torch.manual_seed(0)
     reference = torch.stack([theirs(image) for _ in range(count)])
     crops = draw_crops(count, 4, True, torch.Generator().manual_seed(1))
-    ours = planes(crop_and_flip(marked.expand(count, -1, -1, -1).contiguous(), crops, 4))
+    ours = planes(crop_and_flip(marked, torch.zeros(count, dtype=torch.int64), crops, 4))
 
     def places(batch):
         counts = torch.zeros(1024)
@@ -79,16 +79,16 @@ def test_the_distribution_is_that_of_torchvisions_transform():
 
 
 def test_padding_is_black_before_normalisation():
-    image = packed(torch.full((1, 32, 32, 3), 200, dtype=torch.uint8))
+    image = torch.full((1, 32, 32, 3), 200, dtype=torch.uint8)
     corner = Crops(torch.tensor([0]), torch.tensor([0]), torch.tensor([False]))
     mean, std = torch.tensor([0.5, 0.4, 0.3]), torch.tensor([0.2, 0.25, 0.3])
-    found = normalise(crop_and_flip(image, corner, 4), mean, std)
+    found = normalise(crop_and_flip(image, torch.tensor([0]), corner, 4), mean, std)
     assert found[0, :, 0, 0].tolist() == pytest.approx((-mean / std).tolist(), abs=1e-6)
 
 
 def test_normalise_is_torchvisions(images):
     mean, std = [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]
-    picture = images[0, ..., :3].numpy()
+    picture = images[0].numpy()
     expected = normalize(to_tensor(picture), mean, std)
     found = normalise(images[:1], torch.tensor(mean), torch.tensor(std))[0]
     assert torch.allclose(found, expected, atol=1e-6)
@@ -108,4 +108,5 @@ def test_turning_the_flip_off_keeps_the_crops():
 
 def test_without_padding_or_flip_images_are_as_they_were(images):
     crops = draw_crops(len(images), 0, False, torch.Generator().manual_seed(0))
-    assert torch.equal(crop_and_flip(images, crops, 0), images)
+    rows = torch.arange(len(images)).flip(0)
+    assert torch.equal(crop_and_flip(images, rows, crops, 0), images.flip(0))

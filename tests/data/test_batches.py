@@ -17,7 +17,7 @@ NONE = AugmentationConfig(crop_padding=0, horizontal_flip=False)
 def images():
     """50 images that carry their index as label and brightness."""
     index = torch.arange(50)
-    pixels = index.to(torch.uint8)[:, None, None, None].expand(50, 32, 32, 4).contiguous()
+    pixels = index.to(torch.uint8)[:, None, None, None].expand(50, 32, 32, 3).contiguous()
     return ImageSet(pixels, index, index, torch.zeros(3), torch.full((3,), 1 / 255))
 
 

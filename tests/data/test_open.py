@@ -23,12 +23,11 @@ def folder(tmp_path: Path) -> Path:
 def test_what_was_prepared_is_opened(folder: Path) -> None:
     data = open_prepared(folder)
     info = json.loads((folder / "dataset.json").read_text())
-    assert data.train_images.shape == (40, 32, 32, 4)
+    assert data.train_images.shape == (40, 32, 32, 3)
     assert data.train_images.dtype == torch.uint8
     assert data.test_labels.dtype == torch.int64
     assert data.test_labels.bincount().tolist() == [2] * 10
-    mean = data.train_images[..., :3].double().mean(dim=(0, 1, 2)) / 255
-    assert not data.train_images[..., 3].any()
+    mean = data.train_images.double().mean(dim=(0, 1, 2)) / 255
     assert data.mean == pytest.approx(mean.tolist(), rel=1e-12)
     assert (data.name, data.source, data.hash) == ("cifar10", "parquet", info["hash"])
     assert data.classes == tuple(info["classes"])

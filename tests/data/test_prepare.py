@@ -89,9 +89,7 @@ def test_one_other_pixel_or_label_gives_another_hash(tmp_path: Path, prepared: P
     assert len(set(hashes)) == 3
 
 
-def test_the_file_holds_packed_pixels_in_canonical_order_with_their_own_labels(
-    tmp_path: Path,
-) -> None:
+def test_the_file_holds_images_in_canonical_order_with_their_own_labels(tmp_path: Path) -> None:
     data = tiny()
     path = write_parquet(tmp_path / "parquet", data)
     info = prepare(DatasetConfig(source="parquet", path=str(path)), tmp_path / "out")
@@ -100,10 +98,9 @@ def test_the_file_holds_packed_pixels_in_canonical_order_with_their_own_labels(
     for split in ("train", "test"):
         images, labels = tensors[f"{split}_images"], tensors[f"{split}_labels"]
         assert images.dtype == np.uint8
-        assert images.shape[1:] == (32, 32, 4)
-        assert not images[..., 3].any()
+        assert images.shape[1:] == (32, 32, 3)
         assert labels.dtype == np.int64
-        planes = [image[..., :3].transpose(2, 0, 1).tobytes() for image in images]
+        planes = [image.transpose(2, 0, 1).tobytes() for image in images]
         digests = [hashlib.sha256(plane).digest() for plane in planes]
         assert digests == sorted(digests)
         source_images, source_labels = data.split(split)

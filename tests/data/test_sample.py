@@ -25,7 +25,7 @@ def test_the_sample_is_balanced_and_prepares_to_its_known_content(
     assert (info["train_images"], info["test_images"]) == (5000, 1000)
     assert set(info["per_class"]["train"].values()) == {500}
     assert set(info["per_class"]["test"].values()) == {100}
-    assert info["hash"] == "0705a6fcc6ab20a41c89ada7b5351c0d1f8510962f16c90b923db467b4245bf0"
+    assert info["hash"] == "9892e4c7543c5bc528aae5faef3f52fe9a9ceb555577dba8692d0761bc8ce841"
 
 
 def test_the_checksums_are_those_of_the_files_and_of_the_readme() -> None:

@@ -15,7 +15,6 @@ from safetensors.numpy import save_file
 from pj2.analysis.band import landscape_band
 from pj2.analysis.geometry import with_description
 from pj2.analysis.runs import load_runs
-from pj2.data.pixels import pack
 from pj2.figures.confusion import plot_confusion
 from pj2.figures.covariate_shift import plot_covariate_shift
 from pj2.figures.curvature import plot_curvature
@@ -165,7 +164,7 @@ def _probed(root: Path) -> list[Path]:
 def _data(folder: Path) -> Path:
     folder.mkdir(parents=True)
     images = np.repeat(np.arange(40, dtype=np.uint8), 32 * 32 * 3).reshape(40, 32, 32, 3)
-    tensors = {"test_images": pack(images), "test_labels": np.array(LABELS, np.int64)}
+    tensors = {"test_images": images, "test_labels": np.array(LABELS, np.int64)}
     save_file(tensors, folder / "dataset.safetensors")
     return folder
 

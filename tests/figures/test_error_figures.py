@@ -14,7 +14,6 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from pj2.analysis.runs import load_runs, predictions
-from pj2.data.pixels import pack
 from pj2.errors import UserError
 from pj2.figures import mistakes, style
 from pj2.figures.efficiency import plot_efficiency
@@ -65,7 +64,7 @@ def data(tmp_path: Path) -> Path:
     folder.mkdir()
     images = np.repeat(np.arange(40, dtype=np.uint8), 32 * 32 * 3).reshape(40, 32, 32, 3)
     images[:, 0, 0] = (255, 0, 0)
-    tensors = {"test_images": pack(images), "test_labels": np.array(LABELS, np.int64)}
+    tensors = {"test_images": images, "test_labels": np.array(LABELS, np.int64)}
     save_file(tensors, folder / "dataset.safetensors")
     return folder
 
@@ -201,13 +200,13 @@ def test_only_the_pictures_of_the_predictions_are_shown(tmp_path: Path, data: Pa
     assert seen is not None
     path = data / "dataset.safetensors"
     assert read_pictures(path, seen, [3, 1])[:, 9, 9, 0].tolist() == [3, 1]
-    images = np.zeros((40, 32, 32, 4), np.uint8)
+    images = np.zeros((40, 32, 32, 3), np.uint8)
     labels = np.array(LABELS, np.int64)
     for tensors in (
         {"test_images": images, "test_labels": labels[::-1].copy()},
         {"test_images": images[:39], "test_labels": labels[:39]},
         {"test_images": images[:39], "test_labels": labels},
-        {"test_images": images[..., :3].copy(), "test_labels": labels},
+        {"test_images": images[..., :1].copy(), "test_labels": labels},
     ):
         save_file(tensors, path)
         with pytest.raises(UserError, match="not the images that these predictions are of"):

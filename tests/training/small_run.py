@@ -8,7 +8,6 @@ import pandas as pd
 import torch
 
 from pj2.config.study import RunSettings
-from pj2.data.pixels import pack
 from pj2.data.prepared import PreparedData
 from pj2.fingerprint.run import run_fingerprint
 from pj2.store.store import RunStore
@@ -39,7 +38,7 @@ def small_data() -> PreparedData:
         labels = torch.arange(count) % 10
         noise = torch.randint(0, 40, (count, 3, 32, 32), generator=source)
         images = (labels[:, None, None, None] * 20 + noise).to(torch.uint8)
-        return torch.from_numpy(pack(images.permute(0, 2, 3, 1).numpy())), labels
+        return images.permute(0, 2, 3, 1).contiguous(), labels
 
     mean = std = (0.4, 0.4, 0.4)
     classes = tuple("abcdefghij")

@@ -88,7 +88,7 @@ class PlainLoop:
         self.optimizer.step()
 
     def batch(self, index: int) -> tuple[Tensor, Tensor]:
-        size, pictures = self.settings.batch_size, self.data.train_images[..., :3].numpy()
+        size, pictures = self.settings.batch_size, self.data.train_images.numpy()
         images, chosen = [], []
         for place in range(index * size, min((index + 1) * size, len(self.kept))):
             chosen.append(int(self.kept[self.order[place]]))

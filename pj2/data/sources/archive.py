@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pj2.data.catalogue import DATASETS
+from pj2.data.layout import SIDE
 from pj2.data.sources.locate import ARCHIVES, SPLITS, Layout, complete_layout, existing, unpacked
-from pj2.data.sources.raw import SIDE, RawDataset, Split, check_labels
+from pj2.data.sources.raw import RawDataset, Split, check_labels
 from pj2.data.sources.unpickle import load_batch
 from pj2.errors import UserError
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from pj2.data.catalogue import DATASETS, match_classes
+from pj2.data.layout import SIDE
 from pj2.data.sources.images import decode_image
 from pj2.data.sources.locate import class_folders, few
-from pj2.data.sources.raw import SIDE, RawDataset, Split
+from pj2.data.sources.raw import RawDataset, Split
 from pj2.errors import UserError
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from pj2.data.sources.raw import SIDE
+from pj2.data.layout import SIDE
 from pj2.errors import UserError
 
 _MNIST_SIDE = 28

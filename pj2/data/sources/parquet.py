@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pj2.data.catalogue import DATASETS, match_classes
+from pj2.data.layout import SIDE
 from pj2.data.sources.images import decode_image
 from pj2.data.sources.locate import SPLITS, few, parquet_files
-from pj2.data.sources.raw import SIDE, RawDataset, Split, check_labels
+from pj2.data.sources.raw import RawDataset, Split, check_labels
 from pj2.errors import UserError
 
 _IMAGE_COLUMNS = ("img", "image")

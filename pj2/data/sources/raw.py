@@ -10,8 +10,6 @@ import numpy.typing as npt
 from pj2.data.sources.locate import few
 from pj2.errors import UserError
 
-SIDE = 32  # height and width of every image here, in pixels
-
 
 @dataclass(frozen=True)
 class Split:
