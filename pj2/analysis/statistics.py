@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest, bootstrap, sem, t
+from scipy.special import stdtrit
 
 _CONFIDENCE = 0.95
 _CELLS = 200_000  # of an array of resampled images: 1.6 MB, which a processor's cache holds
@@ -49,6 +49,8 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     It covers what chance does to a test set of n images, not the spread between
     seeds. Raises ValueError unless 0 <= correct <= n and n > 0.
     """
+    from scipy.stats import binomtest  # half a second: where it is needed
+
     interval = binomtest(correct, n).proportion_ci(_CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
 
@@ -66,10 +68,11 @@ def mean_interval(values: Sequence[float] | np.ndarray) -> Mean:
     mean = float(array.mean())
     if n == 1:
         return Mean(mean, np.nan, n, np.nan, np.nan)
-    if np.ptp(array) == 0:  # the scale of the t distribution would be 0
+    if np.ptp(array) == 0:  # their rounded mean may be another number
         return Mean(float(array[0]), 0.0, n, float(array[0]), float(array[0]))
-    low, high = t.interval(_CONFIDENCE, n - 1, loc=mean, scale=sem(array))
-    return Mean(mean, float(array.std(ddof=1)), n, float(low), float(high))
+    sd = float(array.std(ddof=1))
+    reach = _student(n) * sd / float(np.sqrt(n))
+    return Mean(mean, sd, n, mean - reach, mean + reach)
 
 
 def mean_accuracy(values: Sequence[float], images: int) -> Mean:
@@ -96,8 +99,13 @@ def prediction_interval(values: Sequence[float]) -> tuple[float, float]:
     if n < 2:
         raise ValueError(f"{n} values; a spread needs two at least")
     found = mean_interval(values)
-    reach = float(t.ppf((1 + _CONFIDENCE) / 2, n - 1)) * found.sd * float(np.sqrt(1 + 1 / n))
+    reach = _student(n) * found.sd * float(np.sqrt(1 + 1 / n))
     return found.mean - reach, found.mean + reach
+
+
+def _student(n: int) -> float:
+    """Return the 0.975 quantile of Student's distribution with n − 1 degrees of freedom."""
+    return float(stdtrit(n - 1, (1 + _CONFIDENCE) / 2))
 
 
 def difference_interval(one: float, other: float, images: int) -> tuple[float, float]:
@@ -217,6 +225,8 @@ def _bootstrap(
 
     Leaving out a seed or an image then changes nothing, and BCa's acceleration is 0 / 0.
     """
+    from scipy.stats import bootstrap  # half a second: where it is needed
+
     found = bootstrap(
         samples,
         statistic,
