@@ -19,16 +19,18 @@ from benchmarks.workload import prepared, write_prepared
 from pj2.data.open import open_prepared
 
 
-def test_variants_take_turns_and_each_begins_once() -> None:
+def test_every_repeat_has_every_variant_and_none_always_follows_another() -> None:
     calls: list[str] = []
 
     def variant(name: str) -> float:
         calls.append(name)
         return float(len(calls))
 
-    samples = interleave({name: lambda n=name: variant(n) for name in "abc"}, 3)
-    assert "".join(calls) == "abcbcacab"
-    assert samples["a"] == [1.0, 6.0, 8.0]
+    samples = interleave({name: lambda n=name: variant(n) for name in "abc"}, 20)
+    repeats = ["".join(calls[i : i + 3]) for i in range(0, 60, 3)]
+    assert {"".join(sorted(repeat)) for repeat in repeats} == {"abc"}
+    assert len(set(repeats)) == 6
+    assert samples["a"] == [i + 1.0 for i, name in enumerate(calls) if name == "a"]
 
 
 def test_a_table_has_median_range_and_ratio_of_each_repeat() -> None:
