@@ -119,7 +119,7 @@ def train_epoch(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         gradients = [p.grad for p in parameters if p.grad is not None]
-        # As torch.nn.utils.get_total_norm, less its sorting by device, a third of its time.
+        # As torch.nn.utils.get_total_norm, less its sorting by device, a quarter of its time.
         torch.linalg.vector_norm(
             torch.stack(torch._foreach_norm(gradients)), out=grad_norm_at[done]
         )
