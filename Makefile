@@ -19,8 +19,9 @@ run: $(READY)
 dry-run: $(READY)
 	$(BIN)/snakemake -n all $(ARGS)
 
+# A worker that dies ends the tests: in place of another, xdist waits for ever for what it had.
 test: $(READY)
-	$(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder
+	$(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder --max-worker-restart 0
 
 lint: $(READY)
 	$(BIN)/ruff check .

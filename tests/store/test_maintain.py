@@ -430,11 +430,11 @@ def test_a_flipped_byte_in_a_manifest_costs_that_entry_only(store, exported, tmp
 
 
 def refused(tar, tmp_path):
-    other, _ = new_store(tmp_path / "other")
-    before = contents(tmp_path.parent)
+    other, _ = new_store(tmp_path / "two" / "below")
+    before = contents(tmp_path)
     with pytest.raises(UserError) as raised:
         import_entries(other, tar, [])
-    assert contents(tmp_path.parent) == before
+    assert contents(tmp_path) == before
     (problem,) = raised.value.problems
     assert problem.startswith(f"{tar}: ")
     assert "\n" not in problem
