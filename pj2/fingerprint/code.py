@@ -31,8 +31,17 @@ PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 # only move bytes from place to place.
 _BY_VALUE = ("pj2.config", "pj2.errors", "pj2.store", "pj2.fingerprint", "pj2.data.layout")
 
-# Import names that are not the names of their distributions.
-_DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
+# Import names that are not the names of their distributions. For one that is missing here all
+# that is installed would be read, a quarter of a second each time snakemake starts.
+_DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "curvlinops": "curvlinops-for-pytorch",
+    "markdown_it": "markdown-it-py",
+    "mpl_toolkits": "matplotlib",
+    "sklearn": "scikit-learn",
+    "vl_convert": "vl-convert-python",
+    "yaml": "pyyaml",
+}
 
 
 @dataclass(frozen=True)

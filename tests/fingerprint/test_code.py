@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pj2.fingerprint import code
 from pj2.fingerprint.code import PACKAGE_FOLDER, code_of, prediction_code, training_code
 
 MODEL = "pj2.models.vgg"
@@ -163,6 +165,7 @@ def test_what_an_edit_changes(copy, file, text, changed):
 def test_sources_are_read_once_and_again_when_asked(copy):
     program = """
 from pathlib import Path
+from pj2.fingerprint import code
 from pj2.fingerprint.code import PACKAGE_FOLDER, read_sources_again, training_code
 before = training_code("VGG_A").digest
 path = PACKAGE_FOLDER / "models" / "vgg.py"
@@ -183,3 +186,16 @@ prediction_fingerprint("0" * 64, "VGG_A", {}, "0" * 64, ["cat"]).digest
 assert not {"torch", "torchvision"} & sys.modules.keys()
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_version_of_every_package_is_found_without_reading_all_that_is_installed(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", dict)
+    code._version.cache_clear()
+    roots = [
+        ".".join(("pj2", *path.relative_to(PACKAGE_FOLDER).with_suffix("").parts))
+        for path in PACKAGE_FOLDER.rglob("*.py")
+        if path.stem not in ("__init__", "__main__")
+    ]
+    packages = code_of.__wrapped__(*roots).packages
+    assert {"torch", "mpl_toolkits", "curvlinops"} <= packages.keys()
+    assert "unknown" not in packages.values(), packages
