@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pj2.fingerprint import code
+from pj2.fingerprint import code as code_module
 from pj2.fingerprint.code import PACKAGE_FOLDER, code_of, prediction_code, training_code
 
 MODEL = "pj2.models.vgg"
@@ -165,7 +165,6 @@ def test_what_an_edit_changes(copy, file, text, changed):
 def test_sources_are_read_once_and_again_when_asked(copy):
     program = """
 from pathlib import Path
-from pj2.fingerprint import code
 from pj2.fingerprint.code import PACKAGE_FOLDER, read_sources_again, training_code
 before = training_code("VGG_A").digest
 path = PACKAGE_FOLDER / "models" / "vgg.py"
@@ -190,7 +189,7 @@ assert not {"torch", "torchvision"} & sys.modules.keys()
 
 def test_the_version_of_every_package_is_found_without_reading_all_that_is_installed(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "packages_distributions", dict)
-    code._version.cache_clear()
+    code_module._version.cache_clear()
     roots = [
         ".".join(("pj2", *path.relative_to(PACKAGE_FOLDER).with_suffix("").parts))
         for path in PACKAGE_FOLDER.rglob("*.py")
