@@ -31,6 +31,7 @@ experiments:
     models: [VGG_A, VGG_A_BatchNorm]
     learning_rates: [1e-3, 2e-3]
     init: xavier
+    precision: fp32
     batch_size: 16
     epochs: 1
     test_every_epoch: false

@@ -21,6 +21,7 @@ experiments:
     seeds: [0, 1, 2]
     batch_size: 32
     epochs: 1
+    precision: fp32
 """
 
 needs_cuda_build = pytest.mark.skipif(
