@@ -31,7 +31,7 @@ experiments:
 """
 TARGETS = (
     *("pairwise", "ablations", "calibration", "mistakes", "efficiency", "confusion_matrices"),
-    *("landscape_plot", "results/two/figures/training_curves/ablation.png"),
+    "results/two/figures/training_curves/ablation.png",
     *(f"results/two/tables/{table}.csv" for table in ("summary", "comparison")),
 )
 VARIANTS = {
