@@ -10,6 +10,7 @@ import torch
 from pj2.config.study import RunSettings
 from pj2.data.prepared import PreparedData
 from pj2.fingerprint.run import run_fingerprint
+from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 from pj2.training.artifacts import BEST, LAST, STEPS
@@ -61,9 +62,9 @@ def train(folder: Path, store: Path | RunStore, observers=(), **changes) -> Cut:
     )
 
 
-def artifacts(folder: Path) -> dict[str, bytes]:
-    """What must be the same to the last bit."""
-    return {name: (folder / name).read_bytes() for name in (BEST, LAST, STEPS)}
+def artifacts(folder: Path) -> dict[str, str]:
+    """The digests of what must be the same to the last bit."""
+    return {name: sha256_file(folder / name) for name in (BEST, LAST, STEPS)}
 
 
 def assert_same_run(folder: Path, other: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
 import signal
@@ -168,7 +169,7 @@ def test_a_restored_run_is_the_same_in_every_file(tmp_path, uninterrupted):
     train(tmp_path / "run", tmp_path / "store")
     train(tmp_path / "again", tmp_path / "store")
     for name in os.listdir(tmp_path / "run"):
-        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+        assert filecmp.cmp(tmp_path / "run" / name, tmp_path / "again" / name, shallow=False)
 
 
 def test_a_diverged_run_is_restored_too(tmp_path):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from conftest import REPOSITORY, Study
 
+from pj2.store.files import sha256_file
+
 TRAINING = ("--until", "train")
 # One run of two short epochs, for what must be trained for real.
 SHORT = """\
@@ -61,8 +63,9 @@ def flip_a_byte(path: Path) -> None:
     path.write_bytes(content)
 
 
-def exact_bytes(run: Path) -> list[bytes]:
-    return [(run / name).read_bytes() for name in EXACT]
+def exact_digests(run: Path) -> dict[str, str]:
+    """Of what must be the same to the last bit."""
+    return {name: sha256_file(run / name) for name in EXACT}
 
 
 def trained(study: Study) -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from clones import SHORT, SHORT_RUN, TRAINING, exact_bytes, new_study, trained
+from clones import SHORT, SHORT_RUN, TRAINING, exact_digests, new_study, trained
 
 pytestmark = pytest.mark.workflow
 
@@ -21,7 +21,7 @@ def test_what_one_machine_trained_another_restores_from_the_bucket(tmp_path, s3_
     two.run(*TRAINING, PJ2_STORE_REMOTE=remote)
     assert trained(two) == set()
     assert "restored from the store and verified" in two.log("short", "BasicCNN", "0.001")
-    assert exact_bytes(two.folder / SHORT_RUN) == exact_bytes(one.folder / SHORT_RUN)
+    assert exact_digests(two.folder / SHORT_RUN) == exact_digests(one.folder / SHORT_RUN)
 
 
 @pytest.mark.skipif(

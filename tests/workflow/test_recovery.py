@@ -22,7 +22,7 @@ from clones import (
     TRAINING,
     copy_checkout,
     edit,
-    exact_bytes,
+    exact_digests,
     linked_copy,
     new_study,
     trained,
@@ -52,11 +52,11 @@ def test_a_longer_budget_continues_and_a_shorter_one_trains_nothing(short, tmp_p
     log = study.log("short", "BasicCNN", "0.001")
     assert "continues after 2 epochs" in log
     assert re.findall(r"epoch (\d+)/4", log) == ["3", "4"]
-    assert exact_bytes(study.folder / SHORT_RUN) == exact_bytes(at_once.folder / SHORT_RUN)
+    assert exact_digests(study.folder / SHORT_RUN) == exact_digests(at_once.folder / SHORT_RUN)
     (study.folder / "config.yaml").write_text(SHORT)
     study.run(*TRAINING)
     assert trained(study) == set()
-    assert exact_bytes(study.folder / SHORT_RUN) == exact_bytes(short.folder / SHORT_RUN)
+    assert exact_digests(study.folder / SHORT_RUN) == exact_digests(short.folder / SHORT_RUN)
 
 
 def test_two_experiments_share_a_run(tmp_path):
@@ -110,7 +110,7 @@ def test_a_killed_driver_and_its_orphans_lose_nothing(short, tmp_path):
                 os.kill(orphan, signal.SIGKILL)
         study.run("--unlock")
         study.run(*TRAINING)
-        assert exact_bytes(study.folder / SHORT_RUN) == exact_bytes(short.folder / SHORT_RUN)
+        assert exact_digests(study.folder / SHORT_RUN) == exact_digests(short.folder / SHORT_RUN)
         assert study.planned_runs() == set()
 
 
@@ -129,7 +129,7 @@ def test_an_interrupted_study_continues_where_it_was(tmp_path, short, number):
     (study.folder / "config.yaml").write_text(SHORT)
     study.run(*TRAINING)
     assert trained(study) == set()  # the two epochs were there already
-    assert exact_bytes(study.folder / SHORT_RUN) == exact_bytes(short.folder / SHORT_RUN)
+    assert exact_digests(study.folder / SHORT_RUN) == exact_digests(short.folder / SHORT_RUN)
 
 
 def test_snakemakes_own_cache_hits_across_clones_and_misses_after_an_edit(tmp_path):
@@ -144,7 +144,7 @@ def test_snakemakes_own_cache_hits_across_clones_and_misses_after_an_edit(tmp_pa
     second = new_study(tmp_path / "second", SHORT, checkout=checkout)
     second.run(*flags, SNAKEMAKE_OUTPUT_CACHE=str(cache))
     assert not (second.folder / ".pj2" / "store").exists()  # no training job ran
-    assert exact_bytes(second.folder / SHORT_RUN) == exact_bytes(first.folder / SHORT_RUN)
+    assert exact_digests(second.folder / SHORT_RUN) == exact_digests(first.folder / SHORT_RUN)
     third = new_study(tmp_path / "third", SHORT, checkout=checkout)
     edit(third, LOOP, "    model.train()", "    model.train(True)")
     third.run(*flags, SNAKEMAKE_OUTPUT_CACHE=str(cache))
@@ -176,7 +176,7 @@ def test_a_store_that_is_full_or_read_only_is_said_in_one_line(tmp_path, short, 
         lines = [line for line in log.splitlines() if line.startswith("store ")]
         assert len(lines) == 1
         assert f"cannot be written ({reason}); going on" in lines[0]
-        assert exact_bytes(study.folder / SHORT_RUN) == exact_bytes(short.folder / SHORT_RUN)
+        assert exact_digests(study.folder / SHORT_RUN) == exact_digests(short.folder / SHORT_RUN)
 
 
 def test_a_remote_that_does_not_answer_is_said_in_one_line(tmp_path, short):
@@ -190,6 +190,6 @@ def test_a_remote_that_does_not_answer_is_said_in_one_line(tmp_path, short):
     lines = [line for line in log.splitlines() if line.startswith("store ")]
     assert len(lines) == 1
     assert "not reachable" in lines[0]
-    assert exact_bytes(study.folder / SHORT_RUN) == exact_bytes(short.folder / SHORT_RUN)
+    assert exact_digests(study.folder / SHORT_RUN) == exact_digests(short.folder / SHORT_RUN)
     # It was kept here, and goes there once it answers.
     assert list((study.folder / ".pj2" / "store" / "pending").iterdir())
