@@ -61,6 +61,7 @@ localrules:
     loss_surfaces,
     curvature,
     index,
+    index_predictions,
     report_contents,
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.commands import SNAKEFILE, empty, snakemake, timed
 from benchmarks.measure import Measurement, interleave
 
-DEFAULT_JOBS = 53  # of the default study
+DEFAULT_JOBS = 114  # of the default study
 _MODELS = ("BasicCNN", "ImprovedCNN", "ResidualCNN", "VGG_A", "VGG_A_BatchNorm")
 _BARE = """\
 RUNS = range({runs})

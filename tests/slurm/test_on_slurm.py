@@ -146,6 +146,7 @@ def contents(study: Study) -> dict[str, bytes]:
     timed = (
         "logs/",
         "run.json",
+        "index/experiment=",  # with a digest of each run.json
         "epochs.",
         "comparison.",
         "summary.",

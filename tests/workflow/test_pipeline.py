@@ -116,6 +116,7 @@ def test_one_learning_rate_makes_its_runs_and_their_dependants_again(study):
     jobs = study.planned(*change)
     assert jobs == {
         "index": 2,
+        "index_predictions": 2,
         "train": 2,
         "evaluate": 2,
         "confusion_matrix": 2,

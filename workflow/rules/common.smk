@@ -24,6 +24,7 @@ CONFIGFILE = next(map(os.path.relpath, reversed(workflow.overwrite_configfiles))
 RESULTS = f"results/{STUDY.study}"
 RUN = f"{RESULTS}/runs/experiment={{experiment}}/model={{model}}/lr={{lr}}/seed={{seed}}"
 INDEX = f"{RESULTS}/index/experiment={{experiment}}/model={{model}}.json"
+PREDICTED = f"{RESULTS}/index/predictions/experiment={{experiment}}/model={{model}}.json"
 GEOMETRY = f"{RESULTS}/geometry/experiment={{experiment}}/model={{model}}"
 
 RUN_BY_FOLDER = {run.folder: run for run in RUNS}
@@ -85,25 +86,37 @@ def of_cells(pattern, chosen):
     return [pattern.format(experiment=experiment, model=model) for experiment, model in chosen]
 
 
-# What a figure or table of one pair, of one experiment or of the study reads.
-# Runs are followed through run.json, which is small and holds the hashes of the
-# rest: above 1 MB Snakemake would compare times, not content. Where the results
-# are in a storage such as S3, a job has the files that it names, and no others.
+# What a figure or table of one pair, of one experiment or of the study reads: the index of
+# each pair, which changes when what its runs recorded or predicted does. So each run is an
+# input of two jobs, and not of every job that shows it. Where the results are in a storage
+# such as S3, a job has the files that it names, and no others.
 IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
-BESIDE = ["best.safetensors", "last.safetensors", "steps.parquet", "epochs.parquet"]
-BESIDE_PROBED = [*BESIDE, "probes.parquet", "covariate_shift.parquet"]
+TRAINED = ["run.json", "best.safetensors", "last.safetensors", "steps.parquet", "epochs.parquet"]
+MEASURED = ["probes.parquet", "covariate_shift.parquet"]
 
 
-def of_runs(name, chosen):
-    """One artifact of every run of the pairs; run.json stands for all that training wrote."""
-    runs = [run for cell in chosen for run in CELLS[cell]]
-    named = [f"{RESULTS}/runs/{run.folder}/{name}" for run in runs]
-    if not IN_STORAGE or name != "run.json":
-        return named
-    return named + [
-        ancient(f"{RESULTS}/runs/{run.folder}/{beside}")
+def artifacts(name):
+    """An input function: one artifact of every run of a pair."""
+    return lambda wildcards: [f"{RESULTS}/runs/{run.folder}/{name}" for run in CELLS[cell_of(wildcards)[0]]]
+
+
+def runs_of(chosen):
+    """What the runs of pairs wrote, where it has to be named."""
+    return in_storage(chosen, TRAINED, MEASURED)
+
+
+def predictions_of(chosen):
+    """What tells of the predictions of pairs; and these, where they have to be named."""
+    return of_cells(PREDICTED, chosen) + in_storage(chosen, ["predictions.parquet"])
+
+
+def in_storage(chosen, names, of_probed=()):
+    """Artifacts of every run of the pairs, if the results are in a storage."""
+    runs = [run for cell in chosen for run in CELLS[cell]] if IN_STORAGE else []
+    return [
+        ancient(f"{RESULTS}/runs/{run.folder}/{name}")
         for run in runs
-        for beside in (BESIDE_PROBED if run.experiment in PROBED else BESIDE)
+        for name in [*names, *(of_probed if run.experiment in PROBED else ())]
     ]
 
 

@@ -4,8 +4,8 @@
 rule confusion_matrix:
     input:
         index=INDEX,
-        runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
-        predictions=lambda wildcards: of_runs("predictions.parquet", cell_of(wildcards)),
+        runs=lambda wildcards: runs_of(cell_of(wildcards)),
+        predictions=lambda wildcards: predictions_of(cell_of(wildcards)),
     output:
         figure(
             f"{RESULTS}/figures/confusion_matrices/{{experiment}}/{{model}}",
@@ -31,7 +31,7 @@ rule confusion_matrix:
 rule filter_grid:
     input:
         index=INDEX,
-        runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
+        runs=lambda wildcards: runs_of(cell_of(wildcards)),
     output:
         figure(
             f"{RESULTS}/figures/filter_grids/{{experiment}}/{{model}}",
@@ -57,7 +57,7 @@ rule filter_grid:
 rule model_curves:
     input:
         index=INDEX,
-        runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
+        runs=lambda wildcards: runs_of(cell_of(wildcards)),
     output:
         figure(
             f"{RESULTS}/figures/training_curves/{{experiment}}/{{model}}",
@@ -83,7 +83,7 @@ rule model_curves:
 rule experiment_curves:
     input:
         index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
-        runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
+        runs=lambda wildcards: runs_of(cells_of(wildcards)),
     output:
         figure(
             f"{RESULTS}/figures/training_curves/{{experiment}}",
@@ -109,7 +109,7 @@ rule experiment_curves:
 rule study_curves:
     input:
         index=of_cells(INDEX, cells()),
-        runs=of_runs("run.json", cells()),
+        runs=runs_of(cells()),
     output:
         figure(
             f"{RESULTS}/figures/all_models",

@@ -6,7 +6,7 @@
 rule surface_rows:
     input:
         index=INDEX,
-        runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
+        runs=lambda wildcards: runs_of(cell_of(wildcards)),
         info=ancient(INFO),
         images=ancient(IMAGES),
     output:
@@ -91,7 +91,7 @@ use rule surface_rows as hessian with:
 rule probe_figure:
     input:
         index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
-        runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
+        runs=lambda wildcards: runs_of(cells_of(wildcards)),
     output:
         figure(
             f"{RESULTS}/figures/gradient_probes/{{experiment}}",
@@ -134,7 +134,7 @@ use rule probe_figure as covariate_shift_figure with:
 rule probe_table:
     input:
         index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
-        runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
+        runs=lambda wildcards: runs_of(cells_of(wildcards)),
     output:
         table(
             f"{RESULTS}/tables/{{table}}/{{experiment}}",

@@ -4,7 +4,7 @@
 rule landscape_band:
     input:
         index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
-        runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
+        runs=lambda wildcards: runs_of(cells_of(wildcards)),
     output:
         f"{RESULTS}/landscape/{{experiment}}.parquet",
     log:
@@ -22,7 +22,7 @@ rule landscape_band:
 rule landscape_figure:
     input:
         index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
-        runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
+        runs=lambda wildcards: runs_of(cells_of(wildcards)),
         band=rules.landscape_band.output,
     output:
         figure(
@@ -49,7 +49,7 @@ rule landscape_figure:
 rule landscape_table:
     input:
         index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
-        runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
+        runs=lambda wildcards: runs_of(cells_of(wildcards)),
         band=rules.landscape_band.output,
     output:
         table(

@@ -50,7 +50,7 @@ rule report_contents:
     conda:
         "../envs/pj2.yaml"
     params:
-        index=json.dumps(
+        contents=json.dumps(
             {
                 "results": os.path.relpath(RESULTS, f"{RESULTS}/index"),
                 "data": os.path.relpath(DATA, f"{RESULTS}/index"),
@@ -62,15 +62,15 @@ rule report_contents:
             indent=2,
         ),
     script:
-        "../scripts/write_index.py"
+        "../scripts/write_contents.py"
 
 
 rule report:
     input:
         contents=rules.report_contents.output,
         index=of_cells(INDEX, cells()),
-        runs=of_runs("run.json", cells()),
-        predictions=of_runs("predictions.parquet", cells()),
+        runs=runs_of(cells()),
+        predictions=predictions_of(cells()),
         figures=reported("figures", REPORTED_FIGURES, "png"),
         tables=reported("tables", REPORTED_TABLES, "md"),
         info=ancient(INFO),

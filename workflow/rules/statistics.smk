@@ -17,8 +17,8 @@ EXPERIMENT_TOPICS = {
 rule experiment_table:
     input:
         index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
-        runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
-        predictions=lambda wildcards: of_runs("predictions.parquet", cells_of(wildcards)),
+        runs=lambda wildcards: runs_of(cells_of(wildcards)),
+        predictions=lambda wildcards: predictions_of(cells_of(wildcards)),
     output:
         table(
             f"{RESULTS}/tables/{{table}}/{{experiment}}",
@@ -44,8 +44,8 @@ rule experiment_table:
 rule experiment_figure:
     input:
         index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
-        runs=lambda wildcards: of_runs("run.json", cells_of(wildcards)),
-        predictions=lambda wildcards: of_runs("predictions.parquet", cells_of(wildcards)),
+        runs=lambda wildcards: runs_of(cells_of(wildcards)),
+        predictions=lambda wildcards: predictions_of(cells_of(wildcards)),
     output:
         figure(
             f"{RESULTS}/figures/{{figure}}/{{experiment}}",
@@ -72,8 +72,8 @@ rule experiment_figure:
 rule mistake_grid:
     input:
         index=INDEX,
-        runs=lambda wildcards: of_runs("run.json", cell_of(wildcards)),
-        predictions=lambda wildcards: of_runs("predictions.parquet", cell_of(wildcards)),
+        runs=lambda wildcards: runs_of(cell_of(wildcards)),
+        predictions=lambda wildcards: predictions_of(cell_of(wildcards)),
         info=ancient(INFO),
         images=ancient(IMAGES),
     output:
@@ -103,8 +103,8 @@ rule mistake_grid:
 rule efficiency_figure:
     input:
         index=of_cells(INDEX, cells()),
-        runs=of_runs("run.json", cells()),
-        predictions=of_runs("predictions.parquet", cells()),
+        runs=runs_of(cells()),
+        predictions=predictions_of(cells()),
     output:
         figure(
             f"{RESULTS}/figures/efficiency",
@@ -130,8 +130,8 @@ rule published_table:
     input:
         claims=local(PUBLISHED),
         index=of_cells(INDEX, cells()),
-        runs=of_runs("run.json", cells()),
-        predictions=of_runs("predictions.parquet", cells()),
+        runs=runs_of(cells()),
+        predictions=predictions_of(cells()),
     output:
         table(
             f"{RESULTS}/tables/published",

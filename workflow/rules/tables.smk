@@ -1,4 +1,5 @@
 # Tables: functions of index, run.json, epochs.parquet and predictions.parquet.
+# Before them the indices: which runs there are, and a digest of what is shown of each.
 TABLE_MODULES = {
     "comparison": "pj2.tables.comparison",
     "summary": "pj2.tables.summary",
@@ -10,6 +11,8 @@ TABLE_MODULES = {
 
 
 rule index:
+    input:
+        artifacts("run.json"),
     output:
         INDEX,
     log:
@@ -22,11 +25,24 @@ rule index:
         "../scripts/write_index.py"
 
 
+rule index_predictions:
+    input:
+        artifacts("evaluation.json"),
+    output:
+        PREDICTED,
+    log:
+        f"{RESULTS}/logs/index/{{experiment}}/{{model}}.predictions.log",
+    conda:
+        "../envs/pj2.yaml"
+    script:
+        "../scripts/index_predictions.py"
+
+
 rule study_table:
     input:
         index=of_cells(INDEX, cells()),
-        runs=of_runs("run.json", cells()),
-        predictions=of_runs("predictions.parquet", cells()),
+        runs=runs_of(cells()),
+        predictions=predictions_of(cells()),
     output:
         table(
             f"{RESULTS}/tables/{{table}}",

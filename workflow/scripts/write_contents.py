@@ -1,0 +1,5 @@
+"""Write what the report is to hold, which is too long for a command line."""
+
+from pathlib import Path
+
+Path(snakemake.output[0]).write_text(snakemake.params.contents + "\n")  # noqa: F821
