@@ -158,9 +158,12 @@ def epochs(run: RunRecord) -> pd.DataFrame:
 
     Test columns are NaN where the test set was not measured every epoch.
     """
-    frame: pd.DataFrame = read_parquet(run.folder / "epochs.parquet", _EPOCH_COLUMNS).to_pandas()
-    measures = list(_EPOCH_COLUMNS[1:])
-    return frame.astype(dict.fromkeys(measures, "float64"))
+    table = read_parquet(run.folder / "epochs.parquet", _EPOCH_COLUMNS)
+    measures = [(name, pa.float64()) for name in _EPOCH_COLUMNS[1:]]
+    frame: pd.DataFrame = table.cast(
+        pa.schema([table.schema.field("epoch"), *measures])
+    ).to_pandas()
+    return frame
 
 
 def predictions(run: RunRecord) -> Predictions | None:

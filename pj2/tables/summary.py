@@ -55,7 +55,8 @@ def summary_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 
 def _row(runs: Sequence[RunRecord]) -> dict[str, Any]:
     finished = [run for run in runs if run.best_epoch is not None]
-    found = {name: [_accuracies(run)[name] for run in finished] for name in _ACCURACIES}
+    measured = [_accuracies(run) for run in finished]
+    found = {name: [each[name] for each in measured] for name in _ACCURACIES}
     found["bias"] = [p - t for p, t in zip(found["published"], found["test"], strict=True)]
     data = runs[0].info["data"]
     images = {"val": data["validation_images"], "test": data["test_images"]}

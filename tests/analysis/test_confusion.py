@@ -8,7 +8,6 @@ from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
 from pj2.analysis.confusion import ConfusedPair, confusion
 from pj2.analysis.runs import Predictions
-from pj2.analysis.statistics import wilson_interval
 
 
 def guesses(classes, label, predicted):
@@ -51,11 +50,3 @@ def test_over_seeds_counts_are_means_with_their_standard_deviation() -> None:
         ConfusedPair("cat", "dog", 2.0, 0.5, pytest.approx(sd)),
         ConfusedPair("dog", "cat", 0.5, 0.25, pytest.approx(sd / 2)),
     ]
-
-
-def test_wilson_interval_has_known_values() -> None:
-    assert wilson_interval(8, 10) == pytest.approx((0.4901625, 0.9433178), abs=1e-7)
-    assert wilson_interval(0, 10) == pytest.approx((0.0, 0.2775328), abs=1e-7)
-    assert wilson_interval(10, 10) == pytest.approx((0.7224672, 1.0), abs=1e-7)
-    with pytest.raises(ValueError, match="must not be greater"):
-        wilson_interval(3, 2)

@@ -49,6 +49,24 @@ def test_the_t_interval_is_scipys() -> None:
 
 
 @pytest.mark.filterwarnings("error")
+def test_wilson_interval_has_known_values() -> None:
+    assert wilson_interval(8, 10) == pytest.approx((0.4901625, 0.9433178), abs=1e-7)
+    assert wilson_interval(0, 10) == (0.0, pytest.approx(0.2775328, abs=1e-7))
+    assert wilson_interval(10, 10) == (pytest.approx(0.7224672, abs=1e-7), 1.0)
+
+
+def test_wilson_interval_is_scipys() -> None:
+    for correct, n in [(0, 1), (1, 1), (1, 3), (271, 300), (9_999, 10_000), (37, 10_000)]:
+        theirs = binomtest(correct, n).proportion_ci(0.95, method="wilson")
+        assert wilson_interval(correct, n) == pytest.approx(theirs, rel=1e-12)
+
+
+@pytest.mark.parametrize(("correct", "n"), [(3, 2), (-1, 2), (0, 0)])
+def test_what_is_no_proportion_has_no_interval(correct, n) -> None:
+    with pytest.raises(ValueError, match="is no proportion"):
+        wilson_interval(correct, n)
+
+
 def test_an_accuracys_interval_is_wilsons_of_one_seed_and_students_of_several() -> None:
     one = mean_accuracy([0.8], 20)
     assert (one.mean, one.n, (one.low, one.high)) == (0.8, 1, wilson_interval(16, 20))
