@@ -63,3 +63,15 @@ def test_twice_the_runs_take_at_most_twice_the_calls(counts, kind):
     second = counts[200][kind] - counts[100][kind]
     assert first > 0
     assert second <= 2.05 * first, counts
+
+
+def test_a_run_is_read_by_few_jobs(tmp_path):
+    """Not by each that shows it: Snakemake's planning time is in these edges."""
+    edges = []
+    for seeds in (4, 8):
+        study = new_study(
+            tmp_path / str(seeds), STUDY.format(rates="[1e-3, 1e-4]", seeds=list(range(seeds)))
+        )
+        edges.append(study.run("--dag").count(" -> "))
+    # To train and evaluate it takes the data and its weights; then it goes into two indices.
+    assert edges[1] - edges[0] == 5 * 5 * 4

@@ -88,8 +88,9 @@ def of_cells(pattern, chosen):
 
 # What a figure or table of one pair, of one experiment or of the study reads: the index of
 # each pair, which changes when what its runs recorded or predicted does. So each run is an
-# input of two jobs, and not of every job that shows it. Where the results are in a storage
-# such as S3, a job has the files that it names, and no others.
+# input of two jobs, and not of every job that shows it. Snakemake compares the content of an
+# index up to 1 MB, some 3,000 runs of a pair; above that, its time. Where the results are in a
+# storage such as S3, a job has the files that it names, and no others.
 IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
 TRAINED = ["run.json", "best.safetensors", "last.safetensors", "steps.parquet", "epochs.parquet"]
 MEASURED = ["probes.parquet", "covariate_shift.parquet"]
