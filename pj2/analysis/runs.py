@@ -160,9 +160,8 @@ def epochs(run: RunRecord) -> pd.DataFrame:
     """
     table = read_parquet(run.folder / "epochs.parquet", _EPOCH_COLUMNS)
     measures = [(name, pa.float64()) for name in _EPOCH_COLUMNS[1:]]
-    frame: pd.DataFrame = table.cast(
-        pa.schema([table.schema.field("epoch"), *measures])
-    ).to_pandas()
+    schema = pa.schema([table.schema.field("epoch"), *measures])
+    frame: pd.DataFrame = table.cast(schema).to_pandas()
     return frame
 
 

@@ -98,7 +98,9 @@ MEASURED = ["probes.parquet", "covariate_shift.parquet"]
 
 def artifacts(name):
     """An input function: one artifact of every run of a pair."""
-    return lambda wildcards: [f"{RESULTS}/runs/{run.folder}/{name}" for run in CELLS[cell_of(wildcards)[0]]]
+    return lambda wildcards: [
+        f"{RESULTS}/runs/{run.folder}/{name}" for run in CELLS[wildcards.experiment, wildcards.model]
+    ]
 
 
 def runs_of(chosen):
