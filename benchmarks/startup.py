@@ -60,8 +60,7 @@ def measure(repeats: int) -> Iterator[Measurement]:
         few = write_prepared(root / "few", 300, 100)
         samples = interleave(
             {
-                "job less its epoch, fp32": lambda: _job(root, few, "fp32"),
-                "job less its epoch, precision auto": lambda: _job(root, few, "auto"),
+                "job less its epoch": lambda: _job(root, few),
                 "bare import of what it uses": lambda: timed(
                     [python, "-c", f"import {', '.join(_IMPORTS)}"]
                 ),
@@ -71,9 +70,9 @@ def measure(repeats: int) -> Iterator[Measurement]:
         yield Measurement(_PART, "training job, VGG_A", "s", samples)
 
 
-def _job(root: Path, data: Path, precision: str) -> float:
+def _job(root: Path, data: Path) -> float:
     """Return the seconds of a training job that are not its epoch's."""
-    settings = settings_of("VGG_A").model_copy(update={"epochs": 1, "precision": precision})
+    settings = settings_of("VGG_A").model_copy(update={"epochs": 1})
     output, store = empty(root / "run"), empty(root / "store")
     command = pj2(
         "train", "--settings", settings.canonical(), "--data", data, "--output", output,

@@ -35,14 +35,22 @@ from pj2.analysis.published import (
     rate_problems,
     setting_problems,
 )
-from pj2.analysis.runs import RunRecord, chosen_setting, count_steps, epochs, steps, test_result
+from pj2.analysis.runs import (
+    RunRecord,
+    chosen_setting,
+    count_steps,
+    epochs,
+    precision_of,
+    steps,
+    test_result,
+)
 from pj2.analysis.statistics import (
     difference_interval,
     gradient_variation,
     mean_interval,
     prediction_interval,
 )
-from pj2.analysis.wording import named
+from pj2.analysis.wording import in_unlike_precisions, named
 from pj2.errors import UserError
 
 AGREES, HIGHER, LOWER = "agrees", "higher", "lower"
@@ -107,7 +115,14 @@ def _check(claim: Claim, runs: Sequence[RunRecord], report: Report) -> Finding:
             for model in claim.models
         ]
         if all(groups):
-            return replace(_check_on(claim, groups, report), experiment=experiment)
+            finding = _check_on(claim, groups, report)
+            used = [
+                precision_of(run) for group in groups for run in group if run.lr in finding.rates
+            ]
+            verdict = finding.verdict
+            if len(groups) > 1 and verdict != NOT_COMPARABLE:
+                verdict = in_unlike_precisions(verdict, used)
+            return replace(finding, verdict=verdict, experiment=experiment)
     trained = {run.architecture for run in runs}
     absent = [model for model in claim.models if model not in trained]
     reason = f"no run of {' or '.join(absent)}" if absent else "not in one experiment"

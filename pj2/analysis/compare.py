@@ -16,6 +16,7 @@ from pj2.analysis.runs import (
     Predictions,
     RunRecord,
     epochs,
+    precision_of,
     predictions,
 )
 from pj2.analysis.sides import (
@@ -38,6 +39,7 @@ from pj2.analysis.statistics import (
     paired_difference,
     wilson_interval,
 )
+from pj2.analysis.wording import in_unlike_precisions
 from pj2.config.names import canonical_json
 from pj2.errors import UserError
 from pj2.fingerprint.code import PACKAGE_FOLDER, source_file
@@ -360,7 +362,8 @@ def _differences(pairs: Sequence[Pair], end_of: _EndOf, most: int | None) -> Ite
         paired, verdict = None, each.problem or ""
         if not each.problem:
             paired = paired_difference(each.one, each.other)
-            verdict = verdict_of(paired, max(p_values[place]))
+            used = [precision_of(run) for both in pair.runs for run in both]
+            verdict = in_unlike_precisions(verdict_of(paired, max(p_values[place])), used)
         yield Difference(
             pair.one, pair.other, each.seeds, pair.matched_by, paired, p_values[place], verdict
         )

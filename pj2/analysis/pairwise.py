@@ -15,9 +15,11 @@ from pj2.analysis.runs import (
     at_best_epoch,
     by_model,
     chosen_setting,
+    precision_of,
     predictions,
 )
 from pj2.analysis.statistics import PairedDifference, holm, mcnemar_p, paired_difference
+from pj2.analysis.wording import in_unlike_precisions
 from pj2.errors import UserError
 from pj2.language import tr
 
@@ -36,7 +38,8 @@ UNSETTLED = "not settled"
 class _Recognised:
     """What a model at its chosen learning rate recognised of the test set, by seed.
 
-    `right` is bool[N]; `images` tells one test set from another.
+    `right` is bool[N]; `images` tells one test set from another; `precision` is what the
+    run was computed in.
     """
 
     model: str
@@ -44,6 +47,7 @@ class _Recognised:
     val_accuracy: float
     right: Mapping[int, np.ndarray]
     images: Mapping[int, str]
+    precision: Mapping[int, str]
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class _Pair:
     seeds: tuple[int, ...]
     one: np.ndarray
     other: np.ndarray
+    precisions: frozenset[str]
 
 
 def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
@@ -70,7 +75,8 @@ def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
     `statistics.paired_difference`; NaN with one seed), discordant (images that only one
     of them recognised, summed over seeds), p_least and p_greatest (over the seeds'
     exact McNemar tests, Holm-adjusted for all tests of the table), verdict (see
-    `verdict_of`), by_seed (dict: each seed's difference).
+    `verdict_of`; ``(bf16 and fp32)`` follows where the runs were computed in both),
+    by_seed (dict: each seed's difference).
 
     Also returns sentences on what is left out. Raises UserError if the runs are of
     several experiments.
@@ -93,6 +99,7 @@ def _recognised(runs: Sequence[RunRecord], told: list[str]) -> _Recognised:
     model, lr = chosen[0].model, chosen[0].lr
     right: dict[int, np.ndarray] = {}
     images: dict[int, str] = {}
+    precision = {run.seed: precision_of(run) for run in chosen}
     val = []
     for run in chosen:
         guesses, best = predictions(run), at_best_epoch(run)
@@ -107,7 +114,7 @@ def _recognised(runs: Sequence[RunRecord], told: list[str]) -> _Recognised:
         right[run.seed] = guesses.right
         images[run.seed] = guesses.images
         val.append(float(best["val_accuracy"]))
-    return _Recognised(model, lr, float(np.mean(val)) if val else np.nan, right, images)
+    return _Recognised(model, lr, float(np.mean(val)) if val else np.nan, right, images, precision)
 
 
 def _pairs(models: Sequence[_Recognised], told: list[str]) -> Iterator[_Pair]:
@@ -130,6 +137,7 @@ def _pairs(models: Sequence[_Recognised], told: list[str]) -> Iterator[_Pair]:
             tuple(seeds),
             np.stack([one.right[seed] for seed in seeds]),
             np.stack([other.right[seed] for seed in seeds]),
+            frozenset(model.precision[seed] for model in (one, other) for seed in seeds),
         )
 
 
@@ -171,7 +179,7 @@ def _row(pair: _Pair, p_values: Sequence[float]) -> dict[str, Any]:
         "discordant": int((pair.one != pair.other).sum()),
         "p_least": min(p_values),
         "p_greatest": max(p_values),
-        "verdict": verdict_of(found, max(p_values)),
+        "verdict": in_unlike_precisions(verdict_of(found, max(p_values)), pair.precisions),
         "by_seed": dict(zip(pair.seeds, (more / found.images).tolist(), strict=True)),
     }
 
@@ -197,11 +205,13 @@ def verdict_of(found: PairedDifference, p_value: float) -> str:
 
 
 def verdict_in_words(verdict: str) -> str:
-    """Return what `verdict_of` returned, in the chosen language."""
-    return {
+    """Return what stands under ``verdict``, in the chosen language."""
+    word, space, precisions = verdict.partition(" (")
+    words = {
         UNSETTLED: tr("not settled"),
         "higher": tr("higher"),
         "lower": tr("lower"),
         "higher for this seed": tr("higher for this seed"),
         "lower for this seed": tr("lower for this seed"),
-    }[verdict]
+    }
+    return words[word] + space + precisions

@@ -234,6 +234,11 @@ def best_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
     return sorted(runs, key=rank, reverse=True)
 
 
+def precision_of(run: RunRecord) -> str:
+    """Return what a run was computed in: fp32 or bf16."""
+    return str(run.info["precision"]["used"])
+
+
 def by_setting(runs: Iterable[RunRecord]) -> dict[tuple[str, str, str], list[RunRecord]]:
     """Group runs that differ in their seed alone, by (experiment, model, lr), seeds ascending."""
     groups: dict[tuple[str, str, str], list[RunRecord]] = {}

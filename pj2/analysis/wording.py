@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pj2.analysis.runs import RunRecord, precision_of
 from pj2.language import tr
 
 
@@ -16,6 +17,22 @@ def rates(learning_rates: Iterable[str], most: int = 8) -> str:
         "{least} to {greatest} ({n:,} rates)",
         least=ordered[0], greatest=ordered[-1], n=len(ordered),
     )  # fmt: skip
+
+
+def in_unlike_precisions(verdict: str, precisions: Iterable[str]) -> str:
+    """Return a verdict on runs, followed by what they were computed in if that is not the same."""
+    used = sorted(set(precisions))
+    return f"{verdict} ({' and '.join(used)})" if len(used) > 1 else verdict
+
+
+def mixed_precisions(runs: Iterable[RunRecord]) -> str:
+    """Return a sentence that says so where runs were not all computed in the same precision."""
+    used = sorted({precision_of(run) for run in runs})
+    if len(used) < 2:
+        return ""
+    return tr(
+        "Some runs were computed in {precisions}.", precisions=tr(" and others in ").join(used)
+    )
 
 
 def named(items: Sequence[str], separator: str | None = None, most: int = 6) -> str:

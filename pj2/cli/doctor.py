@@ -24,9 +24,7 @@ def doctor(
     config: Annotated[Path, typer.Option(help="The study's config file.")] = Path("config.yaml"),
     thorough: Annotated[
         bool,
-        typer.Option(
-            "--thorough", help="Also read all images and the whole store, and time each model."
-        ),
+        typer.Option("--thorough", help="Also read all images and the whole store."),
     ] = False,
     as_json: Json = False,
 ) -> None:

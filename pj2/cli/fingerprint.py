@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pj2.config.schema import StudyConfig
     from pj2.config.study import Run
     from pj2.data.layout import DataIdentity
+    from pj2.training.plan import Machine
 
 
 def complete_run(context: typer.Context, incomplete: str) -> list[str]:
@@ -59,12 +61,15 @@ def fingerprint(
 ) -> None:
     """Print a run's fingerprint; with several runs, each one's and its folder.
 
+    With precision: auto it is that of the run as this machine would compute it.
+
     Example: pj2 fingerprint model=VGG_A/lr=1e-4 --explain
     """
     from pj2.config.load import load_study
     from pj2.config.study import list_runs
     from pj2.fingerprint.run import explain as lines_of
     from pj2.fingerprint.run import run_fingerprint
+    from pj2.training.precision import auto_precision
 
     study = load_study(config)
     runs = list_runs(study)
@@ -81,8 +86,12 @@ def fingerprint(
         if not explain:
             raise UserError(problem)
         print(f"pj2: {problem}", file=sys.stderr)
+    machine = _machine_of(study)
     for each in chosen:
-        found = run_fingerprint(each.settings, data.hash if data else "")
+        settings = each.settings
+        if settings.precision == "auto":
+            settings = settings.computed_in(auto_precision(machine().hardware))
+        found = run_fingerprint(settings, data.hash if data else "")
         digest = found.digest if data else "not known yet"
         print(digest if len(chosen) == 1 else f"{digest}  {each.folder}")
         if explain:
@@ -113,8 +122,9 @@ def why(run: Selection, config: Config = Path("config.yaml")) -> None:
     store_path = os.path.join(selector.place, study.store.path)
     store = open_store(store_path, study.store.remote, _to_stderr)
     files = VerifiedFiles(selector.place / VERIFIED)
+    machine = _machine_of(study)
     for each in chosen:
-        lines = why_stale(results / each.folder, each.settings, data, store, files)
+        lines = why_stale(results / each.folder, each.settings, data, store, machine, files)
         _print_of(each.folder, lines)
     for folder in left:
         try:
@@ -124,6 +134,18 @@ def why(run: Selection, config: Config = Path("config.yaml")) -> None:
             line = str(problem)
         _print_of(folder, [f"not in {config}; {line}"])
     files.save()
+
+
+def _machine_of(study: StudyConfig) -> Callable[[], Machine]:
+    """Return what describes this machine, once; torch is imported only then."""
+
+    @cache
+    def machine() -> Machine:
+        from pj2.training.device import choose_device, describe_machine
+
+        return describe_machine(choose_device(study.device))
+
+    return machine
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -89,26 +91,35 @@ def train(
     """
     from pj2.config.study import parse_settings
     from pj2.data.layout import read_info
-    from pj2.fingerprint.run import run_fingerprint
     from pj2.store.open import open_store
+    from pj2.store.store import BlobUnavailable
     from pj2.training.events import require_tensorboard, write_events
+    from pj2.training.plan import Machine, Restore, actions, restore_run
     from pj2.training.progress_file import ProgressFile
-    from pj2.training.result import restore_run
+
+    @cache
+    def machine() -> Machine:
+        """Import torch, which is not needed to restore a run, and take a GPU before that."""
+        _take_gpu(device, gpus, runs_per_gpu)
+        from pj2.training.device import choose_device, describe_machine
+
+        return describe_machine(choose_device(device))
 
     resolved = parse_settings(settings)
     with ProgressFile(progress, resolved.epochs) as file:
         if tensorboard:
             require_tensorboard()
         runs = open_store(store, remote)
-        fingerprint = run_fingerprint(resolved, read_info(data)["hash"])
-        restored = restore_run(runs, resolved, fingerprint, output)
-        if restored:
-            if tensorboard:
-                write_events(output, tensorboard)
-            file.write(state="restored")
-            print(f"{output}: restored from the store and verified, {restored.epochs} epochs")
-            return
-        _take_gpu(device, gpus, runs_per_gpu)
+        for action in actions(resolved, read_info(data)["hash"], runs, machine):
+            if not isinstance(action, Restore):
+                break
+            with suppress(BlobUnavailable):
+                restored = restore_run(action, resolved, runs, output)
+                if tensorboard:
+                    write_events(output, tensorboard)
+                file.write(state="restored")
+                print(f"{output}: restored from the store and verified, {restored.epochs} epochs")
+                return
         from pj2.data.open import open_prepared
         from pj2.training.job import run_training
 

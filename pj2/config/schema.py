@@ -290,7 +290,8 @@ class Recipe(Strict):
     init: Literal["default", "xavier"] = "default"
     """Initial weights: as PyTorch's layers draw them, or Glorot normal with zero biases."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """What convolutions and matrix products compute in; `auto` is `bf16` where it is faster."""
+    """What convolutions and matrix products compute in; `auto` is `bf16` on a GPU that
+    has it and on a processor with AMX, `fp32` elsewhere."""
 
     @model_validator(mode="after")
     def _monitor_is_measured(self) -> Recipe:

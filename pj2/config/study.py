@@ -53,6 +53,15 @@ class RunSettings(Recipe):
         """Return the settings that decide what an epoch computes: all but the budget."""
         return self.model_dump(mode="json", exclude=set(BUDGET))
 
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """What the run may be computed in: what is asked for, or either where that is ``auto``."""
+        return ("fp32", "bf16") if self.precision == "auto" else (self.precision,)
+
+    def computed_in(self, precision: str) -> RunSettings:
+        """Return these settings with what ``auto`` came to on a machine."""
+        return self.model_copy(update={"precision": precision})
+
 
 @dataclass(frozen=True)
 class Run:

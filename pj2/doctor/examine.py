@@ -37,8 +37,7 @@ def examine(config: Path, thorough: bool = False) -> Iterator[Finding]:
 
     Where the config cannot be used, the rest is looked at as far as that goes without.
     Nothing is changed but that damaged files of the store are set aside, as they are
-    wherever they are met. `thorough` reads all images and the whole store, and times
-    each model.
+    wherever they are met. `thorough` reads all images and the whole store.
     """
     try:
         study = load_study(config)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from pj2.config.study import Run
 from pj2.doctor.finding import Finding, Status, Subject, count
 from pj2.doctor.limits import allowed_cores, core_quota, usable_cores
 from pj2.errors import UserError
@@ -16,7 +13,6 @@ from pj2.training.gpus import nvidia_smi
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _AMD_DEVICE = Path("/dev/kfd")
-_CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16")
 _INSTALL = "see https://pytorch.org/get-started for the build that fits this machine"
 
 
@@ -62,27 +58,26 @@ def check_device(subject: Subject) -> Iterator[Finding]:
 
 
 def check_precision(subject: Subject) -> Iterator[Finding]:
-    """Whether bfloat16 is there, and what ``precision: auto`` does about it."""
-    from pj2.training.device import choose_device
+    """What ``precision: auto`` comes to here, and whether a bf16 that is asked for is there."""
+    from pj2.training.device import choose_device, describe_device
+    from pj2.training.precision import auto_precision
 
     study, runs = subject.study, subject.runs
     try:
         device = choose_device(study.device if study else "auto")
     except UserError:
         return  # the check of the device says so
-    asked = {run.settings.precision for run in runs} or {"auto"}
-    has, where, expected = _bfloat16(device.type)
-    if "bf16" in asked and not has:
+    hardware = describe_device(device)
+    where = f"{hardware['name']} ({hardware['capability']})"
+    if any(run.settings.precision == "bf16" for run in runs) and not _has_bfloat16(device.type):
         yield Finding(
             "warning",
             "precision",
             f"bf16 is asked for, and {where} has none: it is emulated, or refused",
             "precision: auto, or fp32",
         )
-    elif subject.thorough and device.type == "cpu" and has and "auto" in asked:
-        yield Finding("ok", "precision", f"{where}; {', '.join(_timed(runs)) or 'no run is auto'}")
     else:
-        yield Finding("ok", "precision", f"{where}; precision: auto {expected}")
+        yield Finding("ok", "precision", f"{where}; precision: auto is {auto_precision(hardware)}")
 
 
 def check_cores(subject: Subject) -> Iterator[Finding]:
@@ -150,42 +145,9 @@ def _mismatch() -> tuple[str, str] | None:
     return None
 
 
-def _bfloat16(device: str) -> tuple[bool, str, str]:
-    """Return whether a device has bfloat16, what tells, and what ``auto`` does."""
+def _has_bfloat16(device: str) -> bool:
     import torch
 
     if device == "cuda":
-        has = torch.cuda.is_bf16_supported(including_emulation=False)
-        name = "compute capability {}.{}".format(*torch.cuda.get_device_capability())
-        return has, name, "takes bf16" if has else "takes fp32"
-    if device == "mps":
-        return False, "Apple's GPU", "takes fp32"
-    flags = _cpu_flags()
-    shown = f"CPU with {', '.join(flags) or platform.machine()}"
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return False, shown, "takes fp32, since the processor has no bfloat16"
-    likely = "bf16" if "amx_bf16" in flags else "fp32"
-    return True, shown, f"times both for each model and most likely takes {likely}"
-
-
-def _cpu_flags() -> list[str]:
-    """Return the instruction sets that matter here, of those that Linux lists."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return []
-    line = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.M)
-    return [flag for flag in _CPU_FLAGS if line and flag in line[1].split()]
-
-
-def _timed(runs: Sequence[Run]) -> Iterator[str]:
-    """Time each model as a job would, and say what it would take."""
-    import torch
-
-    from pj2.training.precision import choose_precision
-
-    models = {run.settings.model: run.settings for run in runs if run.settings.precision == "auto"}
-    torch.set_num_threads(1)
-    for name, settings in models.items():
-        found = choose_precision(settings, 10, torch.device("cpu"))
-        yield f"{name} {found.used} (bf16 is {found.speedup} times as fast)"
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -61,7 +61,7 @@ def _name(row: Mapping[Any, Any]) -> str:
 
 def _draw_pair(axes: Axes, place: int, row: Mapping[Any, Any]) -> None:
     several = row["seeds"] > 1
-    colour = style.MUTED if row["verdict"] == UNSETTLED else _SETTLED
+    colour = style.MUTED if row["verdict"].startswith(UNSETTLED) else _SETTLED
     ends = "both" if several else "images"
     thick = [100 * row[f"{ends}_low"], 100 * row[f"{ends}_high"]]
     thin = [100 * row["images_low"], 100 * row["images_high"]]

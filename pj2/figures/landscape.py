@@ -20,6 +20,7 @@ from pj2.analysis.band import (
 )
 from pj2.analysis.runs import PathLike, RunRecord, load_runs, steps
 from pj2.analysis.statistics import Mean, mean_interval
+from pj2.analysis.wording import mixed_precisions
 from pj2.analysis.wording import rates as in_words
 from pj2.figures import style
 from pj2.language import tr
@@ -135,7 +136,6 @@ def _small_print(
 ) -> list[str]:
     seeds = list(dict.fromkeys(seed for _, seed in members))
     others = tr(", ").join(map(str, seeds[1:]))
-    used = sorted({run.info["precision"]["used"] for group in members.values() for run in group})
     return [
         tr(
             "Shaded: from the least to the greatest loss over learning rates at each step, as far "
@@ -152,7 +152,5 @@ def _small_print(
         tr("Drawn in bins of {width} steps: least minimum, greatest maximum.", width=width)
         if width > 1
         else "",
-        tr("Some runs were computed in {precisions}.", precisions=tr(" and others in ").join(used))
-        if len(used) > 1
-        else "",
+        mixed_precisions(run for group in members.values() for run in group),
     ]

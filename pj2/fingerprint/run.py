@@ -48,7 +48,12 @@ def run_fingerprint(settings: RunSettings, data_hash: str) -> Fingerprint:
 
     `data_hash` is the content hash in ``dataset.json``. The device is left
     out: a finished run serves every machine.
+
+    Raises ValueError for ``precision: auto``, which decides nothing before a machine
+    has; see `RunSettings.computed_in`.
     """
+    if settings.precision == "auto":
+        raise ValueError("precision: auto; expected what it came to")
     code = training_code(settings.model, probed=settings.probe is not None)
     return Fingerprint(settings.identity(), data_hash, code)
 

@@ -57,7 +57,8 @@ def _text(token: Token) -> str:
 
 def _in_words(cell: str) -> str:
     """Return what a cell says in the chosen language; numbers and names stay as they are."""
-    return {
+    word, space, rest = cell.partition(" (")  # a verdict may name precisions
+    words = {
         "agrees": tr("agrees"),
         "best": tr("best"),
         "completed": tr("completed"),
@@ -83,4 +84,5 @@ def _in_words(cell: str) -> str:
         "stopped early": tr("stopped early"),
         "update": tr("update"),
         "whole run": tr("whole run"),
-    }.get(cell, cell)
+    }
+    return words.get(word, word) + space + rest

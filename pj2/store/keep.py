@@ -61,7 +61,11 @@ def entries_of_study(entries: Sequence[Entry], config: Path) -> set[str]:
 
     Raises UserError if the config cannot be read.
     """
-    wanted = [run.settings.identity() for run in list_runs(load_study(config))]
+    wanted = [
+        run.settings.computed_in(precision).identity()
+        for run in list_runs(load_study(config))
+        for precision in run.settings.precisions
+    ]
     runs = [entry for entry in entries if entry.settings in wanted]
     weights = {blob.sha256 for run in runs for blob in run.blobs}
     predictions = {

@@ -124,13 +124,15 @@ class RunStore:
 
     # Reading
 
-    def manifests(self, fingerprint: str, kind: Kind = "run") -> Iterator[Manifest]:
+    def manifests(
+        self, fingerprint: str, kind: Kind = "run", remote: bool = True
+    ) -> Iterator[Manifest]:
         """Yield the intact manifests of a fingerprint, the most advanced first, local ones first.
 
         Damaged ones are set aside and reported. The remote tier is asked only
-        if the local ones were not enough for the caller.
+        if the local ones were not enough for the caller, and `remote` allows it.
         """
-        yield from self._manifests(lambda tier: _of_entry(tier, fingerprint, kind))
+        yield from self._manifests(lambda tier: _of_entry(tier, fingerprint, kind), remote)
 
     def all_manifests(self) -> Iterator[Manifest]:
         """Yield every intact manifest, local ones first, as `manifests` does."""
@@ -238,12 +240,14 @@ class RunStore:
             else:
                 return
 
-    def _manifests(self, names_in: Callable[[Tier], list[str]]) -> Iterator[Manifest]:
+    def _manifests(
+        self, names_in: Callable[[Tier], list[str]], remote_too: bool = True
+    ) -> Iterator[Manifest]:
         seen = set()
         for manifest in self._local_manifests(names_in):
             seen.add(manifest.name)
             yield manifest
-        if self.remote is None:
+        if self.remote is None or not remote_too:
             return
         remote = self.remote
         for name in self._guarded(lambda: names_in(remote)) or []:

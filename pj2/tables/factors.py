@@ -9,6 +9,7 @@ import pandas as pd
 
 from pj2.analysis.factors import factor_levels, level_means, main_effects, variant_accuracies
 from pj2.analysis.runs import PathLike, load_runs
+from pj2.analysis.wording import mixed_precisions
 from pj2.language import said
 from pj2.tables.format import MISSING, write_all_formats
 
@@ -56,7 +57,8 @@ def factors_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
             "Pairs": [MISSING if np.isnan(n) else f"{n:.0f}" for n in frame["pairs"]],
         }
     )
-    write_all_formats(frame.astype({"pairs": "Int64"}), stem, caption=_CAPTION, display=shown)
+    caption = f"{_CAPTION} {mixed_precisions(runs)}".strip()
+    write_all_formats(frame.astype({"pairs": "Int64"}), stem, caption=caption, display=shown)
 
 
 def _effect(effect: float, sd: float, low: float, high: float) -> str:

@@ -17,7 +17,7 @@ from pj2.analysis.band import (
 )
 from pj2.analysis.runs import PathLike, RunRecord, load_runs
 from pj2.analysis.statistics import mean_interval
-from pj2.analysis.wording import named
+from pj2.analysis.wording import mixed_precisions, named
 from pj2.analysis.wording import rates as in_words
 from pj2.language import said
 from pj2.tables.format import write_all_formats
@@ -78,7 +78,8 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike, stem: 
     frame = frame.astype(dict.fromkeys(integers, "Int64"))
     groups = _by_model(members)
     shown = pd.DataFrame([_shown(groups[model], found) for model, found in rows.items()])
-    write_all_formats(frame, stem, caption=_CAPTION, display=shown)
+    mixed = mixed_precisions(run for group in groups.values() for run in group)
+    write_all_formats(frame, stem, caption=f"{_CAPTION} {mixed}".strip(), display=shown)
 
 
 def _by_model(

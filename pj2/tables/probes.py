@@ -9,6 +9,7 @@ import pandas as pd
 
 from pj2.analysis.probes import QUANTITIES, is_probed, probe_medians, probe_ratios
 from pj2.analysis.runs import PathLike, load_runs
+from pj2.analysis.wording import mixed_precisions
 from pj2.language import said
 from pj2.tables.format import write_all_formats
 
@@ -45,7 +46,8 @@ def probe_ratios_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     CSV: ``model, other, lr, along, part, seeds``, and for each quantity its ratio
     (geometric mean over seeds), ``_low`` and ``_high``.
     """
-    medians = probe_medians([run for run in load_runs(index_paths) if is_probed(run)])
+    runs = [run for run in load_runs(index_paths) if is_probed(run)]
+    medians = probe_medians(runs)
     models = list(dict.fromkeys(medians["model"]))
     parts = []
     for other, model in combinations(models, 2):
@@ -65,7 +67,8 @@ def probe_ratios_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
             **{label: _ranges(ratios, name) for name, label in QUANTITIES.items()},
         }
     )
-    write_all_formats(ratios, stem, caption=_RATIOS, display=shown)
+    caption = f"{_RATIOS} {mixed_precisions(runs)}".strip()
+    write_all_formats(ratios, stem, caption=caption, display=shown)
 
 
 def _ranges(ratios: pd.DataFrame, name: str) -> list[str]:

@@ -54,7 +54,8 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
     except (Unreadable, OSError, ValueError):
         return False
     code = Code(run["code"]["modules"], run["code"]["packages"])
-    fingerprint = Fingerprint(settings.identity(), run["data"]["hash"], code)
+    computed = settings.computed_in(run["precision"]["used"])
+    fingerprint = Fingerprint(computed.identity(), run["data"]["hash"], code)
     if not intact or fingerprint.digest != run["fingerprint"]:
         return False
     try:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from pj2.errors import UserError
+from pj2.training.plan import Machine
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 
@@ -57,20 +58,26 @@ def prepare_device(device: torch.device, threads: int) -> None:
 def describe_device(device: torch.device) -> dict[str, Any]:
     """Return the device, its name, its instruction set and the thread count, for `run.json`.
 
-    All of them decide the last digits. A virtual processor's name may hide its
-    generation; the instruction set that torch uses on it tells more.
+    All of them decide the last digits, and `auto_precision` reads them. A virtual
+    processor's name may hide its generation; the instruction sets that torch uses on it
+    tell more.
     """
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
         capability = "compute {}.{}".format(*torch.cuda.get_device_capability(device))
     else:
-        name, capability = _processor_name(), torch.backends.cpu.get_cpu_capability()
+        name, capability = _processor_name(), _instruction_sets()
     return {
         "device": device.type,
         "name": name,
         "capability": capability,
         "threads": torch.get_num_threads(),
     }
+
+
+def describe_machine(device: torch.device) -> Machine:
+    """Return what decides the last digits of what a device computes."""
+    return Machine(describe_device(device), torch.__version__)
 
 
 def _keep_freed_memory() -> None:
@@ -83,6 +90,19 @@ def _keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_MAX, 0)
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def _instruction_sets() -> str:
+    """Return what torch's own kernels use, and what oneDNN's use for bfloat16: ``AVX512 AMX``."""
+    names = [torch.backends.cpu.get_cpu_capability()]
+    # It is not where ONEDNN_MAX_CPU_ISA forbids what the processor has.
+    if torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        has = {
+            "AVX512_BF16": torch.cpu._is_avx512_bf16_supported(),
+            "AMX": torch.cpu._is_amx_tile_supported(),
+        }
+        names += [name for name, there in has.items() if there]
+    return " ".join(names)
 
 
 def _processor_name() -> str:

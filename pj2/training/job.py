@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -16,18 +14,22 @@ import pj2
 from pj2.config.study import RunSettings
 from pj2.data.prepared import PreparedData
 from pj2.errors import UserError
-from pj2.fingerprint.code import read_sources_again
-from pj2.fingerprint.run import Fingerprint, run_fingerprint
-from pj2.store.manifest import Manifest
+from pj2.fingerprint.code import read_sources_again, training_code
+from pj2.fingerprint.run import Fingerprint
 from pj2.store.store import BlobUnavailable, RunStore
 from pj2.training.artifacts import EpochRecord, StepRecords
 from pj2.training.checkpoint import load_state
-from pj2.training.device import choose_device, describe_device, prepare_device
+from pj2.training.device import (
+    choose_device,
+    describe_device,
+    describe_machine,
+    prepare_device,
+)
 from pj2.training.events import EventFile
 from pj2.training.interrupt import Interrupted, InterruptFlag
 from pj2.training.loop import PartialEpoch
 from pj2.training.observers import Observers, Step
-from pj2.training.precision import choose_precision
+from pj2.training.plan import Continue, Restore, Start, actions, restore_run
 from pj2.training.probing import Prober
 from pj2.training.progress import Reporter, say
 from pj2.training.progress_file import Every, ProgressFile
@@ -50,6 +52,8 @@ def run_training(
 ) -> Cut:
     """Train one run, from where the store has it to where its budget ends; write its artifacts.
 
+    What is finished in the store is only written.
+
     How far it is goes to `progress`, and what TensorBoard shows to the folder `events`.
 
     After every epoch, and when asked to stop, the state goes to the store. A
@@ -62,26 +66,31 @@ def run_training(
             or source code that changed while it was being loaded.
         Interrupted: after SIGTERM or SIGINT, once everything is saved.
     """
-    fingerprint = run_fingerprint(settings, data.hash)
+    code = training_code(settings.model, settings.probe is not None)
     device = choose_device(device_name)
     prepare_device(device, threads)
     with InterruptFlag() as interrupted:
+        watching = _Watching(observers, progress, events, interrupted)
         trainer = Trainer(settings, data, device)
         read_sources_again()
-        if run_fingerprint(settings, data.hash).digest != fingerprint.digest:
+        if training_code(settings.model, settings.probe is not None).digest != code.digest:
             raise UserError("pj2: its source changed while it was being loaded; run it again")
-        recorder = _resume(trainer, fingerprint, store, device) or _fresh(
-            trainer, data, fingerprint, store, device
-        )
-        watching = _Watching(observers, progress, events, interrupted)
-        try:
-            return _finish(trainer, recorder, output, store, fingerprint, watching)
-        except BlobUnavailable:
-            # What an earlier process stored shows its damage only now.
-            say(f"{_name(settings)} · starts over: what was stored of it is damaged")
-            trainer = Trainer(settings, data, device)
-            recorder = _fresh(trainer, data, fingerprint, store, device)
-            return _finish(trainer, recorder, output, store, fingerprint, watching)
+        damaged = False
+        for action in actions(settings, data.hash, store, lambda: describe_machine(device)):
+            try:
+                if isinstance(action, Restore):
+                    return restore_run(action, settings, store, output)
+                if isinstance(action, Continue):
+                    recorder = _resume(action, trainer, store)
+                else:
+                    recorder = _fresh(action, trainer, data, store, device, damaged)
+                return _finish(trainer, recorder, output, store, action.fingerprint, watching)
+            except BlobUnavailable:
+                if isinstance(action, Start):
+                    raise
+                damaged = True
+                trainer = Trainer(settings, data, device)  # what was loaded is not kept
+    raise AssertionError("the last action is to start")
 
 
 @dataclass(frozen=True)
@@ -95,15 +104,21 @@ class _Watching:
 
 
 def _fresh(
+    action: Start,
     trainer: Trainer,
     data: PreparedData,
-    fingerprint: Fingerprint,
     store: RunStore,
     device: torch.device,
+    damaged: bool,
 ) -> Recorder:
     """Return a recorder for a trainer that has not made a step."""
+    reason = "what the store has of it is damaged or incomplete" if damaged else action.reason
+    if reason:
+        say(f"{_name(trainer.settings)} · starts over: {reason}")
+    trainer.compute_in(action.precision)
     facts = {
         **trainer.facts(),
+        "precision": {"asked": trainer.settings.precision, "used": action.precision},
         "data": {
             "hash": data.hash,
             "name": data.name,
@@ -113,62 +128,26 @@ def _fresh(
             "test_images": len(trainer.test),
         },
     }
-    precision = choose_precision(trainer.settings, len(data.classes), device)
-    trainer.compute_in(precision.used)
-    facts["precision"] = precision.as_json()
     trajectory = Trajectory(facts, describe_device(device), _versions())
-    return Recorder(store, fingerprint, trainer.settings, trajectory, [])
+    return Recorder(store, action.fingerprint, trainer.settings, trajectory, [])
 
 
-def _resume(
-    trainer: Trainer, fingerprint: Fingerprint, store: RunStore, device: torch.device
-) -> Recorder | None:
-    """Bring a trainer to the most advanced state that this machine continues exactly, if any."""
-    name, settings = _name(trainer.settings), trainer.settings
-    elsewhere: Trajectory | None = None
-    usable: list[tuple[Manifest, Trajectory]] = []
-    for manifest in store.manifests(fingerprint.digest):
-        stored = Trajectory.of(manifest)
-        if _continues_exactly(stored, describe_device(device)):
-            usable.append((manifest, stored))
-        else:
-            elsewhere = elsewhere or stored
-    for position, (_, stored) in enumerate(usable):
-        # One that has all the epochs was tried before, and lacks what the result needs.
-        if stored.state is None or cut(stored, settings):
-            continue
-        try:
-            for epoch in stored.epochs:
-                store.read(epoch.steps)
-                if epoch.probes:
-                    store.read(epoch.probes)
-            load_state(store, trainer, len(stored.epochs), stored.state)
-        except BlobUnavailable:
-            continue
-        trainer.compute_in(stored.facts["precision"]["used"])
-        threads = stored.hardware["threads"]
-        within = f" and {stored.state.steps} steps" if stored.state.steps else ""
-        kept = f", with {threads} threads as before" if threads != torch.get_num_threads() else ""
-        torch.set_num_threads(threads)
-        say(f"{name} · continues after {len(stored.epochs)} epochs{within}{kept}")
-        older = [manifest for manifest, _ in usable[position:]]
-        return Recorder(store, fingerprint, settings, stored, older)
-    if elsewhere and not usable:
-        say(
-            f"{name} · starts over: {len(elsewhere.epochs)} epochs were made on "
-            f"{elsewhere.hardware['name']} with torch {elsewhere.versions['torch']}, "
-            "whose last digits this machine would not continue"
-        )
-    return None
-
-
-def _continues_exactly(stored: Trajectory, hardware: Mapping[str, Any]) -> bool:
-    """Tell whether this machine computes to the last digit what the one before would have.
-
-    The number of threads matters too, but it can be chosen: the stored one is kept.
-    """
-    same = {**stored.hardware, "threads": None} == {**hardware, "threads": None}
-    return same and stored.versions["torch"] == torch.__version__
+def _resume(action: Continue, trainer: Trainer, store: RunStore) -> Recorder:
+    """Bring a trainer to a stored state. Raises BlobUnavailable."""
+    stored = action.trajectory
+    assert stored.state is not None
+    for epoch in stored.epochs:
+        store.read(epoch.steps)
+        if epoch.probes:
+            store.read(epoch.probes)
+    load_state(store, trainer, len(stored.epochs), stored.state)
+    trainer.compute_in(action.precision)
+    threads = stored.hardware["threads"]
+    kept = f", with {threads} threads as before" if threads != torch.get_num_threads() else ""
+    torch.set_num_threads(threads)
+    say(f"{_name(trainer.settings)} · continues after {stored.length}{kept}")
+    generations = list(action.generations)
+    return Recorder(store, action.fingerprint, trainer.settings, stored, generations)
 
 
 def _finish(

@@ -133,21 +133,3 @@ def write_result(
         },
     }
     write_json(output / RUN, information)
-
-
-def restore_run(
-    store: RunStore, settings: RunSettings, fingerprint: Fingerprint, output: Path
-) -> Cut | None:
-    """Write a run's artifacts from the store; None if that needs epochs it does not have."""
-    for manifest in store.manifests(fingerprint.digest):
-        trajectory = Trajectory.of(manifest)
-        where = cut(trajectory, settings)
-        if where is None:
-            continue
-        try:
-            write_result(store, trajectory, where, settings, fingerprint, output)
-        except BlobUnavailable:
-            continue
-        store.touch(manifest)
-        return where
-    return None

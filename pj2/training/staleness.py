@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import runpy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
 from pj2.config.study import BUDGET, Run, RunSettings
 from pj2.data.layout import DataIdentity
+from pj2.errors import UserError
 from pj2.evaluation.record import EVALUATION, PREDICTIONS, fingerprint_of
 from pj2.fingerprint.code import RESULT, code_of
 from pj2.fingerprint.run import (
@@ -27,8 +25,7 @@ from pj2.store.manifest import Blob
 from pj2.store.store import RunStore
 from pj2.store.verified import VerifiedFiles
 from pj2.training.artifacts import BEST, EPOCHS, LAST, PROBES, RUN, SHIFT, STEPS
-from pj2.training.result import cut, has_result
-from pj2.training.trajectory import Trajectory
+from pj2.training.plan import Machine, actions, seems_there
 
 DATA_COMMAND = "snakemake prepare_data"
 
@@ -41,6 +38,7 @@ _RUN_KEYS = {
     "code.modules": dict,
     "code.packages": dict,
     "data.hash": str,
+    "precision.used": str,
     "artifacts": dict,
 }
 _EVALUATION_KEYS = {
@@ -110,11 +108,13 @@ def why_stale(
     settings: RunSettings,
     data: DataIdentity | None,
     store: RunStore,
+    machine: Callable[[], Machine],
     files: VerifiedFiles | None = None,
 ) -> list[str]:
     """Return in words what is stale of a run and its predictions, and what a job would do.
 
-    `data` and `files` are those of `stale_reasons`.
+    `data` and `files` are those of `stale_reasons`, `machine` that of `actions`: what it
+    tells is where the job would run.
     """
     try:
         run = read_run(folder)
@@ -122,16 +122,15 @@ def why_stale(
     except Unreadable as problem:
         if data is None:
             return [f"{problem}: what the store has of it is not known before {DATA_COMMAND}"]
-        step = _next_step(store, settings, run_fingerprint(settings, data.hash))
-        return [f"{problem}: {step}"]
-    fingerprint = run_fingerprint(settings, data.hash if data else run["data"]["hash"])
+        return [f"{problem}: {_next_action(settings, data.hash, store, machine)}"]
+    data_hash = data.hash if data else run["data"]["hash"]
     lines = [*comparison.inputs, *comparison.artifacts]
     budget = ", ".join(comparison.budget)
     if lines:
         lines += comparison.budget
-        lines.append(f"next: {_next_step(store, settings, fingerprint)}")
+        lines.append(f"next: {_next_action(settings, data_hash, store, machine)}")
     elif budget:
-        lines = [f"{budget}: {_next_step(store, settings, fingerprint, 'cut from the epochs in')}"]
+        lines = [f"{budget}: {_next_action(settings, data_hash, store, machine)}"]
     else:
         lines = ["current: made with these settings, data and code, and its files are intact"]
     if data is None:
@@ -171,64 +170,36 @@ def _compare(
     files: VerifiedFiles | None,
 ) -> _Comparison:
     run = read_run(folder)
-    before = run["data"]["hash"]
-    wanted = run_fingerprint(settings, data.hash if data else before)
+    before, used = run["data"]["hash"], run["precision"]["used"]
+    # Where `auto` was and is asked for, it is what it came to on the machine that made the run.
+    asked = {"precision": run["settings"].get("precision")}
+    changed = setting_differences(asked, {"precision": settings.precision})
+    wanted = run_fingerprint(settings.computed_in(used), data.hash if data else before)
     then = {key: value for key, value in run["settings"].items() if key not in BUDGET}
-    inputs = {"settings": then, "data": before, **run["code"]}
+    inputs = {"settings": {**then, "precision": used}, "data": before, **run["code"]}
     budget = setting_differences(_budget(run["settings"]), _budget(_plain(settings)))
     if run.get("written_by") != code_of(RESULT).digest:
         budget.append("the code that writes a run's files changed")
     expected = (BEST, LAST, STEPS, EPOCHS, *((PROBES, SHIFT) if settings.probe else ()))
     return _Comparison(
-        _fingerprint_differences(RUN, inputs, run, wanted),
+        changed + _fingerprint_differences(RUN, inputs, run, wanted),
         budget,
         _artifact_problems(folder, RUN, run, expected, verify, files),
     )
 
 
-def _next_step(
-    store: RunStore,
-    settings: RunSettings,
-    fingerprint: Fingerprint,
-    restored: str = "restored from",
+def _next_action(
+    settings: RunSettings, data_hash: str, store: RunStore, machine: Callable[[], Machine]
 ) -> str:
-    """Return in words what a training job would do, given what the store holds.
+    """Return in words what a training job would do.
 
-    It is what `restore_run` and then `run_training` do; what a blob holds is
-    checked only then, so damage that nothing has read yet is not foreseen.
+    What a blob holds is checked only then, so damage that nothing has read yet is not foreseen.
     """
-    continued: Trajectory | None = None
-    other: Trajectory | None = None
-    for manifest in store.manifests(fingerprint.digest):
-        trajectory = Trajectory.of(manifest)
-        if cut(trajectory, settings):
-            if has_result(store, trajectory, settings):
-                return f"{restored} the store, no training"
-        elif trajectory.versions["torch"] != _torch_version():
-            other = other or trajectory
-        elif _has_state(store, trajectory):
-            continued = continued or trajectory
-    if continued and continued.state:
-        steps = f" and {continued.state.steps} steps" if continued.state.steps else ""
-        return (
-            f"continues after epoch {len(continued.epochs)}{steps}, nothing is trained again "
-            f"(on {continued.hardware['name']}; a machine of another kind starts over)"
-        )
-    if other:
-        return (
-            f"trained from the start: the {len(other.epochs)} epochs in the store were made with "
-            f"torch {other.versions['torch']}, and this is {_torch_version()}"
-        )
-    return "trained from the start, the store has nothing to continue"
-
-
-@cache
-def _torch_version() -> str:
-    """Return ``torch.__version__``, which the package's metadata do not always hold in full."""
-    torch = find_spec("torch")
-    if torch is None or torch.origin is None:
-        return "not installed"
-    return str(runpy.run_path(str(Path(torch.origin).with_name("version.py")))["__version__"])
+    found = actions(settings, data_hash, store, machine)
+    try:
+        return str(next(action for action in found if seems_there(action, settings, store)))
+    except UserError as error:
+        return f"not restored from the store; the rest depends on the device ({error})"
 
 
 def _why_predictions(
@@ -310,15 +281,6 @@ def _artifact_problems(
         except OSError as error:
             problems.append(f"{name} cannot be read ({error.strerror})")
     return problems
-
-
-def _has_state(store: RunStore, trajectory: Trajectory) -> bool:
-    state = trajectory.state
-    if state is None:
-        return False
-    needed = [state.weights, state.optimizer, state.partial, state.probes]
-    needed += [blob for epoch in trajectory.epochs for blob in (epoch.steps, epoch.probes)]
-    return all(store.has(blob) for blob in needed if blob)
 
 
 def _budget(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -83,6 +83,12 @@ class Trajectory:
         """Return this trajectory with one more epoch."""
         return replace(self, epochs=(*self.epochs, epoch), state=state)
 
+    @property
+    def length(self) -> str:
+        """How far it goes, in words: ``3 epochs``, or ``3 epochs and 7 steps``."""
+        steps = self.state.steps if self.state else 0
+        return f"{len(self.epochs)} epochs" + (f" and {steps} steps" if steps else "")
+
     def recorded(self, epochs: int, diverged: bool) -> Iterator[Epoch | Divergence]:
         """Yield what recorded steps: the first epochs, and the one that diverged if it counts."""
         yield from self.epochs[:epochs]

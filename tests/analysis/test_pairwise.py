@@ -8,7 +8,7 @@ import pytest
 from analysis.made_up import make_index, make_run
 
 from pj2.analysis import pairwise as module
-from pj2.analysis.pairwise import COLUMNS, pairwise, verdict_of
+from pj2.analysis.pairwise import COLUMNS, pairwise, verdict_in_words, verdict_of
 from pj2.analysis.runs import load_runs
 from pj2.analysis.statistics import PairedDifference, holm, mcnemar_p, paired_difference
 from pj2.errors import UserError
@@ -90,6 +90,23 @@ def test_one_seed_gets_a_verdict_on_itself_alone(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert all(np.isnan(row["seeds_low"]) and np.isnan(row["both_high"]) for row in rows)
     assert all(row["p_least"] == row["p_greatest"] for row in rows)
+
+
+def test_a_verdict_names_the_precisions_where_they_are_not_the_same(tmp_path: Path) -> None:
+    def computed(model: str, share: float, seed: int, used: str) -> dict[str, Any]:
+        precision = {"asked": "auto", "used": used}
+        return run_of(tmp_path, model, recognised(share, seed), precision=precision)
+
+    runs = [
+        computed("A", 0.9, 0, "bf16"), computed("B", 0.4, 1, "fp32"), computed("C", 0.9, 2, "bf16"),
+    ]  # fmt: skip
+    verdicts = [row["verdict"] for row in compare(tmp_path, runs)[0]]
+    assert verdicts == [
+        "higher for this seed (bf16 and fp32)",
+        "not settled",
+        "lower for this seed (bf16 and fp32)",
+    ]
+    assert [verdict_in_words(verdict) for verdict in verdicts] == verdicts
 
 
 def test_a_verdict_over_seeds_needs_both_intervals() -> None:

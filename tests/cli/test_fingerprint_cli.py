@@ -23,10 +23,12 @@ experiments:
   one:
     models: [BasicCNN, VGG_A]
     learning_rates: [1e-3, 2e-3]
+    precision: fp32
     seeds: [0, 1]
   two:
     models: [BasicCNN]
     learning_rates: [1e-3]
+    precision: fp32
 """
 DATA = "ab" * 32
 RUN = "experiment=one/model=VGG_A/lr=0.001/seed=1"
@@ -79,6 +81,7 @@ def write_run(folder: str, prepared, **changes) -> None:
         "settings": {**settings.model_dump(mode="json"), **changes},
         "code": {key: fingerprint.inputs[key] for key in ("modules", "packages")},
         "data": {"hash": DATA},
+        "precision": {"asked": "fp32", "used": "fp32"},
         "written_by": code_of(RESULT).digest,
         "artifacts": {name: sha256_file(path / name) for name in names},
     }

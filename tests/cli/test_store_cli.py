@@ -34,7 +34,8 @@ def pj2(*arguments, cwd, **environment):
 def manifests(tmp_path):
     """A run that diverged after one epoch and its predictions, in the default store."""
     store = open_store(str(tmp_path / ".pj2/store"))
-    settings = RunSettings(model="VGG_A_BatchNorm", learning_rate=0.001, seed=3).identity()
+    run = RunSettings(model="VGG_A_BatchNorm", learning_rate=0.001, seed=3)
+    settings = run.computed_in("fp32").identity()
     weights = store.put(b"w" * 1500)
     row = {"epoch": 0, "val_accuracy": 0.25, "test_accuracy": None}
     body = {

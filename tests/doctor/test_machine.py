@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pj2.doctor import limits, machine
+from pj2.doctor import limits
 from pj2.doctor.machine import check_cores, check_device, check_precision, check_torch
-from pj2.training import precision as precision_module
+from pj2.training import device
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 
@@ -63,37 +63,18 @@ def test_a_device_that_is_not_there(subject):
     assert list(check_precision(subject("device: cpu", "device: cuda"))) == []
 
 
-@pytest.mark.parametrize(
-    ("has", "flags", "words"),
-    [
-        (False, "avx2", "auto takes fp32"),
-        (True, "avx2 avx512_bf16", "most likely takes fp32"),
-        (True, "avx512_bf16 amx_bf16", "most likely takes bf16"),
-    ],
-)
-def test_what_auto_would_do(subject, monkeypatch, has, flags, words):
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: has, raising=False)
-    monkeypatch.setattr(machine, "_cpu_flags", flags.split)
+@pytest.mark.parametrize(("sets", "comes_to"), [("AVX512", "fp32"), ("AVX512 AMX", "bf16")])
+def test_what_auto_comes_to(subject, monkeypatch, sets, comes_to):
+    monkeypatch.setattr(device, "_instruction_sets", lambda: sets)
     (finding,) = check_precision(subject())
     assert finding.status == "ok"
-    assert words in finding.found
+    assert f"({sets}); precision: auto is {comes_to}" in finding.found
 
 
 def test_bfloat16_where_there_is_none(subject, monkeypatch):
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False, raising=False)
     (finding,) = check_precision(subject("epochs: 3", "epochs: 3, precision: bf16"))
     assert finding.status == "warning"
-
-
-def test_a_thorough_look_times_each_model_once(subject, monkeypatch):
-    timed = []
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True, raising=False)
-    monkeypatch.setattr(
-        precision_module, "_time_steps", lambda settings, classes: timed.append(settings) or 2.0
-    )
-    (finding,) = check_precision(subject(thorough=True))
-    assert "BasicCNN bf16 (bf16 is 2.0 times as fast)" in finding.found
-    assert len(timed) == 1
 
 
 @pytest.fixture

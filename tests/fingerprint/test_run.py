@@ -22,7 +22,7 @@ from pj2.fingerprint.run import (
 )
 
 DATA = "ab" * 32
-SETTINGS = RunSettings(model="BasicCNN", learning_rate=1e-3, seed=0)
+SETTINGS = RunSettings(model="BasicCNN", learning_rate=1e-3, seed=0, precision="fp32")
 PROBED = SETTINGS.model_copy(update={"probe": ProbeConfig()})
 
 
@@ -47,6 +47,8 @@ def with_another(settings: BaseModel, path: tuple[str, ...]) -> Any:
 def another(settings: BaseModel, name: str, value: Any) -> Any:
     if name == "model":
         return "VGG_A"
+    if name == "precision":
+        return "bf16"
     annotation = type(settings).model_fields[name].annotation
     if typing.get_origin(annotation) is typing.Literal:
         return next(choice for choice in typing.get_args(annotation) if choice != value)
@@ -88,7 +90,9 @@ def test_the_digest_is_that_of_the_inputs_canonical_json():
 
 
 def test_equal_settings_have_one_fingerprint():
-    spelled = RunSettings(model="BasicCNN", learning_rate="1e-3", seed=0, batch_size=128)
+    spelled = RunSettings(
+        model="BasicCNN", learning_rate="1e-3", seed=0, batch_size=128, precision="fp32"
+    )
     assert run_fingerprint(spelled, DATA) == run_fingerprint(SETTINGS, DATA)
 
 
@@ -148,7 +152,11 @@ def test_differences_of_code_name_file_and_part():
 def test_setting_differences_are_told_by_key():
     old = SETTINGS.model_dump(mode="json")
     new = RunSettings(
-        model="BasicCNN", learning_rate=2e-3, seed=0, optimizer={"weight_decay": 5e-4}
+        model="BasicCNN",
+        learning_rate=2e-3,
+        seed=0,
+        optimizer={"weight_decay": 5e-4},
+        precision="fp32",
     ).model_dump(mode="json")
     assert setting_differences(old, new) == [
         "learning_rate 0.001 → 0.002",

@@ -26,7 +26,7 @@ def run_entry(store, accuracies=(0.1, 0.3, 0.2), test_accuracies=None, tag="", *
     """Put the blobs of a run and return its manifest, not published yet."""
     chosen = {"model": "BasicCNN", "learning_rate": 0.001, "seed": 0, **settings}
     inputs = {
-        "settings": RunSettings(**chosen).identity(),
+        "settings": RunSettings(**chosen).computed_in("fp32").identity(),
         "data": "d" * 64,
         "modules": {"pj2.made_up": {"tag": tag}},
         "packages": {"torch": "2"},

@@ -1,22 +1,28 @@
-"""The choice of a precision, and what bfloat16 does to a step."""
+"""What `precision: auto` comes to, and what bfloat16 does to a step."""
 
 from __future__ import annotations
 
-import filecmp
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
 
+from pj2.config.schema import DatasetConfig, Limit
 from pj2.config.study import RunSettings
+from pj2.data.prepare import prepare
+from pj2.fingerprint.run import run_fingerprint
 from pj2.models.registry import build_model
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
-from pj2.training import precision
+from pj2.training import device
+from pj2.training.artifacts import BEST, LAST, RUN, STEPS
+from pj2.training.device import describe_device
 from pj2.training.forward import Forward
-from pj2.training.interrupt import Interrupted
 from pj2.training.job import run_training
-from pj2.training.precision import MARGIN, Precision, choose_precision
+from pj2.training.precision import auto_precision
 from pj2.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -27,52 +33,66 @@ def settings(**changes) -> RunSettings:
     return RunSettings(**{**base, **changes})
 
 
-@pytest.fixture
-def cpu(monkeypatch):
-    """Set whether the processor has bfloat16, and how many times as fast it is found to be."""
-
-    def pretend(has: bool, speedup: float | None = None) -> None:
-        def timed(*_) -> float:
-            assert speedup is not None, "nothing may be timed here"
-            return speedup
-
-        monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: has)
-        monkeypatch.setattr(precision, "_time_steps", timed)
-
-    return pretend
-
-
-def test_auto_takes_bf16_only_where_it_wins_by_the_margin(cpu):
-    cpu(True, MARGIN)
-    assert choose_precision(settings(), 10, CPU) == Precision("auto", "bf16", MARGIN)
-    cpu(True, MARGIN - 0.01)
-    assert choose_precision(settings(), 10, CPU) == Precision("auto", "fp32", MARGIN - 0.01)
+@pytest.mark.parametrize(
+    ("device", "capability", "comes_to"),
+    [
+        ("cpu", "AVX2", "fp32"),
+        ("cpu", "AVX512 AVX512_BF16", "fp32"),
+        ("cpu", "AVX512 AVX512_BF16 AMX", "bf16"),
+        ("cuda", "compute 7.5", "fp32"),
+        ("cuda", "compute 8.0", "bf16"),
+        ("cuda", "compute 12.0", "bf16"),
+        ("mps", "AVX512 AMX", "fp32"),
+        ("cpu", None, "fp32"),
+    ],
+)
+def test_auto_follows_from_the_hardware(device, capability, comes_to):
+    assert auto_precision({"device": device, "capability": capability}) == comes_to
 
 
-def test_without_bfloat16_instructions_nothing_is_timed(cpu):
-    cpu(False)
-    assert choose_precision(settings(), 10, CPU) == Precision("auto", "fp32")
-
-
-@pytest.mark.parametrize("asked", ["fp32", "bf16"])
-def test_a_precision_that_was_asked_for_is_used(cpu, asked):
-    cpu(True)
-    assert choose_precision(settings(precision=asked), 10, CPU) == Precision(asked, asked)
-
-
-def test_gpus_take_bf16_where_they_have_it(monkeypatch):
-    for has, used in ((True, "bf16"), (False, "fp32")):
+def test_the_instruction_sets_of_a_processor_are_described(monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    for allowed, described in ((True, "AVX512 AVX512_BF16 AMX"), (False, "AVX512")):
         monkeypatch.setattr(
-            torch.cuda, "is_bf16_supported", lambda including_emulation, has=has: has
+            torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda it=allowed: it, raising=False
         )
-        assert choose_precision(settings(), 10, torch.device("cuda")).used == used
-    assert choose_precision(settings(), 10, torch.device("mps")).used == "fp32"
+        assert describe_device(CPU)["capability"] == described
 
 
-def test_timing_leaves_the_random_state(monkeypatch):
-    before = torch.get_rng_state()
-    assert precision._time_steps(settings(model="ImprovedCNN", batch_size=2), 10) > 0
-    assert torch.equal(torch.get_rng_state(), before)
+_BUSY = "import torch; a = torch.rand(900, 900)\nwhile True: a @ a"
+
+
+def test_a_run_is_the_same_whether_the_machine_is_idle_or_busy(tmp_path):
+    """With `precision: auto`, as `pj2 train` makes it: another precision gives other bytes."""
+    config = DatasetConfig(limit=Limit(train=200, test=20))
+    prepare(config, tmp_path / "data")
+    made = []
+    for name in ("idle", "busy"):
+        others = [
+            subprocess.Popen([sys.executable, "-c", _BUSY])
+            for _ in range(2 * (os.cpu_count() or 1) if name == "busy" else 0)
+        ]
+        try:
+            subprocess.run(
+                [
+                    *(sys.executable, "-m", "pj2", "train", "--device", "cpu"),
+                    *("--settings", settings().canonical(), "--data", tmp_path / "data"),
+                    *("--output", tmp_path / name, "--store", tmp_path / f"store of {name}"),
+                ],
+                check=True,
+            )
+        finally:
+            for other in others:
+                other.kill()
+        made.append(json.loads((tmp_path / name / RUN).read_text()))
+    idle, busy = made
+    assert idle["precision"] == busy["precision"]
+    assert idle["fingerprint"] == busy["fingerprint"]
+    for file in (BEST, LAST, STEPS):
+        assert idle["artifacts"][file] == busy["artifacts"][file]
 
 
 def test_bf16_computes_in_bfloat16_and_keeps_weights_in_fp32(data):
@@ -97,30 +117,26 @@ def test_bf16_losses_are_near_those_of_fp32_and_not_the_same(data):
     assert torch.allclose(losses["bf16"], losses["fp32"], rtol=0.02)
 
 
-def test_the_precision_is_recorded_and_kept_by_a_resume(data, tmp_path, cpu):
-    """A run that began in bf16 goes on in it, whatever would be chosen now."""
-    store = RunStore(Folder(tmp_path / "store"))
-
-    class Stop:
-        def on_step(self, step):
-            if step.index == 11:
-                import os
-                import signal
-
-                os.kill(os.getpid(), signal.SIGTERM)
-
-    cpu(True, 3.0)
-    run_training(settings(), data, tmp_path / "whole", RunStore(Folder(tmp_path / "other")), "cpu")
-    with pytest.raises(Interrupted):
-        run_training(settings(), data, tmp_path / "run", store, "cpu", observers=[Stop()])
-    cpu(False)
-    run_training(settings(), data, tmp_path / "run", store, "cpu")
-    run = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert run["precision"] == {"asked": "auto", "used": "bf16", "speedup": 3.0}
-    for name in ("steps.parquet", "last.safetensors"):
-        assert filecmp.cmp(tmp_path / "run" / name, tmp_path / "whole" / name, shallow=False)
+@pytest.mark.parametrize("used", ["fp32", "bf16"])
+def test_a_run_is_computed_in_what_auto_comes_to(data, tmp_path, monkeypatch, used):
+    sets = {"fp32": "AVX512", "bf16": "AVX512 AMX"}[used]
+    monkeypatch.setattr(device, "_instruction_sets", lambda: sets)
+    for name, asked in (("auto", "auto"), ("explicit", used)):
+        store = RunStore(Folder(tmp_path / f"store of {name}"))
+        run_training(settings(precision=asked), data, tmp_path / name, store, "cpu")
+    auto, explicit = (
+        json.loads((tmp_path / name / RUN).read_text()) for name in ("auto", "explicit")
+    )
+    assert auto["precision"] == {"asked": "auto", "used": used}
+    assert auto["fingerprint"] == explicit["fingerprint"]
+    for file in (BEST, LAST, STEPS):
+        assert auto["artifacts"][file] == explicit["artifacts"][file]
 
 
-def test_asking_for_a_precision_is_another_run():
-    identities = [settings(precision=asked).identity() for asked in ("auto", "fp32", "bf16")]
-    assert len({json.dumps(identity, sort_keys=True) for identity in identities}) == 3
+def test_a_precision_is_a_part_of_the_fingerprint():
+    with pytest.raises(ValueError, match="auto"):
+        run_fingerprint(settings(), "0" * 64)
+    digests = {
+        run_fingerprint(settings().computed_in(p), "0" * 64).digest for p in ("fp32", "bf16")
+    }
+    assert len(digests) == 2

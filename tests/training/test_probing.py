@@ -18,6 +18,7 @@ from pj2.training.artifacts import PROBES, PROBES_SCHEMA, SHIFT, SHIFT_SCHEMA
 from pj2.training.interrupt import Interrupted
 from pj2.training.optimizer import make_optimizer
 from pj2.training.probing import updated_parameters, weight_layers
+from pj2.training.trainer import Trainer
 
 PROBE = {"every": 3, "steps": 3, "along": ["gradient", "update"], "covariate_shift": True}
 
@@ -91,13 +92,13 @@ def test_interrupted_and_continued_it_measured_the_same(tmp_path, probed, step):
 
 
 def test_restored_from_the_store_with_its_probes(tmp_path, probed, monkeypatch):
-    monkeypatch.setattr("small_run.run_training", None)  # not to be called
+    monkeypatch.setattr(Trainer, "train_epoch", None)  # not to be called
     train(tmp_path / "run", probed / "store", probe=PROBE)
     assert tables(tmp_path / "run") == tables(probed / "run")
 
 
 def test_a_shorter_budget_has_the_probes_of_its_epochs(tmp_path, probed, monkeypatch):
-    monkeypatch.setattr("small_run.run_training", None)
+    monkeypatch.setattr(Trainer, "train_epoch", None)
     train(tmp_path / "run", probed / "store", probe=PROBE, epochs=1)
     assert pd.read_parquet(tmp_path / "run" / PROBES).step.max() == 6
 

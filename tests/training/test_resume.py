@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from small_run import (
+    SignalAt,
     artifacts,
     assert_same_run,
     flip_a_byte,
@@ -29,17 +30,6 @@ from pj2.store.tiers import Folder
 from pj2.training.artifacts import EPOCHS, RUN, STEPS
 from pj2.training.interrupt import Interrupted
 from pj2.training.trajectory import Trajectory
-
-
-class SignalAt:
-    """An observer that sends this process a signal at one step."""
-
-    def __init__(self, step: int, number: int = signal.SIGTERM) -> None:
-        self._step, self._number = step, number
-
-    def on_step(self, step) -> None:
-        if step.index == self._step:
-            os.kill(os.getpid(), self._number)
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +240,7 @@ def test_only_the_same_machine_continues_but_every_machine_restores(
     open_folder(tmp_path / "here").publish(elsewhere.manifest(fingerprint))
     capsys.readouterr()
     train(tmp_path / "run", tmp_path / "here")
-    assert "starts over: 1 epochs were made on" in capsys.readouterr().out
+    assert "starts over: 1 epochs and 5 steps were made on" in capsys.readouterr().out
     assert_same_run(tmp_path / "run", uninterrupted)
     # A finished run serves everybody.
     finished = stored(tmp_path / "here")[0]

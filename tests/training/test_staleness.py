@@ -24,7 +24,7 @@ from pj2.training.artifacts import (
     EpochRecord,
     StepRecords,
 )
-from pj2.training.result import restore_run
+from pj2.training.plan import Machine, actions, restore_run
 from pj2.training.staleness import nearest_run, stale_predictions, stale_reasons, why_stale
 from pj2.training.trajectory import Epoch, State, Trajectory, pack_steps
 
@@ -32,17 +32,15 @@ DATA = "ab" * 32
 CLASSES = ("cat", "dog")
 IDENTITY = DataIdentity(DATA, CLASSES)
 TORCH = str(torch.__version__)
+HARDWARE = {"device": "cpu", "name": "some CPU", "capability": "AVX2", "threads": 1}
 CURRENT = "current: made with these settings, data and code, and its files are intact"
-CONTINUED = (
-    "continues after epoch 3, nothing is trained again "
-    "(on some CPU; a machine of another kind starts over)"
-)
+CONTINUED = "continues after 3 epochs, nothing is trained again"
 FROM_START = "trained from the start, the store has nothing to continue"
 AGAIN = "predictions: made again if best.safetensors comes out different"
 
 
 def settings(**changes) -> RunSettings:
-    base = {"model": "BasicCNN", "learning_rate": 1e-3, "seed": 0, "epochs": 3}
+    base = {"model": "BasicCNN", "learning_rate": 1e-3, "seed": 0, "epochs": 3, "precision": "fp32"}
     return RunSettings(**{**base, **changes})
 
 
@@ -59,8 +57,12 @@ def trajectory(store: RunStore, version: str, epochs: int = 3, steps: int = 0) -
     )
     partial = store.put(b"partial") if steps else None
     state = State(store.put(b"weights"), store.put(b"moments"), partial, steps)
-    hardware = {"device": "cpu", "name": "some CPU", "threads": 1}
-    return Trajectory({"data": {"hash": DATA}}, hardware, {"torch": version}, made, None, state)
+    facts = {"data": {"hash": DATA}, "precision": {"asked": "fp32", "used": "fp32"}}
+    return Trajectory(facts, HARDWARE, {"torch": version}, made, None, state)
+
+
+def here() -> Machine:
+    return Machine(HARDWARE, TORCH)
 
 
 class Made:
@@ -72,7 +74,8 @@ class Made:
         fingerprint = run_fingerprint(settings(), DATA)
         made = trajectory(self.store, version, steps=steps)
         self.store.publish(made.manifest(fingerprint))
-        assert restore_run(self.store, settings(), fingerprint, self.folder)
+        action = next(actions(settings(), DATA, self.store, here))
+        restore_run(action, settings(), self.store, self.folder)
         (self.folder / PREDICTIONS).write_bytes(b"predictions")
         keep_predictions(self.store, fingerprint_of(self.run, CLASSES), self.folder)
 
@@ -89,7 +92,7 @@ class Made:
         return stale_reasons(self.folder, settings(**changes), data, verify)
 
     def why(self, data=IDENTITY, **changes):
-        return why_stale(self.folder, settings(**changes), data, self.store)
+        return why_stale(self.folder, settings(**changes), data, self.store, here)
 
 
 @pytest.fixture
@@ -150,15 +153,15 @@ def test_more_epochs_continue(made):
 
 def test_more_epochs_continue_within_one(tmp_path):
     made = Made(tmp_path, steps=7)
-    assert "continues after epoch 3 and 7 steps, nothing" in made.why(epochs=5)[0]
+    assert "continues after 3 epochs and 7 steps, nothing" in made.why(epochs=5)[0]
 
 
 def test_more_epochs_with_another_torch(tmp_path):
     made = Made(tmp_path, version="1.0.0")
     assert made.why() == [CURRENT, "predictions: current"]
     assert made.why(epochs=5)[0] == (
-        "epochs 3 → 5: trained from the start: the 3 epochs in the store were made with "
-        f"torch 1.0.0, and this is {TORCH}"
+        "epochs 3 → 5: starts over: 3 epochs were made on some CPU in fp32 with torch 1.0.0, "
+        "whose last digits this machine would not continue"
     )
 
 
@@ -178,7 +181,7 @@ def test_more_epochs_without_the_state(made):
     ],
 )
 def test_another_budget_is_cut_from_what_is_there(made, changes, words):
-    assert made.why(**changes) == [f"{words}: cut from the epochs in the store, no training", AGAIN]
+    assert made.why(**changes) == [f"{words}: restored from the store, no training", AGAIN]
 
 
 def test_a_run_that_is_not_there(made):
@@ -261,7 +264,7 @@ def test_predictions_of_other_code_and_weights(made):
 def test_predictions_that_the_store_lacks(made, tmp_path):
     (made.folder / EVALUATION).write_text("{")
     empty = RunStore(Folder(tmp_path / "empty"))
-    assert why_stale(made.folder, settings(), IDENTITY, empty) == [
+    assert why_stale(made.folder, settings(), IDENTITY, empty, here) == [
         CURRENT,
         "predictions: evaluation.json is damaged: it is not JSON",
         "predictions: next: computed with best.safetensors",
@@ -303,4 +306,4 @@ def test_a_run_cut_by_other_code_is_written_again(made):
     made.edit(lambda run: run.update(written_by="0" * 64))
     changed = "the code that writes a run's files changed"
     assert made.reasons() == [changed]
-    assert made.why() == [f"{changed}: cut from the epochs in the store, no training", AGAIN]
+    assert made.why() == [f"{changed}: restored from the store, no training", AGAIN]

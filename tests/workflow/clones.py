@@ -22,6 +22,7 @@ experiments:
   short:
     models: [BasicCNN]
     learning_rates: [1e-3]
+    precision: fp32
     batch_size: 16
     epochs: 2
 """

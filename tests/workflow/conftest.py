@@ -25,6 +25,7 @@ experiments:
     models: [BasicCNN]
     learning_rates: [1e-2, 1e12]
     optimizer: {name: sgd, momentum: 0.9}
+    precision: fp32
     batch_size: 32
     epochs: 2
   landscape:

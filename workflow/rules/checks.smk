@@ -48,8 +48,8 @@ def checked_run(wildcards):
 
 
 def twin(wildcards):
-    """The run before this one that shares its epochs, if any: it is waited for, not repeated."""
-    return TWINS.get(run_folder(wildcards), [])
+    """The runs before this one that may share its epochs: they are waited for, not repeated."""
+    return TWINS[run_folder(wildcards)]
 
 
 # Snakemake removes a job's outputs before it runs. What they hold goes to the

@@ -32,14 +32,15 @@ RUN_BY_FOLDER = {run.folder: run for run in RUNS}
 CELLS = {}
 for run in RUNS:
     CELLS.setdefault((run.experiment, run.model), []).append(run)
-# run -> run.json of the run before it that differs from it in its budget at most
+# run -> run.json of the runs before it that may differ from it in their budget only
 TWINS = {}
 latest = {}
 for run in RUNS:
-    identity = canonical_json(run.settings.identity())
-    if identity in latest:
-        TWINS[run.folder] = f"{RESULTS}/runs/{latest[identity]}/run.json"
-    latest[identity] = run.folder
+    recipe = run.settings.identity()
+    prints = [canonical_json(recipe | {"precision": each}) for each in run.settings.precisions]
+    before = dict.fromkeys(latest[each] for each in prints if each in latest)
+    TWINS[run.folder] = [f"{RESULTS}/runs/{folder}/run.json" for folder in before]
+    latest |= dict.fromkeys(prints, run.folder)
 # What is measured of which experiments; a probed run has more files than others.
 PROBED = [name for name, experiment in STUDY.experiments.items() if experiment.probe]
 SHIFTED = [name for name in PROBED if STUDY.experiments[name].probe.covariate_shift]

@@ -1,0 +1,187 @@
+"""What a training job does about a run, given what the store has. No torch.
+
+The job carries it out, and ``pj2 why`` prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pj2.config.study import RunSettings
+from pj2.fingerprint.run import Fingerprint, run_fingerprint
+from pj2.store.manifest import Manifest
+from pj2.store.store import RunStore
+from pj2.training.precision import auto_precision
+from pj2.training.result import Cut, cut, has_result, write_result
+from pj2.training.trajectory import Trajectory
+
+Stored = tuple[Manifest, Trajectory]
+
+
+class Machine(NamedTuple):
+    """What decides the last digits of a result: the hardware, and the version of torch."""
+
+    hardware: Mapping[str, Any]
+    torch: str
+
+
+@dataclass(frozen=True)
+class Restore:
+    """Cut the artifacts of a run from stored epochs; nothing is trained."""
+
+    fingerprint: Fingerprint
+    manifest: Manifest
+    trajectory: Trajectory
+    end: Cut
+
+    def __str__(self) -> str:
+        return "restored from the store, no training"
+
+
+@dataclass(frozen=True)
+class Continue:
+    """Train on from a stored state; `generations` are its manifest and those before it."""
+
+    fingerprint: Fingerprint
+    precision: str
+    trajectory: Trajectory
+    generations: Sequence[Manifest]
+
+    def __str__(self) -> str:
+        return f"continues after {self.trajectory.length}, nothing is trained again"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Train from the first epoch on; `reason` says why stored epochs are not continued."""
+
+    fingerprint: Fingerprint
+    precision: str
+    reason: str
+
+    def __str__(self) -> str:
+        if not self.reason:
+            return "trained from the start, the store has nothing to continue"
+        return f"starts over: {self.reason}"
+
+
+Action = Restore | Continue | Start
+
+
+def actions(
+    settings: RunSettings, data_hash: str, store: RunStore, machine: Callable[[], Machine]
+) -> Iterator[Action]:
+    """Yield what may be done about a run, best first; the last, to start, always works.
+
+    The others fail if the store lacks, or holds damaged, a blob that they need
+    (BlobUnavailable), and are then followed by the next.
+
+    With ``precision: auto`` the run is computed in what that comes to on this machine. A
+    finished one that another machine computed in what ``auto`` comes to there is as good:
+    nodes that differ do not train a run twice.
+
+    Args:
+        settings: the run, as the config asks for it.
+        data_hash: the content hash in ``dataset.json``.
+        machine: tells what this machine is; asked only where that decides.
+    """
+    prints = {
+        precision: run_fingerprint(settings.computed_in(precision), data_hash)
+        for precision in settings.precisions
+    }
+    for remote in (False, True) if store.remote else (False,):
+        yield from _finished(settings, prints, store, machine, remote)
+    here = machine()
+    precision = settings.precision if len(prints) == 1 else auto_precision(here.hardware)
+    stored = _stored(store, prints[precision])
+    usable = [each for each in stored if continues_exactly(each[1], here)]
+    for position, (_, trajectory) in enumerate(usable):
+        # One that has all the epochs was tried before, and lacks what the result needs.
+        if trajectory.state and not cut(trajectory, settings):
+            older = [manifest for manifest, _ in usable[position:]]
+            yield Continue(prints[precision], precision, trajectory, older)
+    others = [_stored(store, other) for key, other in prints.items() if key != precision]
+    candidates = [*stored, *(each for found in others for each in found)]
+    yield Start(prints[precision], precision, _why_start(candidates, bool(usable)))
+
+
+def restore_run(action: Restore, settings: RunSettings, store: RunStore, output: Path) -> Cut:
+    """Write a run's artifacts from the store. Raises BlobUnavailable."""
+    write_result(store, action.trajectory, action.end, settings, action.fingerprint, output)
+    store.touch(action.manifest)
+    return action.end
+
+
+def seems_there(action: Action, settings: RunSettings, store: RunStore) -> bool:
+    """Tell whether the store has the blobs that an action needs; their content is not read."""
+    match action:
+        case Restore():
+            return has_result(store, action.trajectory, settings)
+        case Continue():
+            state = action.trajectory.state
+            assert state is not None
+            needed = [state.weights, state.optimizer, state.partial, state.probes]
+            needed += [b for epoch in action.trajectory.epochs for b in (epoch.steps, epoch.probes)]
+            return all(store.has(blob) for blob in needed if blob)
+        case Start():
+            return True
+
+
+def continues_exactly(stored: Trajectory, here: Machine) -> bool:
+    """Tell whether this machine computes to the last digit what the one before would have.
+
+    The number of threads matters too, but it can be chosen: the stored one is kept.
+    """
+    same = {**stored.hardware, "threads": None} == {**here.hardware, "threads": None}
+    return same and stored.versions["torch"] == here.torch
+
+
+def _finished(
+    settings: RunSettings,
+    prints: Mapping[str, Fingerprint],
+    store: RunStore,
+    machine: Callable[[], Machine],
+    remote: bool,
+) -> Iterator[Restore]:
+    """Yield what can be handed out, in what this machine computes in first."""
+    found = {
+        precision: [
+            Restore(fingerprint, manifest, trajectory, end)
+            for manifest, trajectory in _stored(store, fingerprint, remote)
+            if (end := cut(trajectory, settings))
+        ]
+        for precision, fingerprint in prints.items()
+    }
+    if len(found) == 1:
+        yield from found[settings.precision]
+        return
+    as_auto = {
+        precision: [each for each in those if auto_precision(each.trajectory.hardware) == precision]
+        for precision, those in found.items()
+    }
+    if found == as_auto and sum(map(bool, found.values())) < 2:  # the machine decides nothing
+        yield from (each for those in found.values() for each in those)
+        return
+    own = auto_precision(machine().hardware)
+    yield from found[own]
+    yield from (each for key, those in as_auto.items() if key != own for each in those)
+
+
+def _stored(store: RunStore, fingerprint: Fingerprint, remote: bool = True) -> list[Stored]:
+    manifests = store.manifests(fingerprint.digest, remote=remote)
+    return [(manifest, Trajectory.of(manifest)) for manifest in manifests]
+
+
+def _why_start(stored: Sequence[Stored], usable: bool) -> str:
+    """Return why none of the stored trajectories is continued; nothing where none could be."""
+    if not stored or usable:
+        return ""
+    _, trajectory = max(stored, key=lambda each: (len(each[1].epochs), each[0].steps))
+    return (
+        f"{trajectory.length} were made on {trajectory.hardware['name']} in "
+        f"{trajectory.facts['precision']['used']} with torch {trajectory.versions['torch']}, "
+        "whose last digits this machine would not continue"
+    )
