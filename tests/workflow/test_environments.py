@@ -10,7 +10,7 @@ from importlib.metadata import distributions, packages_distributions
 
 import grimp
 import pytest
-from clones import copy_checkout
+from clones import SHORT, SHORT_RUN, copy_checkout, new_study
 from conda_stand_in import PYPI_NAMES, install, own_packages, read_environment
 from conftest import REPOSITORY
 from packaging.requirements import Requirement
@@ -102,3 +102,13 @@ def test_an_environment_of_conda_has_the_checkout_and_all_that_it_needs(conda, t
     assert where.strip() == str(clone / "pj2" / "__init__.py")
     succeed(environment / "bin" / "pj2", "--help", cwd=tmp_path)
     succeed(python, "-m", "snakemake", "-n", "all", cwd=clone)
+
+
+@pytest.mark.workflow
+def test_jobs_in_environments_of_conda_run_the_checkout(conda, tmp_path):
+    study = new_study(tmp_path / "study", SHORT)
+    said = study.run(
+        "--software-deployment-method", "conda", "--until", "index", "--", "comparison_table"
+    )
+    assert "Activating conda environment" in said
+    assert (study.folder / SHORT_RUN / "best.safetensors").exists()
