@@ -59,7 +59,8 @@ def check_packages(subject: Subject) -> Iterator[Finding]:
             "problem",
             "packages",
             "; ".join(wrong),
-            f"{sys.executable} -m pip install -r requirements.lock (in pj2's clone)",
+            f"{sys.executable} -m pip install -r requirements.lock, or with conda: "
+            "conda env update -f environment.yml (in pj2's clone)",
         )
     else:
         yield Finding("ok", "packages", f"{len(requirements)} needed, all there and in range")

@@ -10,7 +10,6 @@ from typing import Any
 
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
 
 import pj2
 from pj2.analysis.runs import PathLike, load_runs
@@ -48,10 +47,10 @@ def write_report(
             glance=at_a_glance(shown),
             sections=found,
             colours={colour: on_dark(colour) for colour in sorted(set(_COLOUR.findall(data)))},
-            data=Markup(_COLOUR.sub(_variable, data)),
-            style=Markup(_asset("style.css")),
-            library=Markup(_library()),
-            script=Markup("\n".join(map(_asset, _SCRIPT))),
+            data=_COLOUR.sub(_variable, data),
+            style=_asset("style.css"),
+            library=_library(),
+            script="\n".join(map(_asset, _SCRIPT)),
         ),
     )
 
