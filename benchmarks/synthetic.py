@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from pj2.runs.files import EpochRecord, StepRecords, epochs_table, steps_table
 from pj2.store.files import write_json, write_table
-from pj2.training.artifacts import EpochRecord, StepRecords, epochs_table, steps_table
 
 _CLASSES = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _EPOCHS = 100

@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pj2.analysis.runs import PathLike, RunRecord, read_parquet, steps
 from pj2.errors import UserError
+from pj2.runs.reading import PathLike, RunRecord, read_parquet, steps
 
 BAND_SCHEMA = pa.schema(
     [

@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
-from pj2.analysis.runs import Predictions, RunRecord
 from pj2.analysis.wording import named
 from pj2.language import tr
+from pj2.runs.reading import Predictions, RunRecord
 
 BINS = 15
 

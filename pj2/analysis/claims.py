@@ -35,15 +35,6 @@ from pj2.analysis.published import (
     rate_problems,
     setting_problems,
 )
-from pj2.analysis.runs import (
-    RunRecord,
-    chosen_setting,
-    count_steps,
-    epochs,
-    precision_of,
-    steps,
-    test_result,
-)
 from pj2.analysis.statistics import (
     difference_interval,
     gradient_variation,
@@ -52,6 +43,15 @@ from pj2.analysis.statistics import (
 )
 from pj2.analysis.wording import in_unlike_precisions, named
 from pj2.errors import UserError
+from pj2.runs.reading import (
+    RunRecord,
+    chosen_setting,
+    count_steps,
+    epochs,
+    precision_of,
+    steps,
+    test_result,
+)
 
 AGREES, HIGHER, LOWER = "agrees", "higher", "lower"
 MORE, FEWER, DIFFERS = "more", "fewer", "differs"

@@ -12,13 +12,6 @@ import numpy as np
 import pandas as pd
 
 from pj2.analysis.pairwise import verdict_of
-from pj2.analysis.runs import (
-    Predictions,
-    RunRecord,
-    epochs,
-    precision_of,
-    predictions,
-)
 from pj2.analysis.sides import (
     Cell,
     Pair,
@@ -44,6 +37,13 @@ from pj2.config.names import canonical_json
 from pj2.errors import UserError
 from pj2.fingerprint.code import PACKAGE_FOLDER, source_file
 from pj2.fingerprint.run import flat
+from pj2.runs.reading import (
+    Predictions,
+    RunRecord,
+    epochs,
+    precision_of,
+    predictions,
+)
 
 MEASURES = (
     "epochs", "val_accuracy_last", "val_accuracy_best", "train_loss_last", "val_loss_last",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-from pj2.analysis.runs import Predictions
+from pj2.runs.reading import Predictions
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pj2.analysis.runs import RunRecord, tested_models
 from pj2.analysis.statistics import Mean, mean_interval, wilson_interval
 from pj2.analysis.wording import named
 from pj2.language import tr
+from pj2.runs.reading import RunRecord, tested_models
 
 COSTS = ("parameters", "macs", "seconds")
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from pj2.analysis.runs import RunRecord, by_model, chosen_setting, test_result
 from pj2.analysis.statistics import mean_interval
+from pj2.runs.reading import RunRecord, by_model, chosen_setting, test_result
 
 Levels = Mapping[str, Sequence[str]]
 """The levels of each factor, in the order of the config."""

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pj2.analysis.runs import PathLike, RunRecord, read_parquet
 from pj2.errors import UserError
+from pj2.runs.reading import PathLike, RunRecord, read_parquet
 
 _KEY = b"pj2"
 GRID_COLUMNS = ("row", "column", "alpha", "beta", "loss", "accuracy")

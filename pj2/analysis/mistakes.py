@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pj2.analysis.runs import Predictions
 from pj2.errors import UserError
+from pj2.runs.reading import Predictions
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pj2.analysis.runs import (
+from pj2.analysis.statistics import PairedDifference, holm, mcnemar_p, paired_difference
+from pj2.analysis.wording import in_unlike_precisions
+from pj2.errors import UserError
+from pj2.language import tr
+from pj2.runs.reading import (
     RunRecord,
     at_best_epoch,
     by_model,
@@ -18,10 +22,6 @@ from pj2.analysis.runs import (
     precision_of,
     predictions,
 )
-from pj2.analysis.statistics import PairedDifference, holm, mcnemar_p, paired_difference
-from pj2.analysis.wording import in_unlike_precisions
-from pj2.errors import UserError
-from pj2.language import tr
 
 COLUMNS = (
     "model", "other", "lr", "other_lr", "seeds", "images", "difference", "images_low",

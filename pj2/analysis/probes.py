@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pj2.analysis.runs import RunRecord, read_parquet
+from pj2.runs.reading import RunRecord, read_parquet
 
 _PROBE_COLUMNS = (
     "step", "epoch", "along", "step_length", "loss", "gradient_distance", "start_loss",

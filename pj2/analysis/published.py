@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from pj2.analysis.runs import PathLike, RunRecord
 from pj2.analysis.wording import rates
 from pj2.config.load import merged_grid, read_yaml
 from pj2.config.names import learning_rate_text
 from pj2.config.schema import Count, Experiment, Grid, ModelName, Number, Positive, Recipe, Strict
 from pj2.errors import UserError
+from pj2.runs.reading import PathLike, RunRecord
 
 # How far a run is ended by its budget is for `length_problems` to say; the others are how,
 # and on which images, a run is measured, and how exactly it is computed.

@@ -11,7 +11,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from pj2.analysis.runs import (
+from pj2.config.names import canonical_learning_rate
+from pj2.errors import UserError
+from pj2.runs.reading import (
     PathLike,
     RunRecord,
     by_model,
@@ -20,8 +22,6 @@ from pj2.analysis.runs import (
     model_names,
     read_object,
 )
-from pj2.config.names import canonical_learning_rate
-from pj2.errors import UserError
 
 RUN_KEYS = ("experiment", "model", "lr", "seed")
 _INFO_KEYS = (

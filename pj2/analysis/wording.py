@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pj2.analysis.runs import RunRecord, precision_of
 from pj2.language import tr
+from pj2.runs.reading import RunRecord, precision_of
 
 
 def rates(learning_rates: Iterable[str], most: int = 8) -> str:

@@ -8,7 +8,7 @@ import sys
 import traceback
 
 from pj2.errors import UserError
-from pj2.training.interrupt import EXIT_INTERRUPTED, Interrupted
+from pj2.runs.interrupt import EXIT_INTERRUPTED, Interrupted
 
 DEBUG = "PJ2_DEBUG"
 USER_ERROR = 2

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pj2.config.schema import StudyConfig
     from pj2.config.study import Run
     from pj2.data.layout import DataIdentity
-    from pj2.training.plan import Machine
+    from pj2.runs.plan import Machine
 
 
 def complete_run(context: typer.Context, incomplete: str) -> list[str]:
@@ -69,7 +69,7 @@ def fingerprint(
     from pj2.config.study import list_runs
     from pj2.fingerprint.run import explain as lines_of
     from pj2.fingerprint.run import run_fingerprint
-    from pj2.training.precision import auto_precision
+    from pj2.runs.precision import auto_precision
 
     study = load_study(config)
     runs = list_runs(study)
@@ -105,9 +105,9 @@ def why(run: Selection, config: Config = Path("config.yaml")) -> None:
     """
     from pj2.config.load import load_study
     from pj2.config.study import list_runs
+    from pj2.runs.check import Unreadable, nearest_run, read_run, why_stale
     from pj2.store.open import open_store
     from pj2.store.verified import VERIFIED, VerifiedFiles
-    from pj2.training.staleness import Unreadable, nearest_run, read_run, why_stale
 
     study = load_study(config)
     runs = list_runs(study)

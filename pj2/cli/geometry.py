@@ -21,9 +21,9 @@ from pj2.cli.jobs import (
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
-    from pj2.analysis.runs import RunRecord
     from pj2.config.schema import SurfaceConfig
     from pj2.evaluation.surface import Surroundings
+    from pj2.runs.reading import RunRecord
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -218,8 +218,8 @@ def _around(
 
 def _runs(index: list[Path], count: int, kinds: Sequence[str] = ("best",)) -> list[RunRecord]:
     """Return a model's best runs; those of their weights that are needed are verified."""
-    from pj2.analysis.runs import best_runs, load_runs, one_model
-    from pj2.evaluation.record import check_weights
+    from pj2.runs.predictions import check_weights
+    from pj2.runs.reading import best_runs, load_runs, one_model
 
     runs = load_runs(index)
     model = one_model(runs)

@@ -91,11 +91,11 @@ def train(
     """
     from pj2.config.study import parse_settings
     from pj2.data.layout import read_info
+    from pj2.runs.events import require_tensorboard, write_events
+    from pj2.runs.plan import Machine, Restore, actions, restore_run
+    from pj2.runs.progress_file import ProgressFile
     from pj2.store.open import open_store
     from pj2.store.store import BlobUnavailable
-    from pj2.training.events import require_tensorboard, write_events
-    from pj2.training.plan import Machine, Restore, actions, restore_run
-    from pj2.training.progress_file import ProgressFile
 
     @cache
     def machine() -> Machine:
@@ -144,7 +144,9 @@ def evaluate(
     Example: pj2 evaluate --run results/mine --data results/data/sample
     """
     from pj2.data.layout import read_info
-    from pj2.evaluation.record import (
+    from pj2.runs.check import Unreadable, read_run
+    from pj2.runs.files import BEST, RUN
+    from pj2.runs.predictions import (
         PREDICTIONS,
         check_weights,
         fingerprint_of,
@@ -152,8 +154,6 @@ def evaluate(
         restore_predictions,
     )
     from pj2.store.open import open_store
-    from pj2.training.artifacts import BEST, RUN
-    from pj2.training.staleness import Unreadable, read_run
 
     try:
         information = read_run(run)
@@ -204,7 +204,7 @@ def parse_section(section: type[Section], text: str, option: str) -> Section:
 
 def _take_gpu(device: str, gpus: str, runs_per_gpu: int) -> None:
     """Reserve a GPU for this process, before torch is imported and sees them all."""
-    from pj2.training.gpus import take_gpu
+    from pj2.cluster.gpus import take_gpu
 
     if device not in ("auto", "cuda"):
         return

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
-    from pj2.analysis.runs import RunRecord
     from pj2.analysis.sides import Side
+    from pj2.runs.reading import RunRecord
 
 RESULTS = Path("results")
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pj2.config.names import learning_rate_text
-from pj2.training.status import RunStatus, State
+from pj2.runs.status import RunStatus, State
 
 STATES: tuple[State, ...] = get_args(State)
 Silent = Mapping[str, float]

@@ -204,7 +204,7 @@ def band(
         results/default/index/experiment=landscape/*.json
     """
     from pj2.analysis.band import landscape_band
-    from pj2.analysis.runs import load_runs
+    from pj2.runs.reading import load_runs
     from pj2.store.files import write_table
 
     write_table(output, landscape_band(load_runs(index)))

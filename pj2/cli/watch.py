@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pj2.config.schema import StudyConfig
-    from pj2.training.status import RunStatus, StatusReader
+    from pj2.runs.status import RunStatus, StatusReader
 
 SECONDS_BETWEEN_LOOKS = 1.0
 # A job says something every few seconds, but not while it evaluates.
@@ -97,7 +97,7 @@ class _Watch:
 
     def is_over(self, statuses: Sequence[RunStatus]) -> bool:
         """Tell whether every run is finished, or has failed since this began."""
-        from pj2.training.status import FINISHED
+        from pj2.runs.status import FINISHED
 
         before = self._failed_before or set()
         return all(
@@ -126,7 +126,7 @@ def _show_table(study: str, runs: _Watch, console: Console) -> list[RunStatus]:
 def _show_lines(study: str, runs: _Watch, console: Console) -> list[RunStatus]:
     """Print a line for every change of a state or an epoch until all is over."""
     from pj2.cli.status_view import line_of, summary
-    from pj2.training.status import FINISHED
+    from pj2.runs.status import FINISHED
 
     said: dict[str, object] = {}
     while True:
@@ -149,7 +149,7 @@ def _show_lines(study: str, runs: _Watch, console: Console) -> list[RunStatus]:
 def _open(config: Path) -> tuple[StudyConfig, StatusReader]:
     from pj2.config.load import load_study
     from pj2.config.study import list_runs
-    from pj2.training.status import StatusReader
+    from pj2.runs.status import StatusReader
 
     study = load_study(config)
     return study, StatusReader(study, list_runs(study), Path())

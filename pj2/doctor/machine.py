@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pj2.cluster.gpus import nvidia_smi
 from pj2.doctor.finding import Finding, Status, Subject, count
 from pj2.doctor.limits import allowed_cores, core_quota, usable_cores
 from pj2.errors import UserError
-from pj2.training.gpus import nvidia_smi
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _AMD_DEVICE = Path("/dev/kfd")
@@ -37,8 +37,8 @@ def check_torch(subject: Subject) -> Iterator[Finding]:
 
 def check_device(subject: Subject) -> Iterator[Finding]:
     """Whether the device and the GPUs that the config names are there."""
+    from pj2.cluster.gpus import find_gpus
     from pj2.training.device import choose_device
-    from pj2.training.gpus import find_gpus
 
     study = subject.study
     if study is None:
@@ -59,8 +59,8 @@ def check_device(subject: Subject) -> Iterator[Finding]:
 
 def check_precision(subject: Subject) -> Iterator[Finding]:
     """What ``precision: auto`` comes to here, and whether a bf16 that is asked for is there."""
+    from pj2.runs.precision import auto_precision
     from pj2.training.device import choose_device, describe_device
-    from pj2.training.precision import auto_precision
 
     study, runs = subject.study, subject.runs
     try:

@@ -9,7 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
 from pj2.analysis.confusion import ConfusedPair, Confusion, confusion
-from pj2.analysis.runs import (
+from pj2.analysis.statistics import mean_interval, wilson_interval
+from pj2.figures import letters, style
+from pj2.language import tr
+from pj2.runs.reading import (
     PathLike,
     Predictions,
     chosen_setting,
@@ -18,9 +21,6 @@ from pj2.analysis.runs import (
     setting_in_words,
     tested,
 )
-from pj2.analysis.statistics import mean_interval, wilson_interval
-from pj2.figures import letters, style
-from pj2.language import tr
 
 _TOP = 10
 _LETTERS = 78  # of a title on one line

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from pj2.analysis.probes import covariate_shift, is_probed
-from pj2.analysis.runs import PathLike, load_runs
 from pj2.errors import UserError
 from pj2.figures import style
 from pj2.language import tr
+from pj2.runs.reading import PathLike, load_runs
 
 _QUARTILES = np.array([0.25, 0.5, 0.75])
 

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from pj2.analysis.geometry import read_curvature
-from pj2.analysis.runs import PathLike
 from pj2.figures import style
 from pj2.language import tr
+from pj2.runs.reading import PathLike
 
 _LEAST = 1e-9  # of the density; what is below is the far tail of a smoothing bump
 

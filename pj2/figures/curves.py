@@ -15,7 +15,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from pj2.analysis.runs import (
+from pj2.analysis.wording import named
+from pj2.figures import letters, style
+from pj2.language import tr
+from pj2.runs.reading import (
     PathLike,
     RunRecord,
     by_model,
@@ -28,9 +31,6 @@ from pj2.analysis.runs import (
     steps,
     steps_per_epoch,
 )
-from pj2.analysis.wording import named
-from pj2.figures import letters, style
-from pj2.language import tr
 
 _BINS = 400
 _LETTERS = 78  # of a title on one line
@@ -83,7 +83,7 @@ def plot_curves(index_paths: Iterable[PathLike], stem: PathLike, title: str | No
 
 @style.styled
 def plot_all_models(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Draw every model's setting, see `analysis.runs.chosen_setting`, on shared axes."""
+    """Draw every model's setting, see `runs.reading.chosen_setting`, on shared axes."""
     groups = by_model(load_runs(index_paths))
     chosen = [run for group in groups.values() for run in chosen_setting(group)]
     _plot(chosen, stem, tr("Each model at its learning rate with the best validation accuracy"))

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from pj2.analysis.pairwise import UNSETTLED, pairwise, verdict_in_words
-from pj2.analysis.runs import PathLike, load_runs
 from pj2.analysis.wording import named
 from pj2.figures import letters, style
 from pj2.language import tr
+from pj2.runs.reading import PathLike, load_runs
 
 _LINE = 26  # characters of a pair's name on one line; longer ones take two
 _SETTLED = "#0072B2"

@@ -12,10 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter
 
 from pj2.analysis.efficiency import COSTS, Efficiency, efficiencies, fronts, note_conditions
-from pj2.analysis.runs import PathLike, load_runs
 from pj2.analysis.wording import named
 from pj2.figures import letters, style
 from pj2.language import tr
+from pj2.runs.reading import PathLike, load_runs
 
 _MARKERS = {  # and sizes in points, at which they look equally large
     "o": 6.0, "s": 5.5, "^": 6.8, "D": 5.4, "v": 6.8, "P": 7.2, "<": 6.8, ">": 6.8, "*": 9.5,
@@ -33,7 +33,7 @@ _TICKS = 4
 def plot_efficiency(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw test accuracy against parameters, MACs and training seconds, each logarithmic.
 
-    A point is a model at its chosen learning rate, see `analysis.runs.chosen_setting`:
+    A point is a model at its chosen learning rate, see `runs.reading.chosen_setting`:
     the mean over its seeds with their standard deviation, of one seed with the 95 %
     Wilson interval. Steps join the models that none beats in both, the Pareto front.
     """

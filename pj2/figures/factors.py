@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from pj2.analysis.factors import Levels, factor_levels, level_means, variant_accuracies
-from pj2.analysis.runs import PathLike, by_setting, load_runs, seeds_in_words
 from pj2.figures import style
 from pj2.language import tr
+from pj2.runs.reading import PathLike, by_setting, load_runs, seeds_in_words
 
 _COLUMNS = 3
 

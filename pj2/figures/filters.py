@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from pj2.analysis.runs import PathLike, chosen_run, load_runs, one_model
 from pj2.errors import UserError
 from pj2.figures import style
 from pj2.language import tr
+from pj2.runs.reading import PathLike, chosen_run, load_runs, one_model
 
 _CELL = 12  # pixels of the mosaic for one weight
 _GAP = 4

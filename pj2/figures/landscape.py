@@ -18,12 +18,12 @@ from pj2.analysis.band import (
     common_steps,
     read_band,
 )
-from pj2.analysis.runs import PathLike, RunRecord, load_runs, steps
 from pj2.analysis.statistics import Mean, mean_interval
 from pj2.analysis.wording import mixed_precisions
 from pj2.analysis.wording import rates as in_words
 from pj2.figures import style
 from pj2.language import tr
+from pj2.runs.reading import PathLike, RunRecord, load_runs, steps
 
 _BINS = 400  # about two pixels each in the PNG
 _NAMED = 6  # diverged runs in the legend; of more, five and the number of the others

@@ -10,7 +10,11 @@ from matplotlib.axes import Axes
 from safetensors import SafetensorError, safe_open
 
 from pj2.analysis.mistakes import Mistake, confident_mistakes
-from pj2.analysis.runs import (
+from pj2.data.layout import IMAGES_FILE, SIDE
+from pj2.errors import UserError
+from pj2.figures import letters, style
+from pj2.language import tr
+from pj2.runs.reading import (
     PathLike,
     Predictions,
     RunRecord,
@@ -20,10 +24,6 @@ from pj2.analysis.runs import (
     setting_in_words,
     tested,
 )
-from pj2.data.layout import IMAGES_FILE, SIDE
-from pj2.errors import UserError
-from pj2.figures import letters, style
-from pj2.language import tr
 
 _MOST = 24
 _COLUMNS = 6

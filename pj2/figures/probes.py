@@ -11,11 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from pj2.analysis.probes import is_probed, probe_steps
-from pj2.analysis.runs import PathLike, RunRecord, load_runs
 from pj2.analysis.wording import named
 from pj2.errors import UserError
 from pj2.figures import style
 from pj2.language import tr
+from pj2.runs.reading import PathLike, RunRecord, load_runs
 
 _MOST_ROWS = 6  # learning rates and directions on one figure; the table has all
 

@@ -13,7 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from pj2.analysis.calibration import BINS, Calibration, calibration, note_losses
-from pj2.analysis.runs import (
+from pj2.analysis.statistics import mean_interval
+from pj2.analysis.wording import named
+from pj2.figures import letters, style
+from pj2.language import tr
+from pj2.runs.reading import (
     PathLike,
     RunRecord,
     at_best_epoch,
@@ -24,10 +28,6 @@ from pj2.analysis.runs import (
     seeds_in_words,
     tested,
 )
-from pj2.analysis.statistics import mean_interval
-from pj2.analysis.wording import named
-from pj2.figures import letters, style
-from pj2.language import tr
 
 _MOST = 9  # panels: more would not be legible on one page
 _WIDTHS = {1: 4.6, 2: 5.8, 3: style.WIDTH}  # inches, for so many columns
@@ -60,7 +60,7 @@ class _Panel:
 def plot_reliability(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw accuracy against confidence on the test set in 15 bins, a panel a model.
 
-    Each model is shown at its chosen learning rate, see `analysis.runs.chosen_setting`:
+    Each model is shown at its chosen learning rate, see `runs.reading.chosen_setting`:
     pale, every seed; strong, the images of all seeds pooled; below, the share of the
     images in each bin. Of more than nine models, those nine are shown that have the best
     validation accuracy, the mean over seeds.

@@ -16,9 +16,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
-from pj2.analysis.runs import PathLike
 from pj2.figures import letters
 from pj2.language import tr
+from pj2.runs.reading import PathLike
 from pj2.store.files import atomic_path
 
 WIDTH = 7.0  # inches: the text width of a page; type is set for this size

@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from pj2.analysis.geometry import GRID_COLUMNS, as_grid, read_measured
-from pj2.analysis.runs import PathLike
 from pj2.language import tr
+from pj2.runs.reading import PathLike
 from pj2.store.files import write_text
 
 

@@ -18,9 +18,9 @@ from pj2.analysis.geometry import (
     barrier,
     read_measured,
 )
-from pj2.analysis.runs import PathLike
 from pj2.figures import style
 from pj2.language import tr
+from pj2.runs.reading import PathLike
 
 _LEVELS = 24
 

@@ -19,7 +19,7 @@ from pj2.fingerprint.syntax import source_digests
 # The training of one epoch, whatever the model; its imports are followed.
 TRAINING = "pj2.training.trainer"
 # What cuts a run's artifacts out of recorded epochs; changing it needs no training.
-RESULT = "pj2.training.result"
+RESULT = "pj2.runs.result"
 # What watches a run that is probed.
 PROBING = "pj2.training.probing"
 PREDICTION = "pj2.evaluation.predict"

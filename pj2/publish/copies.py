@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pj2.config.study import Run
 from pj2.data.layout import DataIdentity
-from pj2.evaluation.record import EVALUATION
-from pj2.training.artifacts import BEST, LAST, RUN
-from pj2.training.staleness import stale_predictions, stale_reasons
+from pj2.runs.check import stale_predictions, stale_reasons
+from pj2.runs.files import BEST, LAST, RUN
+from pj2.runs.predictions import EVALUATION
 
 _CHUNK = 1 << 20
 

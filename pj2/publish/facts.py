@@ -14,7 +14,9 @@ from safetensors import safe_open
 
 from pj2.analysis.calibration import Calibration, calibration
 from pj2.analysis.confusion import Confusion, confusion
-from pj2.analysis.runs import (
+from pj2.analysis.statistics import Mean, mean_accuracy
+from pj2.data.catalogue import DATASETS
+from pj2.runs.reading import (
     Predictions,
     RunRecord,
     at_best_epoch,
@@ -24,8 +26,6 @@ from pj2.analysis.runs import (
     test_result,
     tested,
 )
-from pj2.analysis.statistics import Mean, mean_accuracy
-from pj2.data.catalogue import DATASETS
 
 
 @dataclass(frozen=True)

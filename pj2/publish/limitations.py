@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pj2.analysis.runs import RunRecord
 from pj2.analysis.statistics import wilson_interval
 from pj2.analysis.wording import named
 from pj2.data.catalogue import DATASETS
 from pj2.publish.facts import Model
+from pj2.runs.reading import RunRecord
 from pj2.tables.format import escape_markdown, percent
 
 _FEW_SEEDS = 3

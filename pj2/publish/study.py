@@ -12,7 +12,6 @@ from typing import Any
 
 import yaml
 
-from pj2.analysis.runs import PathLike, RunRecord, by_model, load_runs
 from pj2.config.schema import StudyConfig
 from pj2.config.study import Run, list_runs
 from pj2.data.layout import INFO_FILE, identity_of, prepared_folder, read_info
@@ -25,6 +24,7 @@ from pj2.publish.facts import Model
 from pj2.publish.place import files_in, new_folder
 from pj2.report.contents import read_contents
 from pj2.report.page import write_report
+from pj2.runs.reading import PathLike, RunRecord, by_model, load_runs
 from pj2.store.files import sha256_file, write_json, write_text
 from pj2.tables.calibration import calibration_table
 from pj2.tables.comparison import comparison_table

@@ -12,10 +12,10 @@ import pandas as pd
 
 from pj2.analysis.confusion import confusion
 from pj2.analysis.efficiency import COSTS, efficiencies, fronts
-from pj2.analysis.runs import RunRecord, epochs, steps, steps_per_epoch, tested_models
 from pj2.language import tr
 from pj2.report.columns import bin_width, bins, columns, share
 from pj2.report.palette import colours, series
+from pj2.runs.reading import RunRecord, epochs, steps, steps_per_epoch, tested_models
 
 _POINTS = 60_000  # of the training losses of one chart, over all its runs
 _SMOOTH = 5  # steps at least, whose mean is one point of a training loss

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pj2.analysis.runs import PathLike, RunRecord, read_object
 from pj2.config.schema import StudyConfig
 from pj2.errors import UserError
+from pj2.runs.reading import PathLike, RunRecord, read_object
 
 Key = tuple[str, ...]  # (experiment, model), (experiment,), or () of the whole study
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pj2.analysis.runs import RunRecord
 from pj2.analysis.wording import named
 from pj2.config.names import learning_rate_text
 from pj2.config.study import list_runs
 from pj2.data.layout import identity_of
 from pj2.language import tr
 from pj2.report.contents import Shown
-from pj2.training.staleness import stale_reasons
+from pj2.runs.check import stale_reasons
+from pj2.runs.reading import RunRecord
 
 
 @dataclass(frozen=True)

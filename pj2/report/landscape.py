@@ -8,12 +8,12 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from pj2.analysis.runs import RunRecord, steps
 from pj2.figures import style
 from pj2.language import tr
 from pj2.report.charts import HEIGHT, Chart, Choice, colour_scale, sized
 from pj2.report.columns import bin_width, bins, share, short
 from pj2.report.palette import colours
+from pj2.runs.reading import RunRecord, steps
 
 _POINTS = 150_000  # over all runs of a study's landscape
 _BINS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)

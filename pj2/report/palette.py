@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from matplotlib.colors import to_hex, to_rgb
 
-from pj2.analysis.runs import RunRecord, by_model, model_names
 from pj2.figures import style
+from pj2.runs.reading import RunRecord, by_model, model_names
 
 _DARK_PAGE = "#16191d"
 _CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3

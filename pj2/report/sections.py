@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from pj2.analysis.runs import RunRecord, by_model, chosen_setting
 from pj2.fingerprint.code import code_of
 from pj2.language import tr
 from pj2.report import charts
@@ -16,6 +15,7 @@ from pj2.report.contents import Key, Shown
 from pj2.report.images import Picture, embed
 from pj2.report.landscape import landscape_chart
 from pj2.report.tables import Table, read_table
+from pj2.runs.reading import RunRecord, by_model, chosen_setting
 
 _PICTURES = 60  # of one kind inside the page; further ones are named with their files
 _LINES = 100  # runs in a chart of curves; of more, each model has those of one learning rate

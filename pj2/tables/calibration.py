@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from pj2.analysis.calibration import BINS, calibration, note_losses
-from pj2.analysis.runs import PathLike, RunRecord, load_runs, tested_models
 from pj2.analysis.statistics import Mean, mean_interval
 from pj2.analysis.wording import named
 from pj2.config.names import learning_rate_text
 from pj2.language import said
+from pj2.runs.reading import PathLike, RunRecord, load_runs, tested_models
 from pj2.tables.format import MISSING, count, percent_spread, write_all_formats
 
 _IDENTITY = ("experiment", "model", "learning_rate", "seeds", "n", "label_smoothing")

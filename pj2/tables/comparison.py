@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pj2.analysis.runs import (
+from pj2.analysis.statistics import wilson_interval
+from pj2.config.names import learning_rate_text
+from pj2.language import said
+from pj2.runs.reading import (
     PathLike,
     RunRecord,
     at_best_epoch,
@@ -16,9 +19,6 @@ from pj2.analysis.runs import (
     load_runs,
     test_result,
 )
-from pj2.analysis.statistics import wilson_interval
-from pj2.config.names import learning_rate_text
-from pj2.language import said
 from pj2.tables.format import count, percent, write_all_formats
 
 _CAPTION = said(

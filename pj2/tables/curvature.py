@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pj2.analysis.geometry import read_curvature
-from pj2.analysis.runs import PathLike
 from pj2.language import said
+from pj2.runs.reading import PathLike
 from pj2.tables.format import write_all_formats
 
 _CAPTION = said(

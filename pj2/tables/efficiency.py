@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from pj2.analysis.efficiency import COSTS, Efficiency, efficiencies, fronts, note_conditions
-from pj2.analysis.runs import PathLike, load_runs
 from pj2.analysis.wording import named
 from pj2.config.names import learning_rate_text
 from pj2.language import said
+from pj2.runs.reading import PathLike, load_runs
 from pj2.tables.format import MISSING, count, percent, percent_spread, write_all_formats
 
 _PARTS = ("mean", "sd", "low", "high")

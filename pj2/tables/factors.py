@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from pj2.analysis.factors import factor_levels, level_means, main_effects, variant_accuracies
-from pj2.analysis.runs import PathLike, load_runs
 from pj2.analysis.wording import mixed_precisions
 from pj2.language import said
+from pj2.runs.reading import PathLike, load_runs
 from pj2.tables.format import MISSING, write_all_formats
 
 _CAPTION = said(

@@ -8,8 +8,8 @@ import re
 import pandas as pd
 from tabulate import tabulate
 
-from pj2.analysis.runs import PathLike
 from pj2.analysis.statistics import Mean
+from pj2.runs.reading import PathLike
 from pj2.store.files import write_text
 
 MISSING = "–"

@@ -15,11 +15,11 @@ from pj2.analysis.band import (
     read_band,
     separation_table,
 )
-from pj2.analysis.runs import PathLike, RunRecord, load_runs
 from pj2.analysis.statistics import mean_interval
 from pj2.analysis.wording import mixed_precisions, named
 from pj2.analysis.wording import rates as in_words
 from pj2.language import said
+from pj2.runs.reading import PathLike, RunRecord, load_runs
 from pj2.tables.format import write_all_formats
 
 _CAPTION = said(

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from pj2.analysis.pairwise import pairwise
-from pj2.analysis.runs import PathLike, load_runs
 from pj2.analysis.wording import named
 from pj2.language import said
+from pj2.runs.reading import PathLike, load_runs
 from pj2.tables.format import MISSING, count, write_all_formats
 
 _CAPTION = said(

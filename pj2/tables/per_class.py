@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 
 from pj2.analysis.confusion import Confusion, confusion
-from pj2.analysis.runs import (
+from pj2.analysis.statistics import Mean, mean_interval, wilson_interval
+from pj2.language import said
+from pj2.runs.reading import (
     PathLike,
     RunRecord,
     load_runs,
     seeds_in_words,
     tested_models,
 )
-from pj2.analysis.statistics import Mean, mean_interval, wilson_interval
-from pj2.language import said
 from pj2.tables.format import percent, percent_spread, write_all_formats
 
 _IDENTITY = ("experiment", "model", "learning_rate", "seeds")

@@ -8,9 +8,9 @@ from itertools import combinations
 import pandas as pd
 
 from pj2.analysis.probes import QUANTITIES, is_probed, probe_medians, probe_ratios
-from pj2.analysis.runs import PathLike, load_runs
 from pj2.analysis.wording import mixed_precisions
 from pj2.language import said
+from pj2.runs.reading import PathLike, load_runs
 from pj2.tables.format import write_all_formats
 
 _MEDIANS = (

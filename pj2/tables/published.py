@@ -20,10 +20,10 @@ from pj2.analysis.published import (
     read_report,
     statement,
 )
-from pj2.analysis.runs import PathLike, load_runs
 from pj2.analysis.statistics import Mean, mean_interval
 from pj2.analysis.wording import named
 from pj2.language import said
+from pj2.runs.reading import PathLike, load_runs
 from pj2.tables.format import MISSING, count, percent_spread, write_all_formats
 
 _CAPTION = said(

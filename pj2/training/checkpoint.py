@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from pj2.runs.trajectory import State
 from pj2.store.manifest import Blob
 from pj2.store.store import RunStore
 from pj2.training.loop import PartialEpoch
 from pj2.training.trainer import Trainer
-from pj2.training.trajectory import State
 
 _RANDOM = "random."
 

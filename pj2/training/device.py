@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from pj2.errors import UserError
-from pj2.training.plan import Machine
+from pj2.runs.plan import Machine
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 

@@ -16,8 +16,14 @@ from pj2.data.prepared import PreparedData
 from pj2.errors import UserError
 from pj2.fingerprint.code import read_sources_again, training_code
 from pj2.fingerprint.run import Fingerprint
+from pj2.runs.events import EventFile
+from pj2.runs.files import EpochRecord, StepRecords
+from pj2.runs.interrupt import Interrupted, InterruptFlag
+from pj2.runs.plan import Continue, Restore, Start, actions, restore_run
+from pj2.runs.progress_file import Every, ProgressFile
+from pj2.runs.result import Cut, cut, write_result
+from pj2.runs.trajectory import Trajectory, unpack_probes, unpack_steps
 from pj2.store.store import BlobUnavailable, RunStore
-from pj2.training.artifacts import EpochRecord, StepRecords
 from pj2.training.checkpoint import load_state
 from pj2.training.device import (
     choose_device,
@@ -25,18 +31,12 @@ from pj2.training.device import (
     describe_machine,
     prepare_device,
 )
-from pj2.training.events import EventFile
-from pj2.training.interrupt import Interrupted, InterruptFlag
 from pj2.training.loop import PartialEpoch
 from pj2.training.observers import Observers, Step
-from pj2.training.plan import Continue, Restore, Start, actions, restore_run
 from pj2.training.probing import Prober
 from pj2.training.progress import Reporter, say
-from pj2.training.progress_file import Every, ProgressFile
 from pj2.training.recorder import Recorder
-from pj2.training.result import Cut, cut, write_result
 from pj2.training.trainer import Trainer
-from pj2.training.trajectory import Trajectory, unpack_probes, unpack_steps
 
 
 def run_training(

@@ -14,7 +14,7 @@ from pj2.data.randomness import derive_seed
 from pj2.geometry.covariate_shift import covariate_shift
 from pj2.geometry.objective import Point, batch_objective, loss_and_gradient
 from pj2.geometry.probes import probe_direction, step_lengths
-from pj2.training.artifacts import ProbeRecords
+from pj2.runs.files import ProbeRecords
 from pj2.training.loss import loss_function
 from pj2.training.observers import Step
 

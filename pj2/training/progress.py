@@ -11,8 +11,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pj2.training.artifacts import EpochRecord
-from pj2.training.progress_file import Every, ProgressFile
+from pj2.runs.files import EpochRecord
+from pj2.runs.progress_file import Every, ProgressFile
 
 
 class Reporter:

@@ -8,14 +8,14 @@ from safetensors.torch import save
 
 from pj2.config.study import RunSettings
 from pj2.fingerprint.run import Fingerprint
+from pj2.runs.early_stopping import EarlyStopping
+from pj2.runs.files import EpochRecord, ProbeRecords, StepRecords
+from pj2.runs.trajectory import Divergence, Epoch, Trajectory, pack_probes, pack_steps
 from pj2.store.manifest import Blob, Manifest
 from pj2.store.store import GENERATIONS, RunStore
-from pj2.training.artifacts import EpochRecord, ProbeRecords, StepRecords
 from pj2.training.checkpoint import own_blobs, save_state
-from pj2.training.early_stopping import EarlyStopping
 from pj2.training.loop import PartialEpoch
 from pj2.training.trainer import Trainer
-from pj2.training.trajectory import Divergence, Epoch, Trajectory, pack_probes, pack_steps
 
 
 class Recorder:

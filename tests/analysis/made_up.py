@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 from safetensors.numpy import save_file
 
+from pj2.runs.files import PROBES_SCHEMA, SHIFT_SCHEMA
 from pj2.store.files import write_json, write_table
-from pj2.training.artifacts import PROBES_SCHEMA, SHIFT_SCHEMA
 
 CLASSES = ("plane", "car", "bird", "cat")
 

@@ -20,8 +20,8 @@ from pj2.analysis.band import (
     landscape_band,
     separation_table,
 )
-from pj2.analysis.runs import RunRecord, load_runs, steps
 from pj2.errors import UserError
+from pj2.runs.reading import RunRecord, load_runs, steps
 from pj2.store.files import write_table
 
 RATES = ("0.001", "0.002", "0.0001", "0.0005")

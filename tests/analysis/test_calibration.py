@@ -11,7 +11,7 @@ from analysis.made_up import make_index, make_run
 from torchmetrics.classification import MulticlassCalibrationError
 
 from pj2.analysis.calibration import BINS, calibration, note_losses
-from pj2.analysis.runs import Predictions, load_runs
+from pj2.runs.reading import Predictions, load_runs
 
 pytestmark = pytest.mark.filterwarnings("error")  # such as of sums that are not quite 1
 

@@ -19,11 +19,11 @@ from analysis.made_up import make_index, make_run
 
 from pj2.analysis.claims import Finding, check_claims
 from pj2.analysis.published import Report, read_report, setting_problems, statement
-from pj2.analysis.runs import RunRecord, load_runs
 from pj2.analysis.statistics import gradient_variation, wilson_interval
 from pj2.config.load import load_study, merged_grid
 from pj2.config.study import list_runs
 from pj2.errors import UserError
+from pj2.runs.reading import RunRecord, load_runs
 
 PUBLISHED = Path("workflow/published.yaml")
 REPORT = read_report(PUBLISHED)

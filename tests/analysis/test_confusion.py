@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
 from pj2.analysis.confusion import ConfusedPair, confusion
-from pj2.analysis.runs import Predictions
+from pj2.runs.reading import Predictions
 
 
 def guesses(classes, label, predicted):

@@ -7,8 +7,8 @@ import pytest
 from analysis.made_up import make_index, make_run
 
 from pj2.analysis.efficiency import efficiencies, fronts, note_conditions, pareto_front
-from pj2.analysis.runs import load_runs
 from pj2.analysis.statistics import mean_interval, wilson_interval
+from pj2.runs.reading import load_runs
 
 
 def test_fronts_by_hand() -> None:

@@ -9,7 +9,7 @@ from analysis.made_up import make_index, make_run
 from scipy import stats
 
 from pj2.analysis.factors import factor_levels, level_means, main_effects, variant_accuracies
-from pj2.analysis.runs import RunRecord, load_runs
+from pj2.runs.reading import RunRecord, load_runs
 
 LABELS = [0, 1, 2, 3] * 25
 # batch_norm is worth 10 points at seed 0 and 6 at seed 1, dropout 1 point, smoothing nothing.

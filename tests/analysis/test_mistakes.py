@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pj2.analysis.mistakes import Mistake, confident_mistakes
-from pj2.analysis.runs import Predictions
 from pj2.errors import UserError
+from pj2.runs.reading import Predictions
 
 CLASSES = ("cat", "dog", "fox")
 

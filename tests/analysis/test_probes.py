@@ -8,7 +8,7 @@ import pytest
 from analysis.made_up import add_probes, make_index, make_run
 
 from pj2.analysis.probes import covariate_shift, probe_medians, probe_ratios, probe_steps
-from pj2.analysis.runs import load_runs
+from pj2.runs.reading import load_runs
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from pj2.cli.failures import report
 from pj2.errors import UserError
-from pj2.training.interrupt import Interrupted
+from pj2.runs.interrupt import Interrupted
 
 
 class Terminal(io.StringIO):

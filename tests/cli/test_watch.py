@@ -22,8 +22,8 @@ from pj2.cli.status_view import STATES, line_of, summary, view
 from pj2.cli.watch import _Watch
 from pj2.config.load import load_study
 from pj2.config.study import list_runs
-from pj2.training.progress_file import TRAIN_LOG, ProgressFile, progress_beside
-from pj2.training.status import RunStatus
+from pj2.runs.progress_file import TRAIN_LOG, ProgressFile, progress_beside
+from pj2.runs.status import RunStatus
 
 CONFIG = """\
 study: small

@@ -14,7 +14,6 @@ from safetensors.numpy import save_file
 
 from pj2.analysis.band import landscape_band
 from pj2.analysis.geometry import with_description
-from pj2.analysis.runs import load_runs
 from pj2.figures.confusion import plot_confusion
 from pj2.figures.covariate_shift import plot_covariate_shift
 from pj2.figures.curvature import plot_curvature
@@ -28,6 +27,7 @@ from pj2.figures.mistakes import plot_mistakes
 from pj2.figures.probes import plot_probes
 from pj2.figures.reliability import plot_reliability
 from pj2.figures.surfaces import plot_lines, plot_surfaces
+from pj2.runs.reading import load_runs
 from pj2.store.files import write_json, write_table
 
 MODELS = ("VGG_A", "VGG_A_BatchNorm")

@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 from safetensors.numpy import save_file
 
-from pj2.analysis.runs import load_runs, predictions
 from pj2.errors import UserError
 from pj2.figures import mistakes, style
 from pj2.figures.efficiency import plot_efficiency
 from pj2.figures.mistakes import plot_mistakes, read_pictures
 from pj2.figures.reliability import plot_reliability
+from pj2.runs.reading import load_runs, predictions
 
 pytestmark = pytest.mark.filterwarnings("error")  # such as a layout that does not fit
 Drawn = Callable[..., Figure]

@@ -16,13 +16,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from pj2.analysis.band import landscape_band
-from pj2.analysis.runs import load_runs
 from pj2.errors import UserError
 from pj2.figures import curves, style
 from pj2.figures.confusion import plot_confusion
 from pj2.figures.curves import plot_all_models, plot_curves
 from pj2.figures.filters import plot_filters
 from pj2.figures.landscape import plot_landscape
+from pj2.runs.reading import load_runs
 from pj2.store.files import write_json, write_table
 
 Plot = Callable[[list[Path], Path], None]

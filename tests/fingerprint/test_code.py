@@ -73,7 +73,7 @@ def test_training_code_is_what_an_epoch_runs():
     } <= modules
     others = {"basic_cnn", "improved_cnn", "residual_cnn"}
     assert not modules & {f"pj2.models.{name}" for name in others}
-    assert not modules & {"pj2.training.progress", "pj2.training.job", "pj2.training.result"}
+    assert not modules & {"pj2.training.progress", "pj2.training.job", "pj2.runs.result"}
     never = ("pj2.figures", "pj2.tables", "pj2.cli", "pj2.analysis", "pj2.data.sources")
     assert not [name for name in modules if name.startswith(never)]
 
@@ -125,7 +125,7 @@ def test_imports_are_followed_wherever_they_stand(copy):
         "models/vgg.py",
         "\n\ndef later():\n    import pj2.configured\n    from pj2.deep.one import two\n"
         "    return two, pj2.configured\n"
-        "\n\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pj2.analysis.runs\n",
+        "\n\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pj2.runs.reading\n",
     )
     found = copy.modules(f"code_of('{MODEL}')").keys()
     new = {"pj2.configured", "pj2.deep", "pj2.deep.one", "pj2.deep.two"}
@@ -180,7 +180,7 @@ def test_no_torch_is_imported():
     program = """
 import sys
 from pj2.fingerprint.run import prediction_fingerprint
-import pj2.training.staleness
+import pj2.runs.check
 prediction_fingerprint("0" * 64, "VGG_A", {}, "0" * 64, ["cat"]).digest
 assert not {"torch", "torchvision"} & sys.modules.keys()
 """

@@ -12,7 +12,6 @@ import pytest
 from analysis.made_up import make_index, make_run
 from PIL import Image
 
-from pj2.analysis.runs import load_runs
 from pj2.errors import UserError
 from pj2.report.charts import accuracy_curves, confusion_chart, efficiency_chart, loss_curves
 from pj2.report.columns import bins, columns, share, short
@@ -21,6 +20,7 @@ from pj2.report.images import embed
 from pj2.report.landscape import landscape_chart
 from pj2.report.palette import _DARK_PAGE, _luminance, on_dark
 from pj2.report.tables import read_table
+from pj2.runs.reading import load_runs
 from pj2.tables.format import write_all_formats
 
 

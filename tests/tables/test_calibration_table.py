@@ -8,8 +8,8 @@ import pytest
 from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.analysis.calibration import calibration
-from pj2.analysis.runs import load_runs, predictions
 from pj2.analysis.statistics import mean_interval
+from pj2.runs.reading import load_runs, predictions
 from pj2.tables.calibration import calibration_table
 
 pytestmark = pytest.mark.filterwarnings("error")

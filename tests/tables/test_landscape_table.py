@@ -6,7 +6,7 @@ import pandas as pd
 from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.analysis.band import landscape_band
-from pj2.analysis.runs import load_runs
+from pj2.runs.reading import load_runs
 from pj2.store.files import write_table
 from pj2.tables.landscape import landscape_table
 

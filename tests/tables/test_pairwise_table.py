@@ -8,7 +8,7 @@ import pytest
 from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.analysis.pairwise import COLUMNS, pairwise
-from pj2.analysis.runs import load_runs
+from pj2.runs.reading import load_runs
 from pj2.tables.pairwise import pairwise_table
 
 

@@ -11,12 +11,12 @@ import torch
 
 from pj2.config.study import RunSettings
 from pj2.data.prepared import PreparedData
+from pj2.runs.files import BEST, LAST, STEPS
+from pj2.runs.result import Cut
 from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
-from pj2.training.artifacts import BEST, LAST, STEPS
 from pj2.training.job import run_training
-from pj2.training.result import Cut
 
 
 def small_settings(**changes) -> RunSettings:

@@ -15,10 +15,10 @@ from pj2.config.study import RunSettings
 from pj2.errors import UserError
 from pj2.evaluation.evaluate import score
 from pj2.models.registry import build_model
+from pj2.runs.files import BEST, EPOCHS, LAST, RUN, STEPS
 from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
-from pj2.training.artifacts import BEST, EPOCHS, LAST, RUN, STEPS
 from pj2.training.job import run_training
 
 

@@ -10,12 +10,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
-from small_run import artifacts, assert_same_run, small_data, train
 from torch import nn
+from training.small_run import artifacts, assert_same_run, small_data, train
 
 from pj2.config.schema import OptimizerConfig
-from pj2.training.artifacts import PROBES, PROBES_SCHEMA, SHIFT, SHIFT_SCHEMA
-from pj2.training.interrupt import Interrupted
+from pj2.runs.files import PROBES, PROBES_SCHEMA, SHIFT, SHIFT_SCHEMA
+from pj2.runs.interrupt import Interrupted
 from pj2.training.optimizer import make_optimizer
 from pj2.training.probing import updated_parameters, weight_layers
 from pj2.training.trainer import Trainer

@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from pj2.training.artifacts import EpochRecord
+from pj2.runs.files import EpochRecord
+from pj2.runs.progress_file import ProgressFile, read_progress
 from pj2.training.job import _LossOnDevice
 from pj2.training.observers import Step
 from pj2.training.progress import Reporter
-from pj2.training.progress_file import ProgressFile, read_progress
 
 ROW = EpochRecord(0, 1.5, 0.4, 1.6, 0.41, None, None, 2.0, 300.0)
 

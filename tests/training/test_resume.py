@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from small_run import (
+from training.small_run import (
     SignalAt,
     artifacts,
     assert_same_run,
@@ -25,11 +25,11 @@ from small_run import (
 )
 
 from pj2.fingerprint.run import run_fingerprint
+from pj2.runs.files import EPOCHS, RUN, STEPS
+from pj2.runs.interrupt import Interrupted
+from pj2.runs.trajectory import Trajectory
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
-from pj2.training.artifacts import EPOCHS, RUN, STEPS
-from pj2.training.interrupt import Interrupted
-from pj2.training.trajectory import Trajectory
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_run import open_folder, small_settings
+from training.small_run import open_folder, small_settings
 
 from pj2.fingerprint.run import run_fingerprint
+from pj2.runs.files import EpochRecord, ProbeRecords, StepRecords
+from pj2.runs.trajectory import Trajectory
 from pj2.store.maintain import clear, verify
-from pj2.training.artifacts import EpochRecord, ProbeRecords, StepRecords
 from pj2.training.checkpoint import load_state
 from pj2.training.loop import PartialEpoch
 from pj2.training.recorder import Recorder
-from pj2.training.trajectory import Trajectory
 
 EPOCHS, ROUNDS = 6, 5
 

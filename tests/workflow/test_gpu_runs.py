@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from clones import new_study
 
-from pj2.training.gpus import _torch_has_cuda
+from pj2.cluster.gpus import _torch_has_cuda
 
 STUDY = """\
 study: tiny

@@ -13,11 +13,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from pj2.analysis.band import landscape_band
-from pj2.analysis.runs import load_runs
 from pj2.language import use_language
 from pj2.report.contents import Contents, Shown, read_contents
 from pj2.report.glance import at_a_glance
 from pj2.report.page import write_report
+from pj2.runs.reading import load_runs
 
 pytestmark = pytest.mark.workflow
 

@@ -6,8 +6,8 @@ import atexit
 from pj2.data.layout import identity_of
 from pj2.store.open import open_store
 from pj2.store.verified import VerifiedFiles
-from pj2.training.adopt import adopt_run
-from pj2.training.staleness import stale_predictions, stale_reasons
+from pj2.runs.adopt import adopt_run
+from pj2.runs.check import stale_predictions, stale_reasons
 
 try:
     STORE = open_store(STUDY.store.path, STUDY.store.remote)

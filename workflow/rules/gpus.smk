@@ -1,6 +1,6 @@
 # Runs on GPUs: as many at once as there are places, and each job takes its own
-# (pj2/training/gpus.py). With a cluster's executor, its scheduler assigns them.
-from pj2.training.gpus import find_gpus
+# (pj2/cluster/gpus.py). With a cluster's executor, its scheduler assigns them.
+from pj2.cluster.gpus import find_gpus
 
 GPUS = []
 if STUDY.device in ("auto", "cuda") and workflow.is_main_process:

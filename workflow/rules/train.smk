@@ -3,8 +3,8 @@
 # digest of the code that it runs is a second, since Snakemake does not see a
 # changed module. What was trained before comes from the run store.
 
-from pj2.training.events import require_tensorboard
-from pj2.training.progress_file import TRAIN_LOG, progress_beside
+from pj2.runs.events import require_tensorboard
+from pj2.runs.progress_file import TRAIN_LOG, progress_beside
 
 # An event file is not an output of the rule: it is there to look at, and may be deleted.
 TENSORBOARD = ""

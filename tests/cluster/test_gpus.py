@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 import pytest
 
+from pj2.cluster import gpus
+from pj2.cluster.gpus import Gpu, find_gpus, take_gpu
 from pj2.errors import UserError
-from pj2.training import gpus
-from pj2.training.gpus import Gpu, find_gpus, take_gpu
 
 TAKE = """\
 import sys
 from pathlib import Path
-from pj2.training import gpus
+from pj2.cluster import gpus
 gpus._torch_has_cuda = lambda: True
 gpu = gpus.take_gpu("auto", int(sys.argv[1]), Path(sys.argv[2]))
 print("took", gpu.uuid if gpu else None, flush=True)

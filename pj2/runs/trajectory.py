@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from pj2.fingerprint.run import Fingerprint
+from pj2.runs.files import EpochRecord, ProbeRecords, StepRecords
 from pj2.store.manifest import Blob, Manifest
-from pj2.training.artifacts import EpochRecord, ProbeRecords, StepRecords
 
 
 @dataclass(frozen=True)

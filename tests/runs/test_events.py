@@ -9,14 +9,14 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from small_run import open_folder, small_data, small_settings, train
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from training.small_run import open_folder, small_data, small_settings, train
 
 from pj2.cli import jobs
 from pj2.errors import UserError
-from pj2.training.artifacts import EPOCHS, STEPS
-from pj2.training.events import write_events
-from pj2.training.interrupt import Interrupted
+from pj2.runs.events import write_events
+from pj2.runs.files import EPOCHS, STEPS
+from pj2.runs.interrupt import Interrupted
 from pj2.training.job import run_training
 
 DIVERGING = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}}
@@ -123,7 +123,7 @@ def test_times_are_those_that_the_run_took(tmp_path):
 
 
 def test_without_tensorboard_it_says_so_before_anything_is_trained(tmp_path, monkeypatch):
-    monkeypatch.setattr("pj2.training.events.find_spec", lambda name: None)
+    monkeypatch.setattr("pj2.runs.events.find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install 'tensorboard"):
         jobs.train(
             settings=small_settings().canonical(),

@@ -12,7 +12,6 @@ from typing import Any, cast
 from pj2.config.study import BUDGET, Run, RunSettings
 from pj2.data.layout import DataIdentity
 from pj2.errors import UserError
-from pj2.evaluation.record import EVALUATION, PREDICTIONS, fingerprint_of
 from pj2.fingerprint.code import RESULT, code_of
 from pj2.fingerprint.run import (
     Fingerprint,
@@ -20,12 +19,13 @@ from pj2.fingerprint.run import (
     run_fingerprint,
     setting_differences,
 )
+from pj2.runs.files import BEST, EPOCHS, LAST, PROBES, RUN, SHIFT, STEPS
+from pj2.runs.plan import Machine, actions, seems_there
+from pj2.runs.predictions import EVALUATION, PREDICTIONS, fingerprint_of
 from pj2.store.files import sha256_file
 from pj2.store.manifest import Blob
 from pj2.store.store import RunStore
 from pj2.store.verified import VerifiedFiles
-from pj2.training.artifacts import BEST, EPOCHS, LAST, PROBES, RUN, SHIFT, STEPS
-from pj2.training.plan import Machine, actions, seems_there
 
 DATA_COMMAND = "snakemake prepare_data"
 

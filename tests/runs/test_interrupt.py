@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from pj2.training.interrupt import InterruptFlag
+from pj2.runs.interrupt import InterruptFlag
 
 
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])

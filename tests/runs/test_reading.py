@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from analysis.made_up import make_index, make_run
 
-from pj2.analysis.runs import (
+from pj2.errors import UserError
+from pj2.runs.reading import (
     at_best_epoch,
     chosen_run,
     epochs,
@@ -22,7 +23,6 @@ from pj2.analysis.runs import (
     steps,
     steps_per_epoch,
 )
-from pj2.errors import UserError
 
 
 def test_runs_come_in_the_order_of_the_index_files_each_once(tmp_path: Path) -> None:

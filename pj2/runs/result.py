@@ -9,10 +9,8 @@ from pathlib import Path
 from pj2.config.study import RunSettings
 from pj2.fingerprint.code import RESULT, code_of
 from pj2.fingerprint.run import Fingerprint
-from pj2.store.files import sha256_file, write_json, write_table
-from pj2.store.manifest import Blob
-from pj2.store.store import BlobUnavailable, RunStore
-from pj2.training.artifacts import (
+from pj2.runs.early_stopping import EarlyStopping
+from pj2.runs.files import (
     BEST,
     EPOCHS,
     LAST,
@@ -24,8 +22,10 @@ from pj2.training.artifacts import (
     probe_tables,
     steps_table,
 )
-from pj2.training.early_stopping import EarlyStopping
-from pj2.training.trajectory import Trajectory, unpack_probes, unpack_steps
+from pj2.runs.trajectory import Trajectory, unpack_probes, unpack_steps
+from pj2.store.files import sha256_file, write_json, write_table
+from pj2.store.manifest import Blob
+from pj2.store.store import BlobUnavailable, RunStore
 
 
 @dataclass(frozen=True)

@@ -20,17 +20,17 @@ from pj2.config.study import list_runs
 from pj2.data.layout import prepared_folder
 from pj2.data.prepare import prepare
 from pj2.errors import UserError
-from pj2.training import status as status_module
-from pj2.training.artifacts import EPOCHS, RUN, STEPS
-from pj2.training.interrupt import Interrupted
-from pj2.training.progress_file import (
+from pj2.runs import status as status_module
+from pj2.runs.files import EPOCHS, RUN, STEPS
+from pj2.runs.interrupt import Interrupted
+from pj2.runs.progress_file import (
     TRAIN_LOG,
     JobProgress,
     ProgressFile,
     progress_beside,
     read_progress,
 )
-from pj2.training.status import StatusReader, study_status
+from pj2.runs.status import StatusReader, study_status
 
 
 def study_of(**changes):

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from pj2.errors import UserError
-from pj2.training.artifacts import EPOCHS, STEPS, EpochRecord, StepRecords
+from pj2.runs.files import EPOCHS, STEPS, EpochRecord, StepRecords
 
 # An epoch's steps and its row; one that diverged has no row.
 RecordedEpoch = tuple[StepRecords, EpochRecord | None]

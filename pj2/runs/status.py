@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from pj2.config.schema import StudyConfig
 from pj2.config.study import Run
 from pj2.data.layout import DataIdentity, identity_of, prepared_folder
-from pj2.training.artifacts import EPOCHS, RUN
-from pj2.training.progress_file import TRAIN_LOG, JobProgress, progress_beside, read_progress
-from pj2.training.staleness import Unreadable, read_run, stale_reasons
+from pj2.runs.check import Unreadable, read_run, stale_reasons
+from pj2.runs.files import EPOCHS, RUN
+from pj2.runs.progress_file import TRAIN_LOG, JobProgress, progress_beside, read_progress
 
 State = Literal[
     "running",

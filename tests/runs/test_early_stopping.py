@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pj2.training.early_stopping import EarlyStopping
+from pj2.runs.early_stopping import EarlyStopping
 
 
 def test_patience_counts_epochs_without_a_better_one():

@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import Any, Literal
 
 from pj2.errors import UserError
+from pj2.runs.interrupt import Interrupted
 from pj2.store.files import TEMPORARY
-from pj2.training.interrupt import Interrupted
 
 # Where a job's log lies below the study's folder; the braces are Snakemake's wildcards.
 TRAIN_LOG = "logs/train/{experiment}/{model}/lr={lr}/seed={seed}.log"

@@ -8,11 +8,11 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from small_run import artifacts, flip_a_byte, open_folder, train
+from training.small_run import artifacts, flip_a_byte, open_folder, train
 
+from pj2.runs.adopt import adopt_run
+from pj2.runs.files import BEST, EPOCHS, LAST, RUN, STEPS
 from pj2.store.files import sha256_file
-from pj2.training.adopt import adopt_run
-from pj2.training.artifacts import BEST, EPOCHS, LAST, RUN, STEPS
 
 DIVERGES = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}}
 PROBED = {"probe": {"every": 5, "steps": 2, "covariate_shift": True}}

@@ -10,13 +10,9 @@ import torch
 
 from pj2.config.study import Run, RunSettings
 from pj2.data.layout import DataIdentity
-from pj2.evaluation.record import EVALUATION, PREDICTIONS, fingerprint_of, keep_predictions
 from pj2.fingerprint.run import run_fingerprint
-from pj2.store.files import write_json
-from pj2.store.store import RunStore
-from pj2.store.tiers import Folder
-from pj2.store.verified import VerifiedFiles
-from pj2.training.artifacts import (
+from pj2.runs.check import nearest_run, stale_predictions, stale_reasons, why_stale
+from pj2.runs.files import (
     BEST,
     EPOCHS,
     LAST,
@@ -24,9 +20,13 @@ from pj2.training.artifacts import (
     EpochRecord,
     StepRecords,
 )
-from pj2.training.plan import Machine, actions, restore_run
-from pj2.training.staleness import nearest_run, stale_predictions, stale_reasons, why_stale
-from pj2.training.trajectory import Epoch, State, Trajectory, pack_steps
+from pj2.runs.plan import Machine, actions, restore_run
+from pj2.runs.predictions import EVALUATION, PREDICTIONS, fingerprint_of, keep_predictions
+from pj2.runs.trajectory import Epoch, State, Trajectory, pack_steps
+from pj2.store.files import write_json
+from pj2.store.store import RunStore
+from pj2.store.tiers import Folder
+from pj2.store.verified import VerifiedFiles
 
 DATA = "ab" * 32
 CLASSES = ("cat", "dog")

@@ -15,14 +15,14 @@ from pj2.config.study import RunSettings
 from pj2.data.prepare import prepare
 from pj2.fingerprint.run import run_fingerprint
 from pj2.models.registry import build_model
+from pj2.runs.files import BEST, LAST, RUN, STEPS
+from pj2.runs.precision import auto_precision
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 from pj2.training import device
-from pj2.training.artifacts import BEST, LAST, RUN, STEPS
 from pj2.training.device import describe_device
 from pj2.training.forward import Forward
 from pj2.training.job import run_training
-from pj2.training.precision import auto_precision
 from pj2.training.trainer import Trainer
 
 CPU = torch.device("cpu")

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from pj2.config.study import RunSettings
 from pj2.fingerprint.run import Fingerprint, run_fingerprint
+from pj2.runs.precision import auto_precision
+from pj2.runs.result import Cut, cut, has_result, write_result
+from pj2.runs.trajectory import Trajectory
 from pj2.store.manifest import Manifest
 from pj2.store.store import RunStore
-from pj2.training.precision import auto_precision
-from pj2.training.result import Cut, cut, has_result, write_result
-from pj2.training.trajectory import Trajectory
 
 Stored = tuple[Manifest, Trajectory]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from small_run import SignalAt, open_folder, small_data, small_settings, train
+from training.small_run import SignalAt, open_folder, small_data, small_settings, train
 
 from pj2.fingerprint.run import run_fingerprint
+from pj2.runs.interrupt import Interrupted
+from pj2.runs.plan import Continue, Machine, Restore, Start, actions, seems_there
+from pj2.runs.trajectory import Trajectory
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 from pj2.training import device
-from pj2.training.interrupt import Interrupted
-from pj2.training.plan import Continue, Machine, Restore, Start, actions, seems_there
-from pj2.training.trajectory import Trajectory
 
 DATA = small_data().hash
 AUTO = small_settings(precision="auto")

@@ -16,9 +16,8 @@ import pyarrow.parquet as pq
 from pj2.config.study import RunSettings
 from pj2.fingerprint.code import Code
 from pj2.fingerprint.run import Fingerprint
-from pj2.store.files import sha256_file
-from pj2.store.store import RunStore
-from pj2.training.artifacts import (
+from pj2.runs.check import Unreadable, read_run
+from pj2.runs.files import (
     BEST,
     EPOCHS,
     LAST,
@@ -32,9 +31,10 @@ from pj2.training.artifacts import (
     ProbeRecords,
     StepRecords,
 )
-from pj2.training.result import has_result
-from pj2.training.staleness import Unreadable, read_run
-from pj2.training.trajectory import Divergence, Epoch, Trajectory, pack_probes, pack_steps
+from pj2.runs.result import has_result
+from pj2.runs.trajectory import Divergence, Epoch, Trajectory, pack_probes, pack_steps
+from pj2.store.files import sha256_file
+from pj2.store.store import RunStore
 
 _FACTS = ("parameters", "macs", "first_conv", "data", "precision")
 
