@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pj2.language import tr
-from pj2.runs.reading import RunRecord, precision_of
 
 
 def rates(learning_rates: Iterable[str], most: int = 8) -> str:
@@ -25,9 +24,9 @@ def in_unlike_precisions(verdict: str, precisions: Iterable[str]) -> str:
     return f"{verdict} ({' and '.join(used)})" if len(used) > 1 else verdict
 
 
-def mixed_precisions(runs: Iterable[RunRecord]) -> str:
+def mixed_precisions(precisions: Iterable[str]) -> str:
     """Return a sentence that says so where runs were not all computed in the same precision."""
-    used = sorted({precision_of(run) for run in runs})
+    used = sorted(set(precisions))
     if len(used) < 2:
         return ""
     return tr(

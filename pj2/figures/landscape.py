@@ -23,7 +23,7 @@ from pj2.analysis.wording import mixed_precisions
 from pj2.analysis.wording import rates as in_words
 from pj2.figures import style
 from pj2.language import tr
-from pj2.runs.reading import PathLike, RunRecord, load_runs, steps
+from pj2.runs.reading import PathLike, RunRecord, load_runs, precision_of, steps
 
 _BINS = 400  # about two pixels each in the PNG
 _NAMED = 6  # diverged runs in the legend; of more, five and the number of the others
@@ -152,5 +152,5 @@ def _small_print(
         tr("Drawn in bins of {width} steps: least minimum, greatest maximum.", width=width)
         if width > 1
         else "",
-        mixed_precisions(run for group in members.values() for run in group),
+        mixed_precisions(precision_of(run) for group in members.values() for run in group),
     ]

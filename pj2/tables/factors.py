@@ -10,7 +10,7 @@ import pandas as pd
 from pj2.analysis.factors import factor_levels, level_means, main_effects, variant_accuracies
 from pj2.analysis.wording import mixed_precisions
 from pj2.language import said
-from pj2.runs.reading import PathLike, load_runs
+from pj2.runs.reading import PathLike, load_runs, precision_of
 from pj2.tables.format import MISSING, write_all_formats
 
 _CAPTION = said(
@@ -57,7 +57,7 @@ def factors_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
             "Pairs": [MISSING if np.isnan(n) else f"{n:.0f}" for n in frame["pairs"]],
         }
     )
-    caption = f"{_CAPTION} {mixed_precisions(runs)}".strip()
+    caption = f"{_CAPTION} {mixed_precisions(map(precision_of, runs))}".strip()
     write_all_formats(frame.astype({"pairs": "Int64"}), stem, caption=caption, display=shown)
 
 

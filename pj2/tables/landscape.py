@@ -19,7 +19,7 @@ from pj2.analysis.statistics import mean_interval
 from pj2.analysis.wording import mixed_precisions, named
 from pj2.analysis.wording import rates as in_words
 from pj2.language import said
-from pj2.runs.reading import PathLike, RunRecord, load_runs
+from pj2.runs.reading import PathLike, RunRecord, load_runs, precision_of
 from pj2.tables.format import write_all_formats
 
 _CAPTION = said(
@@ -78,7 +78,7 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike, stem: 
     frame = frame.astype(dict.fromkeys(integers, "Int64"))
     groups = _by_model(members)
     shown = pd.DataFrame([_shown(groups[model], found) for model, found in rows.items()])
-    mixed = mixed_precisions(run for group in groups.values() for run in group)
+    mixed = mixed_precisions(precision_of(run) for group in groups.values() for run in group)
     write_all_formats(frame, stem, caption=f"{_CAPTION} {mixed}".strip(), display=shown)
 
 

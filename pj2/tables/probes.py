@@ -10,7 +10,7 @@ import pandas as pd
 from pj2.analysis.probes import QUANTITIES, is_probed, probe_medians, probe_ratios
 from pj2.analysis.wording import mixed_precisions
 from pj2.language import said
-from pj2.runs.reading import PathLike, load_runs
+from pj2.runs.reading import PathLike, load_runs, precision_of
 from pj2.tables.format import write_all_formats
 
 _MEDIANS = (
@@ -67,7 +67,7 @@ def probe_ratios_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
             **{label: _ranges(ratios, name) for name, label in QUANTITIES.items()},
         }
     )
-    caption = f"{_RATIOS} {mixed_precisions(runs)}".strip()
+    caption = f"{_RATIOS} {mixed_precisions(map(precision_of, runs))}".strip()
     write_all_formats(ratios, stem, caption=caption, display=shown)
 
 
