@@ -1,4 +1,4 @@
-"""Measure how often the intervals of pj2.analysis.statistics cover the truth.
+"""Measure how often the intervals of pj2.statistics cover the truth.
 
     python scripts/coverage.py                  # a few minutes, a table in Markdown
     python scripts/coverage.py --simulations 200
@@ -25,7 +25,7 @@ import numpy as np
 from scipy.stats import norm
 from tabulate import tabulate
 
-from pj2.analysis.statistics import mean_interval, paired_difference, wilson_interval
+from pj2.statistics import mean_interval, paired_difference, wilson_interval
 
 ACCURACIES = (0.91, 0.90)
 # Variances of the three parts of an image, which sum to 1. Two seeds of a model then disagree

@@ -17,7 +17,7 @@ from matplotlib.font_manager import findfont, get_font
 
 PACKAGE = Path(__file__).resolve().parents[1] / "pj2"
 WORDS = PACKAGE / "language" / "zh.po"
-FONT = PACKAGE / "figures" / "fonts" / "pj2-sans-sc.otf"
+FONT = PACKAGE / "exhibits" / "fonts" / "pj2-sans-sc.otf"
 SOURCE = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"
 SIMPLIFIED = 2  # of the fonts in that collection
 # Not the original's name: that is a trademark, and this is another font.

@@ -1,1 +1,1 @@
-"""Facts computed from recorded runs: losses, epochs and predictions in, numbers out. No torch."""
+"""Studies beside each other: runs of any two sides compared. No torch."""

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pj2.analysis.pairwise import verdict_of
 from pj2.analysis.sides import (
     Cell,
     Pair,
@@ -23,18 +22,9 @@ from pj2.analysis.sides import (
     match,
     opponents,
 )
-from pj2.analysis.statistics import (
-    Mean,
-    PairedDifference,
-    holm,
-    mcnemar_p,
-    mean_interval,
-    paired_difference,
-    wilson_interval,
-)
-from pj2.analysis.wording import in_unlike_precisions
 from pj2.config.names import canonical_json
 from pj2.errors import UserError
+from pj2.exhibits.pairwise.numbers import verdict_of
 from pj2.fingerprint.code import PACKAGE_FOLDER, source_file
 from pj2.fingerprint.run import flat
 from pj2.runs.reading import (
@@ -44,6 +34,16 @@ from pj2.runs.reading import (
     precision_of,
     predictions,
 )
+from pj2.statistics import (
+    Mean,
+    PairedDifference,
+    holm,
+    mcnemar_p,
+    mean_interval,
+    paired_difference,
+    wilson_interval,
+)
+from pj2.wording import in_unlike_precisions
 
 MEASURES = (
     "epochs", "val_accuracy_last", "val_accuracy_best", "train_loss_last", "val_loss_last",

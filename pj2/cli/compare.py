@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from pj2.analysis.wording import named
 from pj2.cli.sides import find_sides, tell
 from pj2.cli.store import Json
+from pj2.wording import named
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pj2.analysis.compare import Comparison, EndValues
     from pj2.analysis.sides import Cell
-    from pj2.analysis.statistics import PairedDifference
+    from pj2.statistics import PairedDifference
 
 MOST_ROWS = 20
 _NUMBER = re.compile(r"[<+-]?\d|–")
@@ -175,7 +175,7 @@ def _value_list(key: str, values: Sequence[Any]) -> str:
 
 
 def _end_values(found: Comparison) -> _Part:
-    from pj2.tables.format import count, percent
+    from pj2.exhibits.format import count, percent
 
     shown = _most_apart(found)
     names, cells, labels, common = _identified(
@@ -253,7 +253,7 @@ def _most_apart(found: Comparison) -> Sequence[EndValues]:
 
 
 def _test_accuracy(end: EndValues) -> str:
-    from pj2.tables.format import MISSING, percent
+    from pj2.exhibits.format import MISSING, percent
 
     mean = end.means["test_accuracy"]
     if mean is None:
@@ -264,7 +264,7 @@ def _test_accuracy(end: EndValues) -> str:
 
 
 def _decimals(value: float | None, places: int) -> str:
-    from pj2.tables.format import MISSING
+    from pj2.exhibits.format import MISSING
 
     return MISSING if value is None else f"{value:.{places}f}"
 

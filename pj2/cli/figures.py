@@ -44,7 +44,7 @@ def confusion(index: Indices, output: Stem) -> None:
     Example: pj2 figure confusion --output confusion \\
         results/default/index/experiment=comparison/model=BasicCNN.json
     """
-    from pj2.figures.confusion import plot_confusion
+    from pj2.exhibits.confusion.figure import plot_confusion
 
     plot_confusion(index, output)
 
@@ -57,7 +57,7 @@ def filters(index: Indices, output: Stem) -> None:
     Example: pj2 figure filters --output filters \\
         results/default/index/experiment=comparison/model=BasicCNN.json
     """
-    from pj2.figures.filters import plot_filters
+    from pj2.exhibits.filters.figure import plot_filters
 
     plot_filters(index, output)
 
@@ -70,7 +70,7 @@ def curves(index: Indices, output: Stem) -> None:
     Example: pj2 figure curves --output curves \\
         results/default/index/experiment=landscape/*.json
     """
-    from pj2.figures.curves import plot_curves
+    from pj2.exhibits.curves.figure import plot_curves
 
     plot_curves(index, output)
 
@@ -83,7 +83,7 @@ def all_models(index: Indices, output: Stem) -> None:
     Example: pj2 figure all-models --output all_models \\
         results/default/index/*/*.json
     """
-    from pj2.figures.curves import plot_all_models
+    from pj2.exhibits.curves.figure import plot_all_models
 
     plot_all_models(index, output)
 
@@ -96,7 +96,7 @@ def differences(index: Indices, output: Stem) -> None:
     Example: pj2 figure differences --output differences \\
         results/default/index/experiment=landscape/*.json
     """
-    from pj2.figures.differences import plot_differences
+    from pj2.exhibits.pairwise.figure import plot_differences
 
     plot_differences(index, output)
 
@@ -109,7 +109,7 @@ def factors(index: Indices, output: Stem) -> None:
     Example: pj2 figure factors --output factors \\
         results/ablation/index/experiment=factorial/*.json
     """
-    from pj2.figures.factors import plot_factors
+    from pj2.exhibits.factors.figure import plot_factors
 
     plot_factors(index, output)
 
@@ -122,7 +122,7 @@ def reliability(index: Indices, output: Stem) -> None:
     Example: pj2 figure reliability --output reliability \\
         results/default/index/experiment=landscape/*.json
     """
-    from pj2.figures.reliability import plot_reliability
+    from pj2.exhibits.calibration.figure import plot_reliability
 
     plot_reliability(index, output)
 
@@ -140,7 +140,7 @@ def mistakes(
         --data results/data/cifar10-sample-5de780bd \\
         results/default/index/experiment=comparison/model=BasicCNN.json
     """
-    from pj2.figures.mistakes import plot_mistakes
+    from pj2.exhibits.mistakes.figure import plot_mistakes
 
     plot_mistakes(index, data, output)
 
@@ -153,7 +153,7 @@ def efficiency(index: Indices, output: Stem) -> None:
     Example: pj2 figure efficiency --output efficiency \\
         results/default/index/*/*.json
     """
-    from pj2.figures.efficiency import plot_efficiency
+    from pj2.exhibits.efficiency.figure import plot_efficiency
 
     plot_efficiency(index, output)
 
@@ -167,7 +167,7 @@ def landscape(index: Indices, band: Band, output: Stem) -> None:
         --band results/default/landscape/landscape.parquet \\
         results/default/index/experiment=landscape/*.json
     """
-    from pj2.figures.landscape import plot_landscape
+    from pj2.exhibits.landscape.figure import plot_landscape
 
     plot_landscape(index, band, output)
 
@@ -180,7 +180,7 @@ def probes(index: Indices, output: Stem) -> None:
     Example: pj2 figure probes --output probes \\
         results/default/index/experiment=probes/*.json
     """
-    from pj2.figures.probes import plot_probes
+    from pj2.exhibits.probes.figure import plot_probes
 
     plot_probes(index, output)
 
@@ -193,7 +193,7 @@ def covariate_shift(index: Indices, output: Stem) -> None:
     Example: pj2 figure covariate-shift --output shift \\
         results/batchnorm/index/experiment=covariate_shift/*.json
     """
-    from pj2.figures.covariate_shift import plot_covariate_shift
+    from pj2.exhibits.probes.covariate_shift import plot_covariate_shift
 
     plot_covariate_shift(index, output)
 
@@ -206,7 +206,7 @@ def surfaces(surface: Measurements, output: Stem) -> None:
     Example: pj2 figure surfaces --output surfaces \\
         results/default/geometry/*/*/surface.parquet
     """
-    from pj2.figures.surfaces import plot_surfaces
+    from pj2.exhibits.surfaces.figure import plot_surfaces
 
     plot_surfaces(surface, output)
 
@@ -222,7 +222,7 @@ def surface_view(
     Example: pj2 figure surface-view --output surfaces.html \\
         results/default/geometry/*/*/surface.parquet
     """
-    from pj2.figures.surface_view import write_surface_view
+    from pj2.exhibits.surfaces.view import write_surface_view
 
     write_surface_view(surface, output)
 
@@ -241,7 +241,7 @@ def lines(
     Example: pj2 figure lines --output lines \\
         results/default/geometry/*/*/line.parquet
     """
-    from pj2.figures.surfaces import plot_lines
+    from pj2.exhibits.surfaces.figure import plot_lines
 
     plot_lines(line, between or [], output)
 
@@ -254,6 +254,6 @@ def curvature(measurement: Measurements, output: Stem) -> None:
     Example: pj2 figure curvature --output curvature \\
         results/default/geometry/*/*/curvature.json
     """
-    from pj2.figures.curvature import plot_curvature
+    from pj2.exhibits.curvature.figure import plot_curvature
 
     plot_curvature(measurement, output)

@@ -62,8 +62,8 @@ def rows(
         results/default/index/experiment=landscape/model=VGG_A.json
     """
     around, config, about = _around(index, settings, data, device, gpus, runs_per_gpu, threads)
-    from pj2.analysis.geometry import with_description
     from pj2.evaluation.surface import surface_rows
+    from pj2.exhibits.measured import with_description
     from pj2.store.files import write_table
 
     table = surface_rows(around, config, first, config.rows_per_job)
@@ -80,7 +80,7 @@ def gather(
     Example: pj2 geometry gather-surface --output surface.parquet \\
         results/default/geometry/experiment=landscape/model=VGG_A/surface/*.parquet
     """
-    from pj2.analysis.geometry import gather_surface
+    from pj2.exhibits.measured import gather_surface
     from pj2.store.files import write_table
 
     write_table(output, gather_surface(parts))
@@ -106,8 +106,8 @@ def line(
         results/default/index/experiment=landscape/model=VGG_A.json
     """
     around, config, about = _around(index, settings, data, device, gpus, runs_per_gpu, threads)
-    from pj2.analysis.geometry import with_description
     from pj2.evaluation.surface import surface_line
+    from pj2.exhibits.measured import with_description
     from pj2.store.files import write_table
 
     write_table(output, with_description(surface_line(around, config), about))
@@ -132,8 +132,8 @@ def interpolation(
         --settings '{"line_points": 11, "images": 100}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
-    from pj2.analysis.geometry import describe, with_description
     from pj2.config.schema import SurfaceConfig
+    from pj2.exhibits.measured import describe, with_description
     from pj2.store.files import write_table
 
     config = parse_section(SurfaceConfig, settings, "--settings")
@@ -169,8 +169,8 @@ def curvature(
         --settings '{"images": 16, "eigenvalues": 1, "lanczos_steps": 6}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
-    from pj2.analysis.geometry import describe
     from pj2.config.schema import CurvatureConfig
+    from pj2.exhibits.measured import describe
     from pj2.store.files import write_json
 
     kinds = ("best", "last")
@@ -202,8 +202,8 @@ def _around(
     threads: int,
 ) -> tuple[Surroundings, SurfaceConfig, dict[str, Any]]:
     """Return the surroundings of the chosen run, how to look at them, and their description."""
-    from pj2.analysis.geometry import describe
     from pj2.config.schema import SurfaceConfig
+    from pj2.exhibits.measured import describe
 
     config = parse_section(SurfaceConfig, settings, "--settings")
     (run,) = _runs(index, 1)

@@ -28,7 +28,7 @@ def comparison(index: Indices, output: Stem) -> None:
     Example: pj2 table comparison --output comparison \\
         results/default/index/*/*.json
     """
-    from pj2.tables.comparison import comparison_table
+    from pj2.exhibits.comparison.table import comparison_table
 
     comparison_table(index, output)
 
@@ -39,7 +39,7 @@ def summary(index: Indices, output: Stem) -> None:
 
     Example: pj2 table summary results/default/index/*/*.json --output summary
     """
-    from pj2.tables.summary import summary_table
+    from pj2.exhibits.comparison.summary import summary_table
 
     summary_table(index, output)
 
@@ -52,7 +52,7 @@ def pairwise(index: Indices, output: Stem) -> None:
     Example: pj2 table pairwise --output pairwise \\
         results/default/index/experiment=landscape/*.json
     """
-    from pj2.tables.pairwise import pairwise_table
+    from pj2.exhibits.pairwise.table import pairwise_table
 
     pairwise_table(index, output)
 
@@ -65,7 +65,7 @@ def factors(index: Indices, output: Stem) -> None:
     Example: pj2 table factors --output factors \\
         results/ablation/index/experiment=factorial/*.json
     """
-    from pj2.tables.factors import factors_table
+    from pj2.exhibits.factors.table import factors_table
 
     factors_table(index, output)
 
@@ -78,7 +78,7 @@ def calibration(index: Indices, output: Stem) -> None:
     Example: pj2 table calibration --output calibration \\
         results/default/index/*/*.json
     """
-    from pj2.tables.calibration import calibration_table
+    from pj2.exhibits.calibration.table import calibration_table
 
     calibration_table(index, output)
 
@@ -91,7 +91,7 @@ def efficiency(index: Indices, output: Stem) -> None:
     Example: pj2 table efficiency --output efficiency \\
         results/default/index/*/*.json
     """
-    from pj2.tables.efficiency import efficiency_table
+    from pj2.exhibits.efficiency.table import efficiency_table
 
     efficiency_table(index, output)
 
@@ -109,7 +109,7 @@ def published(
         --claims workflow/published.yaml \\
         results/default/index/*/*.json
     """
-    from pj2.tables.published import published_table
+    from pj2.exhibits.claims.table import published_table
 
     published_table(index, claims, output)
 
@@ -122,7 +122,7 @@ def per_class_accuracy(index: Indices, output: Stem) -> None:
     Example: pj2 table per-class-accuracy --output per_class \\
         results/default/index/*/*.json
     """
-    from pj2.tables.per_class import per_class_table
+    from pj2.exhibits.confusion.table import per_class_table
 
     per_class_table(index, output)
 
@@ -135,7 +135,7 @@ def confused_pairs(index: Indices, output: Stem) -> None:
     Example: pj2 table confused-pairs --output confused_pairs \\
         results/default/index/*/*.json
     """
-    from pj2.tables.per_class import confused_pairs_table
+    from pj2.exhibits.confusion.table import confused_pairs_table
 
     confused_pairs_table(index, output)
 
@@ -149,7 +149,7 @@ def landscape(index: Indices, band: Band, output: Stem) -> None:
         --band results/default/landscape/landscape.parquet \\
         results/default/index/experiment=landscape/*.json
     """
-    from pj2.tables.landscape import landscape_table
+    from pj2.exhibits.landscape.table import landscape_table
 
     landscape_table(index, band, output)
 
@@ -162,7 +162,7 @@ def gradient_probes(index: Indices, output: Stem) -> None:
     Example: pj2 table gradient-probes --output probes \\
         results/default/index/experiment=probes/*.json
     """
-    from pj2.tables.probes import probes_table
+    from pj2.exhibits.probes.table import probes_table
 
     probes_table(index, output)
 
@@ -175,7 +175,7 @@ def probe_ratios(index: Indices, output: Stem) -> None:
     Example: pj2 table probe-ratios --output ratios \\
         results/default/index/experiment=probes/*.json
     """
-    from pj2.tables.probes import probe_ratios_table
+    from pj2.exhibits.probes.table import probe_ratios_table
 
     probe_ratios_table(index, output)
 
@@ -188,7 +188,7 @@ def curvature(measurement: Measurements, output: Stem) -> None:
     Example: pj2 table curvature --output curvature \\
         results/default/geometry/*/*/curvature.json
     """
-    from pj2.tables.curvature import curvature_table
+    from pj2.exhibits.curvature.table import curvature_table
 
     curvature_table(measurement, output)
 
@@ -203,7 +203,7 @@ def band(
     Example: pj2 band --output band.parquet \\
         results/default/index/experiment=landscape/*.json
     """
-    from pj2.analysis.band import landscape_band
+    from pj2.exhibits.landscape.numbers import landscape_band
     from pj2.runs.reading import load_runs
     from pj2.store.files import write_table
 

@@ -12,9 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tabulate import tabulate
 
 import pj2
-from pj2.analysis.statistics import Mean
 from pj2.config.catalogue import model_docstring, model_modules, model_options
 from pj2.data.catalogue import DATASETS
+from pj2.exhibits.format import MISSING, count, escape_markdown, percent
 from pj2.fingerprint.code import source_file
 from pj2.fingerprint.run import flat
 from pj2.publish.citation import Citation
@@ -22,7 +22,7 @@ from pj2.publish.facts import Model, Setting, Weights, weights_of
 from pj2.publish.limitations import limitations, run_name
 from pj2.runs.files import BEST
 from pj2.runs.reading import RunRecord
-from pj2.tables.format import MISSING, count, escape_markdown, percent
+from pj2.statistics import Mean
 
 # The data sets' names on the Hugging Face Hub.
 _HUB = {

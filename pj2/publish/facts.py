@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
-from pj2.analysis.calibration import Calibration, calibration
-from pj2.analysis.confusion import Confusion, confusion
-from pj2.analysis.statistics import Mean, mean_accuracy
 from pj2.data.catalogue import DATASETS
+from pj2.exhibits.calibration.numbers import Calibration, calibration
+from pj2.exhibits.confusion.numbers import Confusion, confusion
 from pj2.runs.reading import (
     Predictions,
     RunRecord,
@@ -26,6 +25,7 @@ from pj2.runs.reading import (
     test_result,
     tested,
 )
+from pj2.statistics import Mean, mean_accuracy
 
 
 @dataclass(frozen=True)

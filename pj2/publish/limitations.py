@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pj2.analysis.statistics import wilson_interval
-from pj2.analysis.wording import named
 from pj2.data.catalogue import DATASETS
+from pj2.exhibits.format import escape_markdown, percent
 from pj2.publish.facts import Model
 from pj2.runs.reading import RunRecord
-from pj2.tables.format import escape_markdown, percent
+from pj2.statistics import wilson_interval
+from pj2.wording import named
 
 _FEW_SEEDS = 3
 _CALIBRATED = 0.02  # mean confidence and accuracy no farther apart are called equal

@@ -16,6 +16,11 @@ from pj2.config.schema import StudyConfig
 from pj2.config.study import Run, list_runs
 from pj2.data.layout import INFO_FILE, identity_of, prepared_folder, read_info
 from pj2.errors import UserError
+from pj2.exhibits.calibration.table import calibration_table
+from pj2.exhibits.comparison.summary import summary_table
+from pj2.exhibits.comparison.table import comparison_table
+from pj2.exhibits.confusion.table import confused_pairs_table, per_class_table
+from pj2.exhibits.efficiency.table import efficiency_table
 from pj2.language import use_language
 from pj2.publish.card import card_folder, model_card, study_page
 from pj2.publish.citation import read_citation
@@ -26,11 +31,6 @@ from pj2.report.contents import read_contents
 from pj2.report.page import write_report
 from pj2.runs.reading import PathLike, RunRecord, by_model, load_runs
 from pj2.store.files import sha256_file, write_json, write_text
-from pj2.tables.calibration import calibration_table
-from pj2.tables.comparison import comparison_table
-from pj2.tables.efficiency import efficiency_table
-from pj2.tables.per_class import confused_pairs_table, per_class_table
-from pj2.tables.summary import summary_table
 
 REPORT = "report.html"
 CARD = "README.md"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pj2.analysis.wording import named
 from pj2.config.names import learning_rate_text
 from pj2.config.study import list_runs
 from pj2.data.layout import identity_of
@@ -16,6 +15,7 @@ from pj2.language import tr
 from pj2.report.contents import Shown
 from pj2.runs.check import stale_reasons
 from pj2.runs.reading import RunRecord
+from pj2.wording import named
 
 
 @dataclass(frozen=True)

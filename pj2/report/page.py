@@ -12,10 +12,10 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 import pj2
+from pj2.exhibits.palette import on_dark
 from pj2.language import language, tr
 from pj2.report.contents import Shown, read_contents
 from pj2.report.glance import at_a_glance
-from pj2.report.palette import on_dark
 from pj2.report.sections import Section, sections
 from pj2.runs.reading import PathLike, load_runs
 from pj2.store.files import write_text

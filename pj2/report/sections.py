@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from pj2.exhibits.confusion.chart import confusion_chart
+from pj2.exhibits.curves.chart import accuracy_curves, loss_curves
+from pj2.exhibits.efficiency.chart import efficiency_chart
+from pj2.exhibits.landscape.chart import landscape_chart
+from pj2.exhibits.vega import Chart
 from pj2.fingerprint.code import code_of
 from pj2.language import tr
-from pj2.report import charts
-from pj2.report.charts import Chart
 from pj2.report.contents import Key, Shown
 from pj2.report.images import Picture, embed
-from pj2.report.landscape import landscape_chart
 from pj2.report.tables import Table, read_table
 from pj2.runs.reading import RunRecord, by_model, chosen_setting
 
@@ -148,16 +150,18 @@ def sections(shown: Shown) -> list[Section]:
 
 # What draws the pictures and writes the tables: its source is part of how they were made.
 _MODULES = {
-    "filter_grids": "pj2.figures.filters",
-    "mistakes": "pj2.figures.mistakes",
-    "reliability": "pj2.figures.reliability",
-    "differences": "pj2.figures.differences",
-    "gradient_probes": "pj2.figures.probes",
-    "covariate_shift": "pj2.figures.covariate_shift",
-    "loss_surfaces": "pj2.figures.surfaces",
-    "loss_lines": "pj2.figures.surfaces",
-    "confused_pairs": "pj2.tables.per_class",
-    "probe_ratios": "pj2.tables.probes",
+    "summary": "pj2.exhibits.comparison.summary",
+    "published": "pj2.exhibits.claims.table",
+    "filter_grids": "pj2.exhibits.filters.figure",
+    "mistakes": "pj2.exhibits.mistakes.figure",
+    "reliability": "pj2.exhibits.calibration.figure",
+    "differences": "pj2.exhibits.pairwise.figure",
+    "gradient_probes": "pj2.exhibits.probes.figure",
+    "covariate_shift": "pj2.exhibits.probes.covariate_shift",
+    "loss_surfaces": "pj2.exhibits.surfaces.figure",
+    "loss_lines": "pj2.exhibits.surfaces.figure",
+    "confused_pairs": "pj2.exhibits.confusion.table",
+    "probe_ratios": "pj2.exhibits.probes.table",
 }
 
 
@@ -174,7 +178,7 @@ class _Maker:
             table = read_table(path)
             if not table.rows:
                 continue
-            module = _MODULES.get(kind, f"pj2.tables.{kind}")
+            module = _MODULES.get(kind, f"pj2.exhibits.{kind}.table")
             yield Item(
                 _anchor("table", kind, *key),
                 _titled(title, key),
@@ -192,7 +196,7 @@ class _Maker:
         contents = self._shown.contents
         for place, key in enumerate(contents.figures.get(kind, [])):
             path = contents.figure(kind, key)
-            module = _MODULES.get(kind, f"pj2.figures.{kind}")
+            module = _MODULES.get(kind, f"pj2.exhibits.{kind}.figure")
             yield Item(
                 _anchor("figure", kind, *key),
                 _titled(title, key),
@@ -211,8 +215,8 @@ class _Maker:
                 )
                 runs = [run for group in by_model(runs).values() for run in chosen_setting(group)]
             for chart in (
-                charts.loss_curves(_anchor("loss", *key), runs),
-                charts.accuracy_curves(_anchor("accuracy", *key), runs),
+                loss_curves(_anchor("loss", *key), runs),
+                accuracy_curves(_anchor("accuracy", *key), runs),
             ):
                 yield replace(self._charted(chart, "training_curves", key), caption=caption)
 
@@ -223,13 +227,13 @@ class _Maker:
 
     def confusion(self) -> Iterator[Item]:
         keys = self._shown.contents.figures.get("confusion_matrices", [])
-        chart = charts.confusion_chart("confusion-matrix", self._shown.runs) if keys else None
+        chart = confusion_chart("confusion-matrix", self._shown.runs) if keys else None
         if chart:
             yield self._charted(chart, "confusion_matrices", ())
 
     def efficiency(self) -> Iterator[Item]:
         keys = self._shown.contents.figures.get("efficiency", [])
-        chart = charts.efficiency_chart("efficiency", self._shown.runs) if keys else None
+        chart = efficiency_chart("efficiency", self._shown.runs) if keys else None
         if chart:
             yield self._charted(chart, "efficiency", ())
 
@@ -241,7 +245,7 @@ class _Maker:
         return Item(
             f"chart-{chart.name}",
             _titled(chart.title, key),
-            self._made(paths[0], key, "pj2.report.charts"),
+            self._made(paths[0], key, "pj2.exhibits.curves.chart"),
             chart=chart,
             files=self._files(paths[0], ("png", "svg")) if len(paths) == 1 else (),
         )

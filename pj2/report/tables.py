@@ -9,8 +9,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from pj2.errors import UserError
+from pj2.exhibits.headings import heading_in_words
 from pj2.language import tr, tr_sentences
-from pj2.tables.headings import heading_in_words
 
 
 @dataclass(frozen=True)

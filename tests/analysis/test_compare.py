@@ -20,7 +20,7 @@ from pj2.analysis.compare import (
     compare_sides,
 )
 from pj2.analysis.sides import Side, runs_below, sides_by_model
-from pj2.analysis.statistics import holm, mcnemar_p, paired_difference, wilson_interval
+from pj2.statistics import holm, mcnemar_p, paired_difference, wilson_interval
 from pj2.store.files import write_json
 
 IMAGES = 60

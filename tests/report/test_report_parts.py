@@ -13,15 +13,17 @@ from analysis.made_up import make_index, make_run
 from PIL import Image
 
 from pj2.errors import UserError
-from pj2.report.charts import accuracy_curves, confusion_chart, efficiency_chart, loss_curves
-from pj2.report.columns import bins, columns, share, short
+from pj2.exhibits.columns import bins, columns, share, short
+from pj2.exhibits.confusion.chart import confusion_chart
+from pj2.exhibits.curves.chart import accuracy_curves, loss_curves
+from pj2.exhibits.efficiency.chart import efficiency_chart
+from pj2.exhibits.format import write_all_formats
+from pj2.exhibits.landscape.chart import landscape_chart
+from pj2.exhibits.palette import _DARK_PAGE, _luminance, on_dark
 from pj2.report.contents import read_contents
 from pj2.report.images import embed
-from pj2.report.landscape import landscape_chart
-from pj2.report.palette import _DARK_PAGE, _luminance, on_dark
 from pj2.report.tables import read_table
 from pj2.runs.reading import load_runs
-from pj2.tables.format import write_all_formats
 
 
 @pytest.fixture

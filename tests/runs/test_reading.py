@@ -117,15 +117,15 @@ def test_a_model_is_named_with_its_experiment_only_if_it_is_in_two(tmp_path: Pat
 
 def test_nothing_here_imports_torch() -> None:
     code = (
-        "import sys, pkgutil, importlib, json, pj2.analysis, pj2.tables, pj2.figures\n"
-        "for package in (pj2.analysis, pj2.tables, pj2.figures):\n"
-        "    for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
+        "import sys, pkgutil, importlib, json, pj2.analysis, pj2.exhibits\n"
+        "for package in (pj2.analysis, pj2.exhibits):\n"
+        "    for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
         "        importlib.import_module(module.name)\n"
         "print(json.dumps(sorted(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     modules = json.loads(done.stdout)
-    assert "pj2.figures.curves" in modules
+    assert "pj2.exhibits.curves.figure" in modules
     assert "torch" not in modules
 
 

@@ -75,9 +75,9 @@ def test_edits_that_change_nothing_and_edits_that_do(clone):
         file.write("\n# Words of a language that this study does not speak.\n")
     assert clone.planned(*TARGETS) == {}
 
-    edit(clone, "pj2/figures/filters.py", "16 if out > 32 else 8", "8 if out > 32 else 4")
+    edit(clone, "pj2/exhibits/filters/figure.py", "16 if out > 32 else 8", "8 if out > 32 else 4")
     assert clone.planned(*TARGETS) == {"filter_grid": 3, "filter_grids": 1}
-    with (clone.checkout / "pj2/tables/comparison.py").open("a") as file:
+    with (clone.checkout / "pj2/exhibits/comparison/table.py").open("a") as file:
         file.write("\n\nADDED = 1\n")
     assert clone.planned(*TARGETS) == {
         "filter_grid": 3,

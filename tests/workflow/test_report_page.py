@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
-from pj2.analysis.band import landscape_band
+from pj2.exhibits.landscape.numbers import landscape_band
 from pj2.language import use_language
 from pj2.report.contents import Contents, Shown, read_contents
 from pj2.report.glance import at_a_glance

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import Study
 
+from pj2.exhibits.headings import heading_in_words
 from pj2.language import use_language
-from pj2.tables.headings import heading_in_words
 
 pytestmark = pytest.mark.workflow
 

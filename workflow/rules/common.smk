@@ -135,7 +135,7 @@ def cells_of(wildcards):
 # Figures are in this language, and nothing else is. What their words and letters are read
 # from counts as code, but English has its words in the code.
 LANGUAGE = STUDY.report.language
-WORDS = [PACKAGE_FOLDER / "language" / f"{LANGUAGE}.po", *PACKAGE_FOLDER.glob("figures/fonts/*.otf")]
+WORDS = [PACKAGE_FOLDER / "language" / f"{LANGUAGE}.po", *PACKAGE_FOLDER.glob("exhibits/fonts/*.otf")]
 WORDS = [] if LANGUAGE == "en" else [sha256_file(path) for path in WORDS]
 
 

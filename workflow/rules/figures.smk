@@ -23,7 +23,7 @@ rule confusion_matrix:
     params:
         stem=stem_of_output,
         language=LANGUAGE,
-        code=figure_code("pj2.figures.confusion"),
+        code=figure_code("pj2.exhibits.confusion.figure"),
     shell:
         "python -m pj2 figure --language {params.language} confusion {input.index} --output {params.stem} > {log} 2>&1"
 
@@ -49,7 +49,7 @@ rule filter_grid:
     params:
         stem=stem_of_output,
         language=LANGUAGE,
-        code=figure_code("pj2.figures.filters"),
+        code=figure_code("pj2.exhibits.filters.figure"),
     shell:
         "python -m pj2 figure --language {params.language} filters {input.index} --output {params.stem} > {log} 2>&1"
 
@@ -75,7 +75,7 @@ rule model_curves:
     params:
         stem=stem_of_output,
         language=LANGUAGE,
-        code=figure_code("pj2.figures.curves"),
+        code=figure_code("pj2.exhibits.curves.figure"),
     shell:
         "python -m pj2 figure --language {params.language} curves {input.index} --output {params.stem} > {log} 2>&1"
 
@@ -101,7 +101,7 @@ rule experiment_curves:
     params:
         stem=stem_of_output,
         language=LANGUAGE,
-        code=figure_code("pj2.figures.curves"),
+        code=figure_code("pj2.exhibits.curves.figure"),
     shell:
         "python -m pj2 figure --language {params.language} curves {input.index} --output {params.stem} > {log} 2>&1"
 
@@ -126,7 +126,7 @@ rule study_curves:
     params:
         stem=stem_of_output,
         language=LANGUAGE,
-        code=figure_code("pj2.figures.curves"),
+        code=figure_code("pj2.exhibits.curves.figure"),
     shell:
         "python -m pj2 figure --language {params.language} all-models {input.index} --output {params.stem} > {log} 2>&1"
 

@@ -47,7 +47,7 @@ rule surface:
     conda:
         "../envs/pj2.yaml"
     params:
-        code=code_of("pj2.analysis.geometry").digest,
+        code=code_of("pj2.exhibits.measured").digest,
     shell:
         "python -m pj2 geometry gather-surface {input} --output {output} > {log} 2>&1"
 
@@ -109,7 +109,7 @@ rule probe_figure:
         command="probes",
         stem=stem_of_output,
         language=LANGUAGE,
-        code=figure_code("pj2.figures.probes"),
+        code=figure_code("pj2.exhibits.probes.figure"),
     shell:
         "python -m pj2 figure --language {params.language} {params.command} {input.index} --output {params.stem} > {log} 2>&1"
 
@@ -128,7 +128,7 @@ use rule probe_figure as covariate_shift_figure with:
         command="covariate-shift",
         stem=stem_of_output,
         language=LANGUAGE,
-        code=figure_code("pj2.figures.covariate_shift"),
+        code=figure_code("pj2.exhibits.probes.covariate_shift"),
 
 
 rule probe_table:
@@ -153,7 +153,7 @@ rule probe_table:
     params:
         command=lambda wildcards: wildcards.table.replace("_", "-"),
         stem=stem_of_output,
-        code=code_of("pj2.tables.probes").digest,
+        code=code_of("pj2.exhibits.probes.table").digest,
     shell:
         "python -m pj2 table {params.command} {input.index} --output {params.stem} > {log} 2>&1"
 
@@ -177,7 +177,7 @@ rule surface_figure:
     params:
         stem=stem_of_output,
         language=LANGUAGE,
-        code=figure_code("pj2.figures.surfaces"),
+        code=figure_code("pj2.exhibits.surfaces.figure"),
     shell:
         "python -m pj2 figure --language {params.language} surfaces {input} --output {params.stem} > {log} 2>&1"
 
@@ -200,7 +200,7 @@ rule surface_view:
         "../envs/pj2.yaml"
     params:
         language=LANGUAGE,
-        code=figure_code("pj2.figures.surface_view"),
+        code=figure_code("pj2.exhibits.surfaces.view"),
     shell:
         "python -m pj2 figure --language {params.language} surface-view {input} --output {output} > {log} 2>&1"
 
@@ -226,7 +226,7 @@ rule line_figure:
         between=lambda wildcards, input: [f"--between {path}" for path in input.between],
         stem=stem_of_output,
         language=LANGUAGE,
-        code=figure_code("pj2.figures.surfaces"),
+        code=figure_code("pj2.exhibits.surfaces.figure"),
     shell:
         "python -m pj2 figure --language {params.language} lines {input.lines} {params.between} --output {params.stem} > {log} 2>&1"
 
@@ -250,7 +250,7 @@ rule curvature_figure:
     params:
         stem=stem_of_output,
         language=LANGUAGE,
-        code=figure_code("pj2.figures.curvature"),
+        code=figure_code("pj2.exhibits.curvature.figure"),
     shell:
         "python -m pj2 figure --language {params.language} curvature {input} --output {params.stem} > {log} 2>&1"
 
@@ -273,7 +273,7 @@ rule curvature_table:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.tables.curvature").digest,
+        code=code_of("pj2.exhibits.curvature.table").digest,
     shell:
         "python -m pj2 table curvature {input} --output {params.stem} > {log} 2>&1"
 

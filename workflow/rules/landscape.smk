@@ -14,7 +14,7 @@ rule landscape_band:
     conda:
         "../envs/pj2.yaml"
     params:
-        code=code_of("pj2.analysis.band").digest,
+        code=code_of("pj2.exhibits.landscape.numbers").digest,
     shell:
         "python -m pj2 band {input.index} --output {output} > {log} 2>&1"
 
@@ -40,7 +40,7 @@ rule landscape_figure:
     params:
         stem=stem_of_output,
         language=LANGUAGE,
-        code=figure_code("pj2.figures.landscape"),
+        code=figure_code("pj2.exhibits.landscape.figure"),
     shell:
         "python -m pj2 figure --language {params.language} landscape {input.index} --band {input.band} "
         "--output {params.stem} > {log} 2>&1"
@@ -66,7 +66,7 @@ rule landscape_table:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.tables.landscape").digest,
+        code=code_of("pj2.exhibits.landscape.table").digest,
     shell:
         "python -m pj2 table landscape {input.index} --band {input.band} "
         "--output {params.stem} > {log} 2>&1"

@@ -1,11 +1,11 @@
 # What may be said of differences: pairs of models, factors of variants, calibration,
 # mistakes, and the published figures beside these.
 PUBLISHED = str(CHECKOUT / "workflow" / "published.yaml")
-EXPERIMENT_TABLES = {"pairwise": "pj2.tables.pairwise", "factors": "pj2.tables.factors"}
+EXPERIMENT_TABLES = {"pairwise": "pj2.exhibits.pairwise.table", "factors": "pj2.exhibits.factors.table"}
 EXPERIMENT_FIGURES = {
-    "reliability": "pj2.figures.reliability",
-    "differences": "pj2.figures.differences",
-    "factors": "pj2.figures.factors",
+    "reliability": "pj2.exhibits.calibration.figure",
+    "differences": "pj2.exhibits.pairwise.figure",
+    "factors": "pj2.exhibits.factors.figure",
 }
 EXPERIMENT_TOPICS = {
     "reliability": "Mistakes and confidence",
@@ -94,7 +94,7 @@ rule mistake_grid:
         data=data_folder,
         stem=stem_of_output,
         language=LANGUAGE,
-        code=figure_code("pj2.figures.mistakes"),
+        code=figure_code("pj2.exhibits.mistakes.figure"),
     shell:
         "python -m pj2 figure --language {params.language} mistakes {input.index} --data {params.data} "
         "--output {params.stem} > {log} 2>&1"
@@ -121,7 +121,7 @@ rule efficiency_figure:
     params:
         stem=stem_of_output,
         language=LANGUAGE,
-        code=figure_code("pj2.figures.efficiency"),
+        code=figure_code("pj2.exhibits.efficiency.figure"),
     shell:
         "python -m pj2 figure --language {params.language} efficiency {input.index} --output {params.stem} > {log} 2>&1"
 
@@ -147,7 +147,7 @@ rule published_table:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.tables.published").digest,
+        code=code_of("pj2.exhibits.claims.table").digest,
     shell:
         "python -m pj2 table published {input.index} --claims {input.claims} "
         "--output {params.stem} > {log} 2>&1"

@@ -1,12 +1,12 @@
 # Tables: functions of index, run.json, epochs.parquet and predictions.parquet.
 # Before them the indices: which runs there are, and a digest of what is shown of each.
 TABLE_MODULES = {
-    "comparison": "pj2.tables.comparison",
-    "summary": "pj2.tables.summary",
-    "per_class_accuracy": "pj2.tables.per_class",
-    "confused_pairs": "pj2.tables.per_class",
-    "calibration": "pj2.tables.calibration",
-    "efficiency": "pj2.tables.efficiency",
+    "comparison": "pj2.exhibits.comparison.table",
+    "summary": "pj2.exhibits.comparison.summary",
+    "per_class_accuracy": "pj2.exhibits.confusion.table",
+    "confused_pairs": "pj2.exhibits.confusion.table",
+    "calibration": "pj2.exhibits.calibration.table",
+    "efficiency": "pj2.exhibits.efficiency.table",
 }
 
 

@@ -1,6 +1,6 @@
 "use strict";
 
-// The band of the losses of some runs, as pj2.analysis.band.landscape_band computes it: at
+// The band of the losses of some runs, as pj2.exhibits.landscape.numbers.landscape_band computes it: at
 // each step the least and the greatest loss over learning rates, as far as the shortest run
 // that did not diverge goes; of runs that all diverged, as far as the longest. `bin` steps
 // are then shown as one, with the least minimum and the greatest maximum.

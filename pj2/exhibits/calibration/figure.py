@@ -1,0 +1,232 @@
+"""Reliability diagrams: how often models are right when they are so and so sure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from pj2.exhibits import letters, style
+from pj2.exhibits.calibration.numbers import BINS, Calibration, calibration, note_losses
+from pj2.language import tr
+from pj2.runs.reading import (
+    PathLike,
+    RunRecord,
+    at_best_epoch,
+    by_model,
+    chosen_setting,
+    load_runs,
+    model_names,
+    seeds_in_words,
+    tested,
+)
+from pj2.statistics import mean_interval
+from pj2.wording import named
+
+_MOST = 9  # panels: more would not be legible on one page
+_WIDTHS = {1: 4.6, 2: 5.8, 3: style.WIDTH}  # inches, for so many columns
+_LETTERS = {1: 50, 2: 32, 3: 27}  # that a title's line has room for
+_INCHES = 0.008  # of height that a letter of small print takes, in a figure an inch wide
+_PERFECT: Mapping[str, Any] = {"color": "#9A9A9A", "linestyle": (0, (4, 2)), "linewidth": 0.9}
+_SEED: Mapping[str, Any] = {
+    "linestyle": "", "marker": "o", "markersize": 3.2, "alpha": 0.3, "markeredgewidth": 0,
+}  # fmt: skip
+_UPPER_LEFT: Mapping[str, Any] = {"x": 0.03, "y": 0.96, "ha": "left", "va": "top"}
+_LOWER_RIGHT: Mapping[str, Any] = {"x": 0.97, "y": 0.04, "ha": "right", "va": "bottom"}
+_POOLED: Mapping[str, Any] = {"marker": "o", "markersize": 4.0, "linewidth": 1.0}
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """A model's runs, one a seed, what was measured of each, and of all of them pooled."""
+
+    name: str
+    runs: tuple[RunRecord, ...]
+    each: tuple[Calibration, ...]
+    pooled: Calibration
+
+    @property
+    def model(self) -> str:
+        return self.runs[0].model
+
+
+@style.styled
+def plot_reliability(index_paths: Iterable[PathLike], stem: PathLike) -> None:
+    """Draw accuracy against confidence on the test set in 15 bins, a panel a model.
+
+    Each model is shown at its chosen learning rate, see `runs.reading.chosen_setting`:
+    pale, every seed; strong, the images of all seeds pooled; below, the share of the
+    images in each bin. Of more than nine models, those nine are shown that have the best
+    validation accuracy, the mean over seeds.
+    """
+    runs = load_runs(index_paths)
+    names = model_names(runs)
+    settings = {names[key]: chosen_setting(group) for key, group in by_model(runs).items()}
+    trained = {
+        name: group
+        for name, group in settings.items()
+        if any(run.best_epoch is not None for run in group)
+    }
+    absent = [name for name in settings if name not in trained]
+    if not trained:
+        nothing = tr("{model}: no run finished an epoch", model=named(absent))
+        style.save(style.placeholder(nothing), stem)
+        return
+    panels = [_measure(name, trained[name]) for name in _best(trained)]
+    columns = min(max(_WIDTHS), len(panels))
+    rows = -(-len(panels) // columns)
+    several = max(len(panel.each) for panel in panels) > 1
+    small = _small_print(panels, len(trained), several, absent)
+    width = _WIDTHS[columns]
+    figure = style.new_figure(0.8 + 2.6 * rows + _INCHES * letters.width(small) / width, width)
+    # Each row of panels is one of points, and below it a low one of shares.
+    grid = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=(3.4, 1) * rows)
+    colours = style.colours(panel.model for panel in panels)
+    top = max(1.0, *(100 * float(panel.pooled.bins.share.max()) for panel in panels))
+    for place in range(rows * columns):
+        row, column = divmod(place, columns)
+        points, shares = grid[2 * row : 2 * row + 2, column]
+        if place >= len(panels):
+            points.remove()
+            shares.remove()
+            continue
+        _set_axes(points, shares, column == 0, place + columns >= len(panels), top)
+        points.set_title(**_title(panels[place].name, _LETTERS[columns]), loc="left")
+        _draw(points, shares, panels[place], colours[panels[place].model])
+    handles = _handles(several)
+    style.heading(figure, tr("Reliability on the test set"), handles, len(handles))
+    style.note(figure, small)
+    style.save(figure, stem)
+
+
+def _best(trained: Mapping[str, Sequence[RunRecord]]) -> list[str]:
+    """Return the models to show, in their order."""
+
+    def validation(name: str) -> float:
+        rows = [at_best_epoch(run) for run in trained[name]]
+        return float(np.mean([row["val_accuracy"] for row in rows if row is not None]))
+
+    chosen = sorted(trained, key=validation, reverse=True)[:_MOST]
+    return [name for name in trained if name in chosen]
+
+
+def _measure(name: str, runs: Sequence[RunRecord]) -> _Panel:
+    shown, guesses = zip(*tested(runs), strict=True)
+    each = tuple(calibration([one]) for one in guesses)
+    return _Panel(name, shown, each, calibration(guesses))
+
+
+def _set_axes(points: Axes, shares: Axes, leftmost: bool, lowest: bool, top: float) -> None:
+    """Set what all panels share: limits, and labels on the outer ones only."""
+    ticks = range(0, 101, 25)
+    points.set(xlim=(0, 100), ylim=(0, 100), xticks=ticks, yticks=ticks)
+    shares.set(xlim=(0, 100), ylim=(0, 1.08 * top), xticks=ticks)
+    shares.locator_params(axis="y", nbins=2)
+    points.tick_params(labelbottom=False, labelleft=leftmost)
+    shares.tick_params(labelbottom=lowest, labelleft=leftmost)
+    if leftmost:
+        points.set_ylabel(tr("accuracy (%)"))
+        shares.set_ylabel(tr("images\n(%)"))
+    if lowest:
+        shares.set_xlabel(tr("confidence (%)"))
+
+
+def _draw(points: Axes, shares: Axes, panel: _Panel, colour: str) -> None:
+    points.plot([0, 100], [0, 100], **_PERFECT)
+    for one in panel.each if len(panel.each) > 1 else ():
+        points.plot(100 * one.bins.confidence, 100 * one.bins.accuracy, color=colour, **_SEED)
+    bins = panel.pooled.bins
+    filled = bins.count > 0  # the line goes on across an empty bin
+    x, y = 100 * bins.confidence[filled], 100 * bins.accuracy[filled]
+    if len(x):  # an empty line outside the clip would upset the layout
+        points.plot(x, y, color=colour, clip_on=False, zorder=3, **_POOLED)
+    shares.stairs(100 * bins.share, 100 * bins.edges, fill=True, color=colour, alpha=0.45)
+    place = _LOWER_RIGHT if _crowded(panel) else _UPPER_LEFT
+    points.text(s=_numbers(panel.each), transform=points.transAxes, fontsize=7.5, **place)
+
+
+def _crowded(panel: _Panel) -> bool:
+    """Tell whether more points lie where numbers in the upper left would than in the lower right.
+
+    They do if a model is less sure than it could be.
+    """
+    drawn = [one.bins for one in (panel.pooled, *panel.each)]
+    x = np.concatenate([bins.confidence for bins in drawn])
+    y = np.concatenate([bins.accuracy for bins in drawn])
+    return int(((x < 0.7) & (y > 0.7)).sum()) > int(((x > 0.3) & (y < 0.3)).sum())
+
+
+def _numbers(each: Sequence[Calibration]) -> str:
+    """Return ECE and NLL of one seed, or their mean ± standard deviation over several."""
+    lines = []
+    for label, values, digits, unit in (
+        ("ECE", [100 * one.ece for one in each], 2, " %"),
+        ("NLL", [one.nll for one in each], 3, ""),
+    ):
+        found = mean_interval(values)
+        spread = f" ± {found.sd:.{digits}f}" if found.n > 1 else ""
+        missing = math.isnan(found.mean)
+        lines.append(f"{label} –" if missing else f"{label} {found.mean:.{digits}f}{spread}{unit}")
+    return "\n".join(lines)
+
+
+def _title(name: str, letters: int) -> dict[str, Any]:
+    """Return a title that fits: broken after an experiment and before factors, or smaller."""
+    lines = [""]
+    for part in re.split(r"(?<=/)|(?=\.[A-Za-z]\w*-)", name):
+        if lines[-1] and len(lines[-1] + part) > letters:
+            lines.append(part)
+        else:
+            lines[-1] += part
+    size = 8.5 * min(1.0, letters / max(map(len, lines)))
+    return {"label": "\n".join(lines), "fontsize": size}
+
+
+def _handles(several: bool) -> list[Line2D]:
+    pooled = tr("all seeds") if several else tr("the model")
+    handles = [Line2D([], [], color=style.INK, label=pooled, **_POOLED)]
+    if several:
+        handles.append(Line2D([], [], color=style.INK, label=tr("one seed"), **_SEED))
+    return [*handles, Line2D([], [], label=tr("perfect calibration"), **_PERFECT)]
+
+
+def _small_print(
+    panels: Sequence[_Panel], trained: int, several: bool, absent: Sequence[str]
+) -> str:
+    settings: dict[str, list[str]] = {}
+    for panel in panels:
+        setting = tr("lr {lr}, {seeds}", lr=panel.runs[0].lr, seeds=seeds_in_words(panel.runs))
+        settings.setdefault(setting, []).append(panel.name)
+    told = [setting + tr(": ") + tr(", ").join(names) for setting, names in settings.items()]
+    sentences = [
+        tr(
+            "Images in {bins} bins of confidence, the greatest probability of an image. Points: a "
+            "bin's mean confidence and its accuracy, below the diagonal where the model is too "
+            "sure. Below them: the share of images in each bin; a bin of few images says little. "
+            "ECE: the mean over images of how far accuracy and confidence of their bin lie apart. "
+            "NLL: mean negative log-likelihood of the true class, nats.",
+            bins=BINS,
+        ),
+        tr("Both: mean ± standard deviation over seeds.") if several else "",
+        tr(
+            "Each model is at its learning rate with the best validation accuracy, the mean over "
+            "seeds ({settings}).",
+            settings=tr("; ").join(told) if len(told) > 1 else next(iter(settings)),
+        ),
+        tr(
+            "Shown: the {n} models with the best validation accuracy of {all}.",
+            n=len(panels),
+            all=trained,
+        )
+        if trained > len(panels)
+        else "",
+        note_losses({panel.name: panel.runs[0] for panel in panels}),
+        tr("No run finished an epoch: {models}.", models=named(absent)) if absent else "",
+    ]
+    return " ".join(filter(None, sentences))

@@ -1,0 +1,1 @@
+"""What the published report states, beside the runs."""

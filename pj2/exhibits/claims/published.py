@@ -1,0 +1,319 @@
+"""What the published report states, as data: `workflow/published.yaml`.
+
+And whether a run was made as the report says, so that the two can be compared.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field, ValidationError, model_validator
+
+from pj2.config.load import merged_grid, read_yaml
+from pj2.config.names import learning_rate_text
+from pj2.config.schema import Count, Experiment, Grid, ModelName, Number, Positive, Recipe, Strict
+from pj2.errors import UserError
+from pj2.runs.reading import PathLike, RunRecord
+from pj2.wording import rates
+
+# How far a run is ended by its budget is for `length_problems` to say; the others are how,
+# and on which images, a run is measured, and how exactly it is computed.
+_COMPARED = Recipe.model_fields.keys() - {
+    "epochs", "monitor", "test_every_epoch", "validation_fraction", "precision",
+}  # fmt: skip
+
+
+class AboutOneModel(Strict):
+    """A statement about one model."""
+
+    model: ModelName
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models whose runs the claim needs."""
+        return (self.model,)
+
+
+class AboutTwoModels(Strict):
+    """A statement that one ``model`` is in some way more, or less, ``than`` another."""
+
+    model: ModelName
+    than: ModelName
+
+    @model_validator(mode="after")
+    def _two_models(self) -> AboutTwoModels:
+        if self.model == self.than:
+            raise ValueError(f"compares {self.model} with itself; expected two models")
+        return self
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models whose runs the claim needs."""
+        return (self.model, self.than)
+
+
+class AccuracyClaim(AboutOneModel):
+    """A test accuracy, ``value`` in percent; it means ``value`` ± ``tolerance`` points."""
+
+    kind: Literal["accuracy"]
+    value: Annotated[Number, Field(ge=0, le=100)]
+    tolerance: Annotated[Number, Field(ge=0)] = 0.0
+
+
+class EpochsClaim(AboutOneModel):
+    """How many epochs a run took."""
+
+    kind: Literal["epochs"]
+    value: Count
+
+
+class ParametersClaim(AboutOneModel):
+    """How many parameters a model has."""
+
+    kind: Literal["parameters"]
+    value: Count
+
+
+class OrderClaim(AboutTwoModels):
+    """``model`` has a greater test accuracy ``than`` the other."""
+
+    kind: Literal["order"]
+
+
+class BandClaim(AboutTwoModels):
+    """The loss band of ``model`` is below ``factor`` times as wide as that of ``than``."""
+
+    kind: Literal["narrower_band"]
+    factor: Annotated[Positive, Field(le=1)] = 1.0
+
+
+class GradientsClaim(AboutTwoModels):
+    """The gradients of ``model`` vary less over a run than those of ``than``."""
+
+    kind: Literal["steadier_gradients"]
+
+
+Claim = AccuracyClaim | EpochsClaim | ParametersClaim | OrderClaim | BandClaim | GradientsClaim
+_CLAIMS: dict[str, type[Strict]] = {
+    get_args(claim.model_fields["kind"].annotation)[0]: claim for claim in get_args(Claim)
+}
+
+
+class PublishedData(Strict):
+    """The report's images: ``training_images`` with those that a run sets aside to validate."""
+
+    name: str
+    training_images: Count
+    test_images: Count
+
+
+class Report(Strict):
+    """A published report: its data, its recipes in the keys of a config, and its claims."""
+
+    report: str
+    data: PublishedData
+    experiments: Annotated[dict[str, Experiment], Field(min_length=1)]
+    claims: Annotated[list[Annotated[Claim, Field(discriminator="kind")]], Field(min_length=1)]
+
+    @cached_property
+    def recipes(self) -> dict[str, Grid]:
+        """The recipe of each model, and the learning rates that it was tried at."""
+        return {
+            model: merged_grid(experiment, model, {})
+            for experiment in self.experiments.values()
+            for model in experiment.models
+        }
+
+    def epochs(self, model: str) -> int:
+        """Return how many epochs the report states for a model; its budget where it states none."""
+        for claim in self.claims:
+            if isinstance(claim, EpochsClaim) and claim.model == model:
+                return claim.value
+        return self.recipes[model].epochs
+
+
+def read_report(path: PathLike) -> Report:
+    """Read the claims of a report. Raises UserError, one line a mistake."""
+    raw = read_yaml(path)
+    if not isinstance(raw, Mapping) or not raw:
+        raise UserError(f"{path}: holds no claims; expected the keys {', '.join(_keys(()))}")
+    try:
+        report = Report.model_validate(raw)
+    except ValidationError as error:
+        raise UserError([_line(path, detail) for detail in error.errors()]) from None
+    problems = _recipe_problems(report, path)
+    if problems:
+        raise UserError(problems)
+    return report
+
+
+def statement(claim: Claim) -> str:
+    """Return in words what a claim is about; of a number the table has it in another column."""
+    match claim:
+        case AccuracyClaim():
+            return f"{claim.model}: test accuracy, %"
+        case EpochsClaim():
+            return f"{claim.model}: epochs"
+        case ParametersClaim():
+            return f"{claim.model}: parameters"
+        case OrderClaim():
+            return f"{claim.model} is more accurate than {claim.than}"
+        case BandClaim():
+            far = "far " if claim.factor < 1 else ""
+            return f"The band of {claim.model} is {far}narrower than that of {claim.than}"
+        case GradientsClaim():
+            return f"The gradients of {claim.model} are steadier than those of {claim.than}"
+
+
+def data_problems(run: RunRecord, report: Report) -> list[str]:
+    """Return, in words, how a run's images are not the report's; nothing if they are."""
+    data, published = run.info["data"], report.data
+    training = int(data["train_images"]) + int(data["validation_images"])
+    found = data_name_problems(run, report)
+    if training != published.training_images:
+        found.append(
+            f"{training:,} training images, {int(data['train_images']):,} without validation "
+            f"(published {published.training_images:,})"
+        )
+    if data["test_images"] != published.test_images:
+        found.append(f"{data['test_images']:,} test images (published {published.test_images:,})")
+    return found
+
+
+def data_name_problems(run: RunRecord, report: Report) -> list[str]:
+    """Return whether a run is of another data set, however many of its images it uses."""
+    name = run.info["data"].get("name")
+    return [] if name == report.data.name else [f"data {name} (published {report.data.name})"]
+
+
+def setting_problems(run: RunRecord, report: Report, keys: Iterable[str] = _COMPARED) -> list[str]:
+    """Return, in words, the settings among `keys` that are not those of the report's recipe."""
+    published = report.recipes[run.architecture].model_dump(mode="json", include=set(keys))
+    theirs = _flat(published)
+    ours = _flat({key: run.info["settings"].get(key) for key in published})
+    return [
+        f"{key} {_shown(ours.get(key))} (published {_shown(theirs.get(key))})"
+        for key in sorted(ours | theirs)
+        if ours.get(key) != theirs.get(key)
+    ]
+
+
+def rate_problems(runs: Sequence[RunRecord], report: Report) -> list[str]:
+    """Return whether the learning rates of runs are others than those of the report."""
+    ours = {run.lr for run in runs}
+    recipes = (report.recipes[run.architecture] for run in runs)
+    published = {learning_rate_text(rate) for recipe in recipes for rate in recipe.learning_rates}
+    if ours == published:
+        return []
+    return [f"learning rates {rates(ours)} (published {rates(published)})"]
+
+
+def length_problems(run: RunRecord, report: Report) -> list[str]:
+    """Return whether the budget of epochs made a run shorter or longer than the report's.
+
+    A run that stopped early would not have gone on with a greater budget.
+    """
+    ran, model = int(run.info["epochs_run"]), run.architecture
+    stated, most = report.epochs(model), report.recipes[model].epochs
+    if run.info["status"] == "completed" and ran < stated:
+        return [f"{model} had at most {ran} epochs (the published run took {stated})"]
+    if ran > most:
+        return [f"{model} took {ran} epochs (published at most {most})"]
+    return []
+
+
+def _recipe_problems(report: Report, path: PathLike) -> list[str]:
+    """Return what is wrong between recipes, and between recipes and claims."""
+    problems: list[str] = []
+    trained: dict[str, str] = {}
+    for name, experiment in report.experiments.items():
+        for model in experiment.models:
+            where = f"{path}: experiments.{name}"
+            if model in trained:
+                problems.append(f"{where}.models: {model} is in {trained[model]} too; expected one")
+            trained[model] = name
+            try:
+                merged_grid(experiment, model, {})
+            except ValidationError as error:
+                prefix = ("experiments", name, "overrides", model)
+                problems += [_line(path, detail, prefix) for detail in error.errors()]
+        for model in experiment.overrides:
+            if model not in experiment.models:
+                reason = f"this experiment has no model {model}"
+                problems.append(f"{path}: experiments.{name}.overrides: {reason}")
+    for number, claim in enumerate(report.claims):
+        problems += [
+            f"{path}: claims.{number}: found {model}, which no experiment trains; "
+            f"expected one of {', '.join(trained)}"
+            for model in claim.models
+            if model not in trained
+        ]
+    return problems
+
+
+def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a nested mapping with dotted keys."""
+    found: dict[str, Any] = {}
+    for key, value in section.items():
+        found |= (
+            _flat(value, f"{prefix}{key}.")
+            if isinstance(value, Mapping)
+            else {f"{prefix}{key}": value}
+        )
+    return found
+
+
+def _shown(value: object) -> str:
+    return "not set" if value is None else str(value)
+
+
+def _line(path: PathLike, detail: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> str:
+    """Return one of pydantic's errors as one line: file, key, what was found and expected."""
+    location = [str(part) for part in (*prefix, *detail["loc"])]
+    valid = _keys(tuple(location[:-1]))
+    if location[0] == "claims" and len(location) > 2:
+        del location[2]  # the kind, by which pydantic names a place in a union
+    key, found = ".".join(location), detail["input"]
+    match detail["type"]:
+        case "extra_forbidden":
+            reason = f"unknown key{_nearest(location[-1], valid)}"
+            reason += f"; the keys here are {', '.join(valid)}" if valid else ""
+        case "missing":
+            reason = "missing, and it has no default"
+        case "union_tag_not_found":
+            reason = f"has no kind; expected one of {', '.join(_CLAIMS)}"
+        case "union_tag_invalid":
+            kind = str(detail["ctx"]["tag"])
+            hint = _nearest(kind, _CLAIMS)
+            reason = f"found kind {kind!r}{hint}; expected one of {', '.join(_CLAIMS)}"
+        case _:
+            message = detail["msg"].removeprefix("Value error, ")
+            shown = "" if isinstance(found, Mapping) else f"found {found!r}: "
+            reason = f"{shown}{message[0].lower()}{message[1:]}"
+    return f"{path}: {key}: {reason}"
+
+
+def _keys(location: tuple[str, ...]) -> list[str]:
+    """Return the keys that are valid at a place; none where it is inside a recipe's section."""
+    match location:
+        case ():
+            schema: type[Strict] = Report
+        case ("data",):
+            schema = PublishedData
+        case ("experiments", _):
+            schema = Experiment
+        case ("experiments", _, "overrides", _):
+            schema = Grid
+        case ("claims", _, kind):
+            schema = _CLAIMS[kind]
+        case _:
+            return []
+    return list(schema.model_fields)
+
+
+def _nearest(word: str, valid: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(valid), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

@@ -1,0 +1,185 @@
+"""The published report's figures and claims, checked against a study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pj2.exhibits.claims.numbers import Finding, check_claims
+from pj2.exhibits.claims.published import (
+    AccuracyClaim,
+    BandClaim,
+    Claim,
+    EpochsClaim,
+    GradientsClaim,
+    OrderClaim,
+    ParametersClaim,
+    read_report,
+    statement,
+)
+from pj2.exhibits.format import MISSING, count, percent_spread, write_all_formats
+from pj2.language import said
+from pj2.runs.reading import PathLike, load_runs
+from pj2.statistics import Mean, mean_interval
+from pj2.wording import named
+
+_CAPTION = said(
+    "What the published report ({report}) states of single runs, beside our runs: "
+    "mean ± standard deviation over n seeds. "
+    "Its protocol: the greatest test accuracy of any epoch, which the test set itself has chosen. "
+    "Honest: the test accuracy at the epoch that validation chose (none where the test set did). "
+    "Selection bias: the first less the second, in points, seed by seed. "
+    "Our runs also set training images aside to validate on, and stop by them. "
+    "Of several learning rates the one with the best validation accuracy stands for a model. "
+    "Accuracies (its protocol) and epochs agree if the published figure lies in the 95 % "
+    "prediction interval for one further run, otherwise ours are higher, lower, more or fewer. "
+    "With fewer than three seeds (n < 3) their spread is not known: an accuracy then agrees if the "
+    "difference is within what two test sets of this size can tell (Newcombe 1998), and epochs "
+    "if they are equal, or between those of two seeds. "
+    '"About" is read as ± {about} points. '
+    "One model is more accurate if it is so in every seed and the 95 % Student t interval of the "
+    "differences is above 0 (with n < 3 Newcombe's), by both protocols; in points. "
+    "Bands: the ratio of the median widths over learning rates, over common steps; far narrower "
+    "is below {factor} in every seed, which is our reading, and in part below 1. "
+    "Gradients: the report does not define steady; here the coefficient of variation of the "
+    "gradient's norm over the steps of a run, and its 95th percentile over its median, medians "
+    "over learning rates; the ratio of both is below 1 in every seed. "
+    "Not comparable: our images, recipe or budget are not the report's."
+)
+
+
+def published_table(index_paths: Iterable[PathLike], claims_path: PathLike, stem: PathLike) -> None:
+    """Write one row a claim of a published report in four formats.
+
+    `claims_path` is a file such as `workflow/published.yaml`; `index_paths` are those of
+    one study.
+
+    CSV: ``kind, model, than`` (the other model), ``claim``,
+    ``published, tolerance``; ``experiment, learning_rates`` (separated by blanks);
+    ``n`` (seeds), ``ours_mean, ours_sd, ours`` (by its protocol) and ``honest_mean,
+    honest_sd, honest``, the last of each as ``seed=value`` separated by blanks;
+    ``bias_mean, bias_sd``; ``low, high``, the interval that the verdict rests on;
+    ``verdict``; ``problems``, which keep the claim from being compared, and ``reason``,
+    the numbers that the verdict rests on, or would. Accuracies and their differences
+    are fractions; of bands and gradients ``ours`` is the model's ratio to the other.
+    What is not there is empty.
+    """
+    report = read_report(claims_path)
+    findings = check_claims(load_runs(index_paths), report)
+    frame = pd.DataFrame([_row(finding) for finding in findings]).astype({"n": "Int64"})
+    shown = pd.DataFrame([_shown(finding) for finding in findings])
+    write_all_formats(frame, stem, caption=_caption(report.report, report.claims), display=shown)
+
+
+def _caption(report: str, claims: Iterable[Claim]) -> str:
+    claims = list(claims)
+    about = {f"{c.tolerance:g}" for c in claims if isinstance(c, AccuracyClaim) and c.tolerance}
+    factors = {f"{c.factor:g}" for c in claims if isinstance(c, BandClaim)}
+    return _CAPTION.format(
+        report=report,
+        about=" or ".join(sorted(about)) or "0",
+        factor=" or ".join(sorted(factors)) or "1",
+    )
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    claim = finding.claim
+    ours, honest, bias = map(_mean, (finding.ours, finding.honest, finding.bias))
+    published, tolerance = _published(claim)
+    return {
+        "kind": claim.kind,
+        "model": claim.model,
+        "than": getattr(claim, "than", None),
+        "claim": statement(claim),
+        "published": published,
+        "tolerance": tolerance,
+        "experiment": finding.experiment,
+        "learning_rates": " ".join(finding.rates),
+        "n": max(ours.n, honest.n),
+        "ours_mean": ours.mean,
+        "ours_sd": ours.sd,
+        "ours": _by_seed(finding.ours),
+        "honest_mean": honest.mean,
+        "honest_sd": honest.sd,
+        "honest": _by_seed(finding.honest),
+        "bias_mean": bias.mean,
+        "bias_sd": bias.sd,
+        "low": finding.low,
+        "high": finding.high,
+        "verdict": finding.verdict,
+        "problems": "; ".join(finding.problems),
+        "reason": finding.reason,
+    }
+
+
+def _published(claim: Claim) -> tuple[float | None, float | None]:
+    """Return the published value and its tolerance, an accuracy as a fraction."""
+    match claim:
+        case AccuracyClaim():
+            return claim.value / 100, claim.tolerance / 100
+        case EpochsClaim() | ParametersClaim():
+            return claim.value, 0.0
+        case OrderClaim() | BandClaim() | GradientsClaim():
+            return None, None
+
+
+def _shown(finding: Finding) -> dict[str, str]:
+    claim = finding.claim
+    return {
+        "Claim": statement(claim),
+        "Published": _published_text(claim),
+        "Ours, its protocol": _value_text(claim, _mean(finding.ours)),
+        "Ours, honest": _value_text(claim, _mean(finding.honest)),
+        "Selection bias": _points(_mean(finding.bias)),
+        "n": str(max(len(finding.ours), len(finding.honest))),
+        "Verdict": finding.verdict,
+        "Because": "; ".join(filter(None, [named(finding.problems, most=4), finding.reason])),
+    }
+
+
+def _published_text(claim: Claim) -> str:
+    match claim:
+        case AccuracyClaim():
+            return f"about {claim.value:g}" if claim.tolerance else f"{claim.value:.2f}"
+        case EpochsClaim() | ParametersClaim():
+            return count(claim.value)
+        case OrderClaim() | BandClaim() | GradientsClaim():
+            return "stated"
+
+
+def _value_text(claim: Claim, found: Mean) -> str:
+    if np.isnan(found.mean):
+        return MISSING
+    match claim:
+        case AccuracyClaim():
+            return percent_spread(found)
+        case ParametersClaim():
+            return count(found.mean)
+        case OrderClaim():
+            return _points(found)
+        case EpochsClaim():
+            return f"{found.mean:.1f} ± {found.sd:.1f}" if found.n > 1 else count(found.mean)
+        case BandClaim() | GradientsClaim():
+            text = f"{found.mean:.2f}"
+            return f"{text} ± {found.sd:.2f} times" if found.n > 1 else f"{text} times"
+
+
+def _points(found: Mean) -> str:
+    """Write a difference of fractions in points, with its standard deviation over seeds."""
+    if not found.n:
+        return MISSING
+    text = f"{100 * found.mean:+.2f}"
+    return f"{text} ± {100 * found.sd:.2f}" if found.n > 1 else text
+
+
+def _mean(by_seed: Mapping[int, float]) -> Mean:
+    if not by_seed:
+        return Mean(np.nan, np.nan, 0, np.nan, np.nan)
+    return mean_interval(list(by_seed.values()))
+
+
+def _by_seed(values: Mapping[int, float]) -> str:
+    return " ".join(f"{seed}={value!r}" for seed, value in values.items())

@@ -1,0 +1,1 @@
+"""Every run, and every setting over its seeds."""

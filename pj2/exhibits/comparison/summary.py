@@ -1,0 +1,137 @@
+"""Every setting over its seeds: mean, standard deviation, n and an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pj2.config.names import learning_rate_text
+from pj2.exhibits.format import MISSING, count, percent, write_all_formats
+from pj2.language import said
+from pj2.runs.reading import (
+    PathLike,
+    RunRecord,
+    at_best_epoch,
+    by_setting,
+    epochs,
+    load_runs,
+    test_result,
+)
+from pj2.statistics import Mean, mean_accuracy, mean_interval
+
+_CAPTION = said(
+    "One row a model and learning rate. Accuracies in percent: mean ± standard deviation over "
+    "seeds, and in brackets the 95 % Student interval of that mean, which covers what another "
+    "seed would change; with one seed the 95 % Wilson interval, which covers the finite number "
+    "of images and not the seed. Test accuracy: at the epoch that validation chose. Best test "
+    "epoch (published protocol): the greatest of any epoch, chosen on the test set itself. "
+    "Selection bias: the second less the first, run by run, in points. Diverged runs count in n "
+    "only if they finished an epoch."
+)
+_ACCURACIES = ("val", "test", "published")
+
+
+def summary_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
+    """Write a row for each (experiment, model, learning rate), in four formats.
+
+    CSV: ``experiment, model, learning_rate, seeds`` (runs that finished an epoch),
+    ``diverged`` (runs), ``parameters, macs``, then for each of ``val``, ``test``,
+    ``published`` (accuracies as fractions) and ``bias`` (published − test):
+    ``_mean, _sd, _low, _high``; ``interval`` says what low and high are: ``student``
+    (of the mean over seeds) or ``wilson`` (of one run over images; the bias then has
+    none); ``images`` (test), ``epochs_mean, best_epoch_mean`` (from 1), ``seconds_mean``.
+    """
+    rows = [_row(group) for group in by_setting(load_runs(index_paths)).values()]
+    write_all_formats(
+        pd.DataFrame(rows),
+        stem,
+        caption=_CAPTION,
+        display=pd.DataFrame([_shown(row) for row in rows]),
+    )
+
+
+def _row(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    finished = [run for run in runs if run.best_epoch is not None]
+    measured = [_accuracies(run) for run in finished]
+    found = {name: [each[name] for each in measured] for name in _ACCURACIES}
+    found["bias"] = [p - t for p, t in zip(found["published"], found["test"], strict=True)]
+    data = runs[0].info["data"]
+    images = {"val": data["validation_images"], "test": data["test_images"]}
+    images["published"] = images["test"]
+    row: dict[str, Any] = {
+        "experiment": runs[0].experiment,
+        "model": runs[0].model,
+        "learning_rate": runs[0].learning_rate,
+        "seeds": len(finished),
+        "diverged": sum(run.diverged_at is not None for run in runs),
+        "parameters": runs[0].info["parameters"],
+        "macs": runs[0].info["macs"],
+    }
+    for name, values in found.items():
+        row |= _columns(name, _mean(values, images.get(name)))
+    best = [run.best_epoch + 1 for run in finished if run.best_epoch is not None]
+    return row | {
+        "interval": "student" if len(finished) > 1 else "wilson" if finished else None,
+        "images": images["test"],
+        "epochs_mean": float(np.mean([run.info["epochs_run"] for run in runs])),
+        "best_epoch_mean": float(np.mean(best)) if best else None,
+        "seconds_mean": float(np.mean([run.info["seconds"] for run in runs])),
+    }
+
+
+def _accuracies(run: RunRecord) -> dict[str, float]:
+    """Return a run's accuracies; NaN for one that was not measured."""
+    best, tested = at_best_epoch(run), test_result(run)
+    assert best is not None
+    assert tested is not None
+    return {
+        "val": float(best["val_accuracy"]),
+        "test": tested[0] / tested[1],
+        "published": float(epochs(run)["test_accuracy"].max()),  # NaN if never measured
+    }
+
+
+def _mean(values: Sequence[float], images: int | None) -> Mean:
+    known = [value for value in values if not np.isnan(value)]
+    if not known:
+        nothing = float("nan")
+        return Mean(nothing, nothing, 0, nothing, nothing)
+    return mean_accuracy(known, images) if images else mean_interval(known)
+
+
+def _columns(name: str, found: Mean) -> dict[str, float]:
+    return {
+        f"{name}_mean": found.mean,
+        f"{name}_sd": found.sd,
+        f"{name}_low": found.low,
+        f"{name}_high": found.high,
+    }
+
+
+def _shown(row: dict[str, Any]) -> dict[str, str]:
+    def accuracy(name: str) -> str:
+        mean, sd, low, high = (row[f"{name}_{part}"] for part in ("mean", "sd", "low", "high"))
+        if np.isnan(mean):
+            return MISSING
+        spread = "" if np.isnan(sd) else f" ± {100 * sd:.2f}"
+        interval = "" if np.isnan(low) else f" [{100 * low:.2f}, {100 * high:.2f}]"
+        return f"{percent(mean)}{spread}{interval}"
+
+    return {
+        "Experiment": row["experiment"],
+        "Model": row["model"],
+        "Learning rate": learning_rate_text(row["learning_rate"]),
+        "Seeds (n)": f"{row['seeds']}",
+        "Diverged": f"{row['diverged']}",
+        "Parameters": count(row["parameters"]),
+        "Validation accuracy, %": accuracy("val"),
+        "Test accuracy, %": accuracy("test"),
+        "Best test epoch (published protocol), %": accuracy("published"),
+        "Selection bias, points": accuracy("bias"),
+        "Images (test)": count(row["images"]),
+        "Epochs": f"{row['epochs_mean']:.1f}".removesuffix(".0"),
+        "Seconds": count(row["seconds_mean"]),
+    }

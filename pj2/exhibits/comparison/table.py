@@ -1,0 +1,129 @@
+"""All runs of one or more experiments side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pj2.config.names import learning_rate_text
+from pj2.exhibits.format import count, percent, write_all_formats
+from pj2.language import said
+from pj2.runs.reading import (
+    PathLike,
+    RunRecord,
+    at_best_epoch,
+    epochs,
+    load_runs,
+    test_result,
+)
+from pj2.statistics import wilson_interval
+
+_CAPTION = said(
+    "One row a run. Accuracies in percent with 95 % Wilson intervals, which cover the finite "
+    "number of images (n) and not the spread between seeds. Best epoch (counted from 1) and "
+    "validation accuracy: the epoch the run chose; test accuracy: at that epoch. "
+    "Best test epoch (published protocol): the greatest test accuracy of any epoch, chosen on "
+    "the test set itself and therefore biased upwards, which its interval does not cover."
+)
+_OPTIONAL_INTEGERS = (
+    "diverged_at_step", "best_epoch", "val_n", "test_n", "published_n", "published_epoch",
+)  # fmt: skip
+_STATUS = {"completed": "completed", "stopped_early": "stopped early"}
+
+
+def comparison_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
+    """Write the table of runs in four formats.
+
+    Columns of the CSV: ``experiment, model, learning_rate, seed, status,
+    diverged_at_step`` (0-based), ``parameters, macs`` (multiply-accumulates of one
+    image's forward pass), ``epochs`` (run), ``best_epoch`` (counted from 1), then
+    three accuracies as fractions, each with ``_low`` and ``_high`` (95 % Wilson) and
+    ``_n`` (images): ``val_accuracy`` and ``test_accuracy`` at the best epoch,
+    ``published_accuracy`` (the greatest test accuracy of any epoch, empty if it was
+    not measured) with ``published_epoch`` (from 1); ``monitor`` (what chose the
+    epoch); ``seconds`` (wall time), ``images_per_second``, ``precision`` (fp32 or
+    bf16, as used), ``device, hardware, threads``.
+    """
+    rows = [_row(run) for run in load_runs(index_paths)]
+    frame = pd.DataFrame(rows).astype(dict.fromkeys(_OPTIONAL_INTEGERS, "Int64"))
+    shown = pd.DataFrame([_shown(row) for row in rows])
+    write_all_formats(frame, stem, caption=_CAPTION, display=shown)
+
+
+def _row(run: RunRecord) -> dict[str, Any]:
+    info, data = run.info, run.info["data"]
+    best, measured, tested = at_best_epoch(run), epochs(run), test_result(run)
+    published = measured["test_accuracy"].to_numpy()
+    row: dict[str, Any] = {
+        "experiment": run.experiment,
+        "model": run.model,
+        "learning_rate": run.learning_rate,
+        "seed": run.seed,
+        "status": info["status"],
+        "diverged_at_step": run.diverged_at,
+        "parameters": info["parameters"],
+        "macs": info["macs"],
+        "epochs": info["epochs_run"],
+        "best_epoch": None if run.best_epoch is None else run.best_epoch + 1,
+        "monitor": info["settings"]["monitor"],
+    }
+    val = None if best is None else float(best["val_accuracy"])
+    row |= _accuracy("val", val, data["validation_images"])
+    if tested is None:
+        row |= _accuracy("test", None, data["test_images"])
+    else:
+        correct, n = tested
+        row |= _accuracy("test", correct / n, n)
+    top = None if np.isnan(published).all() else int(np.nanargmax(published))
+    greatest = None if top is None else float(published[top])
+    row |= _accuracy("published", greatest, data["test_images"])
+    row["published_epoch"] = None if top is None else int(measured["epoch"].iloc[top]) + 1
+    return row | {
+        "seconds": info["seconds"],
+        "images_per_second": info["images_per_second"],
+        "precision": info["precision"]["used"],
+        "device": info["hardware"]["device"],
+        "hardware": info["hardware"]["name"],
+        "threads": info["hardware"]["threads"],
+    }
+
+
+def _accuracy(name: str, accuracy: float | None, n: int) -> dict[str, Any]:
+    low, high = (None, None) if accuracy is None else wilson_interval(round(accuracy * n), n)
+    return {
+        f"{name}_accuracy": accuracy,
+        f"{name}_low": low,
+        f"{name}_high": high,
+        f"{name}_n": None if accuracy is None else n,
+    }
+
+
+def _shown(row: dict[str, Any]) -> dict[str, str | None]:
+    def accuracy(name: str) -> str:
+        return percent(row[f"{name}_accuracy"], (row[f"{name}_low"], row[f"{name}_high"]))
+
+    status = _STATUS.get(row["status"]) or f"diverged at step {row['diverged_at_step']:,}"
+    threads = row["threads"]
+    return {
+        "Experiment": row["experiment"],
+        "Model": row["model"],
+        "Learning rate": learning_rate_text(row["learning_rate"]),
+        "Seed": str(row["seed"]),
+        "Status": status,
+        "Parameters": count(row["parameters"]),
+        "MACs": count(row["macs"]),
+        "Epochs": count(row["epochs"]),
+        "Best epoch": count(row["best_epoch"]),
+        "Validation accuracy, %": accuracy("val"),
+        "n (val.)": count(row["val_n"]),
+        "Test accuracy, %": accuracy("test"),
+        "n (test)": count(row["test_n"]),
+        "Best test epoch (published protocol), %": accuracy("published"),
+        "Seconds": count(row["seconds"]),
+        "Images/s": count(row["images_per_second"]),
+        "Precision": row["precision"],
+        "Hardware": f"{row['hardware']}, {threads} thread{'s' if threads != 1 else ''}",
+    }

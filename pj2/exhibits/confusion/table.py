@@ -1,0 +1,127 @@
+"""What each model gets right and wrong, class by class, on the test set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple
+
+import numpy as np
+import pandas as pd
+
+from pj2.exhibits.confusion.numbers import Confusion, confusion
+from pj2.exhibits.format import percent, percent_spread, write_all_formats
+from pj2.language import said
+from pj2.runs.reading import (
+    PathLike,
+    RunRecord,
+    load_runs,
+    seeds_in_words,
+    tested_models,
+)
+from pj2.statistics import Mean, mean_interval, wilson_interval
+
+_IDENTITY = ("experiment", "model", "learning_rate", "seeds")
+_PER_CLASS = said(
+    "Test accuracy of each class in percent: of one seed with its 95 % Wilson interval, of several "
+    "the mean over seeds ± their standard deviation; n: images of the class."
+)
+_PAIRS = said(
+    "The {top} most frequent mistakes on the test set, true → predicted; of several seeds the mean "
+    "number of images ± its standard deviation."
+)
+_CHOSEN = said(
+    "Each model is shown at its learning rate with the best validation accuracy, the mean over "
+    "seeds ({models})."
+)
+
+
+def per_class_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
+    """Write each class's test accuracy (recall) for each model, over the seeds of its setting.
+
+    Markdown and LaTeX have a row a class and a column a model, in percent. The CSV
+    has a row for each model and class: ``experiment, model, learning_rate, seeds`` (how
+    many), ``class, n`` (images of the class), ``accuracy`` (a fraction, the mean over
+    seeds), ``sd`` (over seeds), ``low, high``: the 95 % Student interval of the mean over
+    seeds, of one seed the 95 % Wilson interval; each model's last row, with an empty
+    class, is over all.
+    """
+    chosen, note = _chosen(index_paths)
+    rows = []
+    shown: dict[str, dict[str, str]] = {}
+    for name, (run, result) in chosen.items():
+        for label, n, correct in _class_counts(result):
+            found = mean_interval((correct / n).tolist())
+            interval = (found.low, found.high)
+            if result.seeds == 1:
+                interval = wilson_interval(int(correct[0]), n)
+            rows.append((*_identity(run, result), label, n, found.mean, found.sd, *interval))
+            cells = shown.setdefault(label, {"Class": label or "all classes", "n": f"{n:,}"})
+            cells[name] = _cell(found, interval)
+    columns = [*_IDENTITY, "class", "n", "accuracy", "sd", "low", "high"]
+    write_all_formats(
+        pd.DataFrame(rows, columns=columns),
+        stem,
+        caption=f"{_PER_CLASS} {note}",
+        display=pd.DataFrame(list(shown.values()), columns=["Class", "n", *chosen]),
+    )
+
+
+def confused_pairs_table(index_paths: Iterable[PathLike], stem: PathLike, top: int = 5) -> None:
+    """Write the `top` most frequent mistakes of each model on the test set, over its seeds.
+
+    CSV: ``experiment, model, learning_rate, seeds, true, predicted, count`` (mean over
+    seeds), ``share`` (of the true class, a fraction), ``sd`` (of the count over seeds).
+    """
+    chosen, note = _chosen(index_paths)
+    rows = []
+    shown = []
+    for name, (run, result) in chosen.items():
+        for pair in result.most_confused(top):
+            rows.append((*_identity(run, result), *astuple(pair)))
+            several = result.seeds > 1
+            count = f"{pair.count:,.1f} ± {pair.sd:.1f}" if several else f"{pair.count:,.0f}"
+            shown.append((name, f"{pair.true} → {pair.predicted}", count, percent(pair.share)))
+    write_all_formats(
+        pd.DataFrame(rows, columns=[*_IDENTITY, "true", "predicted", "count", "share", "sd"]),
+        stem,
+        caption=f"{_PAIRS.format(top=top)} {note}",
+        display=pd.DataFrame(
+            shown, columns=["Model", "Mistake", "Images", "Share of the true class, %"]
+        ),
+    )
+
+
+def _cell(found: Mean, interval: tuple[float, float]) -> str:
+    return percent(found.mean, interval) if found.n == 1 else percent_spread(found)
+
+
+def _chosen(
+    index_paths: Iterable[PathLike],
+) -> tuple[dict[str, tuple[RunRecord, Confusion]], str]:
+    """Return each model's confusion over seeds with the first run, and a sentence that says which.
+
+    A model of which no run finished an epoch is only named in the sentence.
+    """
+    found: dict[str, tuple[RunRecord, Confusion]] = {}
+    told = []
+    for name, seen in tested_models(load_runs(index_paths)):
+        if not seen:
+            told.append(f"{name}: no run finished an epoch")
+            continue
+        shown, guesses = zip(*seen, strict=True)
+        found[name] = shown[0], confusion(guesses)
+        told.append(f"{name}: lr {shown[0].lr}, {seeds_in_words(shown)}")
+    return found, _CHOSEN.format(models="; ".join(told))
+
+
+def _identity(run: RunRecord, result: Confusion) -> tuple[str, str, float, int]:
+    return run.experiment, run.model, run.learning_rate, result.seeds
+
+
+def _class_counts(result: Confusion) -> Iterator[tuple[str, int, np.ndarray]]:
+    """Yield (class, images, correct [seeds]) for classes with images, then ("", …) for all."""
+    correct = result.each.diagonal(axis1=1, axis2=2)
+    for place, (name, n) in enumerate(zip(result.classes, result.images, strict=True)):
+        if n:
+            yield name, int(n), correct[:, place]
+    yield "", int(result.images.sum()), correct.sum(axis=1)

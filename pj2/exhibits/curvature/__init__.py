@@ -1,0 +1,1 @@
+"""The Hessian at trained weights."""

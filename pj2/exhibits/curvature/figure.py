@@ -1,0 +1,62 @@
+"""The spectrum of the Hessian at trained weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from pj2.exhibits import style
+from pj2.exhibits.measured import read_curvature
+from pj2.language import tr
+from pj2.runs.reading import PathLike
+
+_LEAST = 1e-9  # of the density; what is below is the far tail of a smoothing bump
+
+
+@style.styled
+def plot_curvature(paths: Iterable[PathLike], stem: PathLike) -> None:
+    """Draw the spectral density of each model at its best and last weights, eigenvalues marked."""
+    found = [part for path in paths for part in read_curvature(path)]
+    models = list(dict.fromkeys(str(one["about"]["model"]) for one in found))
+    colours = style.colours(models)
+    which = list(dict.fromkeys(str(one["about"]["weights"]) for one in found))
+    figure = style.new_figure(3.7)
+    panels = figure.subplots(1, len(which), squeeze=False, sharey=True, sharex=True)[0]
+    for one in found:
+        panel = panels[which.index(one["about"]["weights"])]
+        colour = colours[one["about"]["model"]]
+        density = np.asarray(one["density"])
+        panel.plot(
+            one["grid"], np.where(density > _LEAST, density, np.nan), color=colour, linewidth=1.0
+        )
+        panel.plot(
+            one["largest"], np.full(len(one["largest"]), 0.02), "|", color=colour, markersize=9,
+            transform=panel.get_xaxis_transform(),
+        )  # fmt: skip
+    titles = {"best": tr("best weights"), "last": tr("last weights")}
+    for panel, weights in zip(panels, which, strict=True):
+        panel.set(title=titles[weights], xlabel=tr("eigenvalue λ"), yscale="log")
+        panel.set_xscale("symlog", linthresh=1)
+    panels[0].set_ylabel(tr("spectral density"))
+    handles = [Line2D([], [], color=colours[model], label=model) for model in models]
+    style.heading(figure, tr("Curvature of the loss"), handles, len(models))
+    style.note(figure, _small_print(found[0]["about"]["config"]))
+    style.save(figure, stem)
+
+
+def _small_print(config: dict[str, Any]) -> str:
+    return tr(
+        "Hessian of the mean cross-entropy over at most {images:,} training images, all "
+        "parameters, eval mode, fp32. Density by stochastic Lanczos quadrature (Papyan 2020), "
+        "{steps} steps, smoothed: the width of the middle is the smoothing's; ticks: the largest "
+        "eigenvalues ({eigenvalues}). Such numbers depend on the scale of the weights: BatchNorm "
+        "makes a network blind to the scale of the weights before it, so that shrinking them "
+        "raises the curvature and changes nothing that the network computes (Dinh et al. 2017). "
+        "Compare models with that in mind.",
+        images=config["images"],
+        steps=config["lanczos_steps"],
+        eigenvalues=config["eigenvalues"],
+    )

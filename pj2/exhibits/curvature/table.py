@@ -1,0 +1,63 @@
+"""Eigenvalues and trace of the Hessian at trained weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from pj2.exhibits.format import write_all_formats
+from pj2.exhibits.measured import read_curvature
+from pj2.language import said
+from pj2.runs.reading import PathLike
+
+_CAPTION = said(
+    "Hessian of the mean training loss, eval mode, fp32, on a fixed part of the training images. "
+    "The trace is a mean over random vectors, with its standard error. These numbers depend on "
+    "the scale of the weights, which BatchNorm makes arbitrary."
+)
+
+
+def curvature_table(paths: Iterable[PathLike], stem: PathLike) -> None:
+    """Write one row for each model and weights in four formats.
+
+    CSV: ``model, lr, seed, weights, images, loss, largest`` (descending,
+    separated by blanks), ``smallest, trace, trace_error, vectors``.
+    """
+    rows = []
+    for one in (part for path in paths for part in read_curvature(path)):
+        about, traces = one["about"], np.asarray(one["traces"])
+        rows.append(
+            {
+                "model": about["model"],
+                "lr": about["lr"],
+                "seed": about["seed"],
+                "weights": about["weights"],
+                "images": about["config"]["images"],
+                "loss": one["loss"],
+                "largest": " ".join(f"{value:.6g}" for value in one["largest"]),
+                "smallest": one["smallest"][0],
+                "trace": traces.mean(),
+                "trace_error": traces.std(ddof=1) / np.sqrt(len(traces)),
+                "vectors": len(traces),
+            }
+        )
+    frame = pd.DataFrame(rows)
+    shown = pd.DataFrame(
+        {
+            "Model": frame["model"],
+            "Learning rate": frame["lr"],
+            "Weights": frame["weights"],
+            "Loss": frame["loss"].map("{:.4f}".format),
+            "Largest eigenvalues": [
+                ", ".join(f"{float(value):.3g}" for value in text.split()[:3])
+                for text in frame["largest"]
+            ],
+            "Smallest": frame["smallest"].map("{:.3g}".format),
+            "Trace": [
+                f"{row.trace:.4g} ± {row.trace_error:.2g}" for row in frame.itertuples()
+            ],
+        }
+    )  # fmt: skip
+    write_all_formats(frame, stem, caption=_CAPTION, display=shown)

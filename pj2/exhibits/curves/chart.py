@@ -1,0 +1,131 @@
+"""The charts of loss and accuracy over epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from pj2.exhibits.columns import bin_width, bins, columns, share
+from pj2.exhibits.palette import series
+from pj2.exhibits.vega import Chart, Choice, colour_scale, sized
+from pj2.language import tr
+from pj2.runs.reading import RunRecord, epochs, steps, steps_per_epoch
+
+_POINTS = 60_000  # of the training losses of one chart, over all its runs
+_SMOOTH = 5  # steps at least, whose mean is one point of a training loss
+
+
+def loss_curves(name: str, runs: Sequence[RunRecord]) -> Chart:
+    """Loss over epochs: training at every step, binned where there are many, others by epoch."""
+    looks = series(runs)
+    most = share(_POINTS, runs, 120)
+    parts = []
+    for run in runs:
+        label, _ = looks[run.experiment, run.model, run.lr]
+        recorded, table = steps(run), epochs(run)
+        width = max(_SMOOTH, bin_width(len(recorded), most))
+        _, _, mean = bins(recorded["loss"].to_numpy(), width)
+        middle = np.arange(len(mean)) * width + width / 2
+        x = middle / steps_per_epoch(run, recorded)
+        parts.append(_part(label, run, "train", x, mean, whole=False))
+        for split in ("val", "test"):
+            values = table[f"{split}_loss"].to_numpy()
+            parts.append(_part(label, run, split, table["epoch"] + 1.0, values, whole=True))
+    return _curves(name, tr("Loss"), tr("loss (nats)"), parts, looks, log=True)
+
+
+def accuracy_curves(name: str, runs: Sequence[RunRecord]) -> Chart:
+    """Accuracy over epochs; that of training is a mean over its epoch, at its middle."""
+    looks = series(runs)
+    parts = []
+    for run in runs:
+        label, _ = looks[run.experiment, run.model, run.lr]
+        table = epochs(run)
+        for split, shift in (("train", 0.5), ("val", 1.0), ("test", 1.0)):
+            values = 100 * table[f"{split}_accuracy"].to_numpy()
+            parts.append(_part(label, run, split, table["epoch"] + shift, values, whole=True))
+    return _curves(name, tr("Accuracy"), tr("accuracy (%)"), parts, looks, log=False)
+
+
+def _part(label: str, run: RunRecord, split: str, x: Any, y: Any, *, whole: bool) -> pd.DataFrame:
+    """Return some points of one run, each of a whole epoch or of a few steps; finite ones only."""
+    frame = pd.DataFrame(
+        {"x": np.asarray(x, float), "y": np.asarray(y, float), "whole": int(whole)}
+    )
+    frame = frame[np.isfinite(frame["y"])]
+    found: pd.DataFrame = frame.assign(
+        series=label, split=_split_names()[split], seed=str(run.seed)
+    )
+    return found
+
+
+def _split_names() -> dict[str, str]:
+    return {"train": tr("training"), "val": tr("validation"), "test": tr("test")}
+
+
+def _curves(
+    name: str,
+    title: str,
+    unit: str,
+    parts: Sequence[pd.DataFrame],
+    looks: dict[tuple[str, str, str], tuple[str, str]],
+    log: bool,
+) -> Chart:
+    frame = pd.concat(parts, ignore_index=True)
+    splits = [split for split in _split_names().values() if (frame["split"] == split).any()]
+    shown = dict(looks.values())
+    chosen_series = alt.param(name="series", value=list(shown))
+    chosen_splits = alt.param(name="splits", value=splits)
+    hover = alt.selection_point(
+        name="hover", on="pointerover", nearest=True, fields=["x", "series"], empty=False
+    )
+    x = alt.X(
+        "x:Q",
+        title=tr("epoch"),
+        scale=alt.Scale(nice=False, domainMin=0),
+        axis=alt.Axis(tickCount=8, format="~g"),
+    )
+    y = alt.Y("y:Q", title=unit, scale=alt.Scale(zero=False))
+    base = (
+        alt.Chart(alt.NamedData("points"))
+        .transform_filter("indexof(series, datum.series) >= 0")
+        .transform_filter("indexof(splits, datum.split) >= 0")
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color("series:N", legend=None, scale=colour_scale(shown)),
+            detail=["seed:N"],
+        )
+    )
+    dashes = alt.StrokeDash(
+        "split:N",
+        scale=alt.Scale(domain=splits, range=[[1, 0], [6, 2], [2, 2]][: len(splits)]),
+        legend=alt.Legend(title=None, orient="top", symbolStrokeColor="var(--muted)"),
+    )
+    line = base.mark_line(strokeWidth=1.6, clip=True).encode(strokeDash=dashes)
+    # A line of one epoch would be no line at all.
+    dots = base.transform_filter("datum.whole").mark_point(filled=True, size=18, clip=True)
+    point = (
+        base.mark_point(filled=True, size=60)
+        .encode(
+            opacity=alt.condition(hover, alt.value(1), alt.value(0)),
+            tooltip=[
+                alt.Tooltip("series:N", title=tr("run")),
+                alt.Tooltip("seed:N", title=tr("seed")),
+                alt.Tooltip("split:N", title=tr("split")),
+                alt.Tooltip("x:Q", title=tr("epoch"), format=".3~f"),
+                alt.Tooltip("y:Q", title=unit, format=".4~f"),
+            ],
+        )
+        .add_params(hover)
+    )
+    chart = sized(alt.layer(line, dots, point), title).add_params(chosen_series, chosen_splits)
+    choices = (
+        Choice("series", tr("Runs"), tuple((key, key, shown[key]) for key in shown)),
+        Choice("splits", tr("Splits"), tuple((split, split, "") for split in splits)),
+    )
+    return Chart(name, title, chart.to_dict(), {"points": columns(frame)}, choices, log)

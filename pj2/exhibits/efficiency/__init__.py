@@ -1,0 +1,1 @@
+"""Accuracy and what it costs."""

@@ -1,0 +1,172 @@
+"""Test accuracy against what it costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullFormatter
+
+from pj2.exhibits import letters, style
+from pj2.exhibits.efficiency.numbers import COSTS, Efficiency, efficiencies, fronts, note_conditions
+from pj2.language import tr
+from pj2.runs.reading import PathLike, load_runs
+from pj2.wording import named
+
+_MARKERS = {  # and sizes in points, at which they look equally large
+    "o": 6.0, "s": 5.5, "^": 6.8, "D": 5.4, "v": 6.8, "P": 7.2, "<": 6.8, ">": 6.8, "*": 9.5,
+    "p": 7.0, "h": 7.0, "d": 7.0,
+}  # fmt: skip
+_FRONT: Mapping[str, Any] = {"color": "#9A9A9A", "linewidth": 1.0, "drawstyle": "steps-post"}
+_POINT: Mapping[str, Any] = {
+    "markeredgecolor": "white", "markeredgewidth": 0.5, "linestyle": "",
+}  # fmt: skip
+_NARROWEST = 6.0  # an axis from its one end to the other, so that it has two ticks or three
+_TICKS = 4
+
+
+@style.styled
+def plot_efficiency(index_paths: Iterable[PathLike], stem: PathLike) -> None:
+    """Draw test accuracy against parameters, MACs and training seconds, each logarithmic.
+
+    A point is a model at its chosen learning rate, see `runs.reading.chosen_setting`:
+    the mean over its seeds with their standard deviation, of one seed with the 95 %
+    Wilson interval. Steps join the models that none beats in both, the Pareto front.
+    """
+    found, absent = efficiencies(load_runs(index_paths))
+    if not found:
+        nothing = tr("{model}: no run finished an epoch", model=named(absent))
+        style.save(style.placeholder(nothing), stem)
+        return
+    looks = _looks(found)
+    handles = [
+        *(Line2D([], [], label=one.name, **look) for one, look in zip(found, looks, strict=True)),
+        Line2D([], [], label=tr("Pareto front"), **_FRONT),
+    ]
+    inches = 0.55 + 0.066 * max(letters.width(str(handle.get_label())) for handle in handles)
+    columns = min(len(handles), max(1, int(style.WIDTH / inches)))
+    figure = style.new_figure(3.3 + 0.18 * -(-len(handles) // columns))
+    on = fronts(found)
+    labels = {
+        "parameters": tr("parameters"),
+        "macs": tr("MACs an image"),
+        "seconds": tr("training seconds"),
+    }
+    for axes, name in zip(figure.subplots(1, len(COSTS), sharey=True), COSTS, strict=True):
+        _draw(axes, name, found, looks, on[name])
+        axes.set_xlabel(labels[name])
+        if name == COSTS[0]:
+            axes.set_ylabel(tr("test accuracy (%)"))
+    style.heading(figure, tr("Test accuracy and its cost"), handles, columns)
+    style.note(figure, *_small_print(found, absent))
+    style.save(figure, stem)
+
+
+def _looks(found: Sequence[Efficiency]) -> list[Mapping[str, Any]]:
+    """Return colour and mark of each model, all different.
+
+    Variants of a model have shades of its colour, which alone would not tell them apart.
+    """
+    colours = style.colours(one.model for one in found)
+    taken: set[tuple[str, str]] = set()
+    looks: list[Mapping[str, Any]] = []
+    for one in found:
+        family = one.model.partition(".")[0]
+        mark = next((free for free in _MARKERS if (family, free) not in taken), "o")
+        taken.add((family, mark))
+        size = _MARKERS[mark]
+        looks.append({"color": colours[one.model], "marker": mark, "markersize": size, **_POINT})
+    return looks
+
+
+def _draw(
+    axes: Axes,
+    name: str,
+    found: Sequence[Efficiency],
+    looks: Sequence[Mapping[str, Any]],
+    front: np.ndarray,
+) -> None:
+    costs = np.array([one.cost(name) for one in found])
+    _set_cost_axis(axes, costs)
+    steps = sorted(
+        (cost, one.accuracy.mean)
+        for cost, one, on in zip(costs, found, front, strict=True)
+        if on
+    )  # fmt: skip
+    # The last of the front is not beaten at any greater cost either.
+    x, y = zip(*steps, (axes.get_xlim()[1], steps[-1][1]), strict=True)
+    axes.plot(x, 100 * np.array(y), **_FRONT)
+    for one, cost, look in zip(found, costs, looks, strict=True):
+        accuracy = one.accuracy.mean
+        low, high = one.wilson or (accuracy - one.accuracy.sd, accuracy + one.accuracy.sd)
+        axes.errorbar(
+            cost, 100 * accuracy, yerr=[[100 * (accuracy - low)], [100 * (high - accuracy)]],
+            elinewidth=0.9, capsize=2, **look,
+        )  # fmt: skip
+
+
+def _set_cost_axis(axes: Axes, costs: np.ndarray) -> None:
+    """Make a logarithmic axis with room at both ends and few plain ticks."""
+    low, high = max(float(costs.min()), 1e-3), max(float(costs.max()), 1e-3)
+    room = max(1.35, np.sqrt(_NARROWEST * low / high))
+    low, high = low / room, high * room
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(FixedLocator(_ticks(low, high)))
+    axes.xaxis.set_major_formatter(lambda value, _: _short(value))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return a few round numbers from `low` to `high`, as evenly spaced as they can be."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks: list[float] = []
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [step * 10.0**decade for decade in decades for step in steps]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) <= _TICKS:
+            return ticks
+    return ticks[:: -(-len(ticks) // _TICKS)]
+
+
+def _short(value: float) -> str:
+    """Write 1500000 as 1.5M, and so on."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
+def _small_print(found: Sequence[Efficiency], absent: Sequence[str]) -> list[str]:
+    several = sorted({one.accuracy.n for one in found if one.accuracy.n > 1})
+    single = any(one.wilson for one in found)
+    bars = []
+    if several:
+        seeds = tr(" or ").join(map(str, several))
+        bars.append(tr("standard deviation over {seeds} seeds", seeds=seeds))
+    if single and several:
+        bars.append(
+            tr(
+                "95 % Wilson interval, which covers the finite number of images, of models with "
+                "one seed"
+            )
+        )
+    elif single:
+        bars.append(tr("95 % Wilson interval, which covers the finite number of images"))
+    return [
+        tr(
+            "Each model at its learning rate with the best validation accuracy, the mean over "
+            "seeds; {images} test images. Bars: {bars}. MACs: multiply-accumulates of a forward "
+            "pass. Training seconds: wall time of a run's epochs, the mean over seeds. Pareto "
+            "front: no other model has at least that accuracy at no greater cost; it goes by means "
+            "and knows nothing of the bars.",
+            images=tr(" or ").join(f"{n:,}" for n in sorted({one.images for one in found})),
+            bars=tr("; ").join(bars),
+        ),
+        note_conditions(found),
+        tr("No run finished an epoch: {models}.", models=named(absent)) if absent else "",
+    ]

@@ -1,0 +1,115 @@
+"""What a model costs, beside how well it does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pj2.language import tr
+from pj2.runs.reading import RunRecord, tested_models
+from pj2.statistics import Mean, mean_interval, wilson_interval
+from pj2.wording import named
+
+COSTS = ("parameters", "macs", "seconds")
+
+
+@dataclass(frozen=True)
+class Efficiency:
+    """A model at its chosen learning rate: costs, and test accuracy over its seeds.
+
+    `name` tells the model from others in a table or figure. `runs` has one run a seed,
+    `images` counts the test images that each saw. `seconds` is the wall time of a run's
+    epochs, `wilson` the 95 % Wilson interval of a single seed's accuracy, None of more.
+    """
+
+    name: str
+    runs: tuple[RunRecord, ...]
+    images: int
+    accuracy: Mean
+    wilson: tuple[float, float] | None
+    seconds: Mean
+
+    @property
+    def model(self) -> str:
+        """The model, which another experiment may have too."""
+        return self.runs[0].model
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model learns."""
+        return int(self.runs[0].info["parameters"])
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one image's forward pass."""
+        return int(self.runs[0].info["macs"])
+
+    def cost(self, name: str) -> float:
+        """Return one of `COSTS`, seconds as their mean over seeds."""
+        return self.seconds.mean if name == "seconds" else float(getattr(self, name))
+
+
+def efficiencies(runs: Sequence[RunRecord]) -> tuple[list[Efficiency], list[str]]:
+    """Return every model's costs and accuracy, and the names of models without predictions."""
+    found, absent = [], []
+    for name, seen in tested_models(runs):
+        if not seen:
+            absent.append(name)
+            continue
+        shown, guesses = zip(*seen, strict=True)
+        images = len(guesses[0].label)
+        found.append(
+            Efficiency(
+                name,
+                shown,
+                images,
+                mean_interval([one.correct / images for one in guesses]),
+                wilson_interval(guesses[0].correct, images) if len(guesses) == 1 else None,
+                mean_interval([float(run.info["seconds"]) for run in shown]),
+            )
+        )
+    return found, absent
+
+
+def pareto_front(cost: ArrayLike, value: ArrayLike) -> np.ndarray:
+    """Tell which of n items no other dominates, bool[n].
+
+    An item dominates another if it costs no more, is worth no less, and is better in one
+    of the two; equals are on the front together. One with a NaN never is, nor does it
+    dominate any.
+    """
+    cost, value = np.asarray(cost, np.float64), np.asarray(value, np.float64)
+    no_worse = (cost[:, None] <= cost) & (value[:, None] >= value)
+    better = (cost[:, None] < cost) | (value[:, None] > value)
+    front: np.ndarray = ~(no_worse & better).any(axis=0) & ~np.isnan(cost) & ~np.isnan(value)
+    return front
+
+
+def fronts(found: Sequence[Efficiency]) -> dict[str, np.ndarray]:
+    """Tell for each of `COSTS` which models are on the front of least cost and most accuracy."""
+    accuracy = [one.accuracy.mean for one in found]
+    return {name: pareto_front([one.cost(name) for one in found], accuracy) for name in COSTS}
+
+
+def note_conditions(found: Sequence[Efficiency]) -> str:
+    """Return a sentence that warns of seconds which cannot be compared; nothing if they can."""
+    conditions = list(dict.fromkeys(_condition(run) for one in found for run in one.runs))
+    if len(conditions) < 2:
+        return ""
+    return tr(
+        "Seconds were measured under different conditions ({conditions}) and do not compare "
+        "across them.",
+        conditions=named(conditions),
+    )
+
+
+def _condition(run: RunRecord) -> str:
+    """Return what the speed of a run depends on beside its settings."""
+    hardware, precision = run.info["hardware"], run.info["precision"]["used"]
+    name, threads = hardware["name"], hardware["threads"]
+    if threads == 1:
+        return tr("{name}, 1 thread, {precision}", name=name, precision=precision)
+    return tr("{name}, {n} threads, {precision}", name=name, n=threads, precision=precision)

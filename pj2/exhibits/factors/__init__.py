@@ -1,0 +1,1 @@
+"""What the levels of factors are worth."""

@@ -1,0 +1,75 @@
+"""What each level of an experiment's factors is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from pj2.exhibits.factors.numbers import (
+    factor_levels,
+    level_means,
+    main_effects,
+    variant_accuracies,
+)
+from pj2.exhibits.format import MISSING, write_all_formats
+from pj2.language import said
+from pj2.runs.reading import PathLike, load_runs, precision_of
+from pj2.wording import mixed_precisions
+
+_CAPTION = said(
+    "Test accuracy at the epoch that validation chose, of every level of every factor, in "
+    "percent: the mean over all combinations of the other factors and over seeds. Effect: its "
+    "distance from the factor's first level in points, over pairs of runs that differ in this "
+    "factor alone: mean ± standard deviation over seeds, and the 95 % Student interval, which "
+    "needs two seeds."
+)
+
+
+def factors_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
+    """Write a row for each architecture, factor and level, in four formats.
+
+    CSV: ``architecture, factor, level, runs, seeds, mean`` (accuracy, a fraction),
+    ``reference`` (the factor's first level), ``pairs, effect, sd, low, high``
+    (fractions; empty for the first level).
+    """
+    runs = load_runs(index_paths)
+    levels = factor_levels(runs)
+    accuracies = variant_accuracies(runs)
+    parts = [
+        level_means(accuracies, levels, factor)
+        .drop(columns=["sd", "low", "high"])
+        .assign(factor=factor)
+        for factor in levels
+    ]
+    effects = main_effects(accuracies, levels).drop(columns="seeds")
+    frame = pd.concat(parts).merge(effects, on=["architecture", "factor", "level"], how="left")
+    frame = frame.sort_values("architecture", kind="stable", key=lambda names: names != names[0])
+    first = ["architecture", "factor", "level", "runs", "seeds", "mean"]
+    frame = frame[[*first, "reference", "pairs", "effect", "sd", "low", "high"]]
+    shown = pd.DataFrame(
+        {
+            "Model": frame["architecture"],
+            "Factor": frame["factor"],
+            "Level": frame["level"],
+            "Runs": frame["runs"].map(str),
+            "Seeds": frame["seeds"].map(str),
+            "Test accuracy, %": frame["mean"].map(lambda value: f"{100 * value:.2f}"),
+            "Effect, points": [
+                _effect(*row) for row in frame[["effect", "sd", "low", "high"]].to_numpy()
+            ],
+            "Pairs": [MISSING if np.isnan(n) else f"{n:.0f}" for n in frame["pairs"]],
+        }
+    )
+    caption = f"{_CAPTION} {mixed_precisions(map(precision_of, runs))}".strip()
+    write_all_formats(frame.astype({"pairs": "Int64"}), stem, caption=caption, display=shown)
+
+
+def _effect(effect: float, sd: float, low: float, high: float) -> str:
+    if np.isnan(effect):
+        return "reference"
+    text = f"{100 * effect:+.2f}"
+    return (
+        text if np.isnan(sd) else f"{text} ± {100 * sd:.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
+    )

@@ -1,0 +1,1 @@
+"""The band of training losses over learning rates."""

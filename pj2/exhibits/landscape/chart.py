@@ -1,0 +1,113 @@
+"""The landscape's losses, from which the page computes the band of any learning rates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from pj2.exhibits import style
+from pj2.exhibits.columns import bin_width, bins, share, short
+from pj2.exhibits.palette import colours
+from pj2.exhibits.vega import HEIGHT, Chart, Choice, colour_scale, sized
+from pj2.language import tr
+from pj2.runs.reading import RunRecord, steps
+
+_POINTS = 150_000  # over all runs of a study's landscape
+_BINS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+def landscape_chart(name: str, runs: Sequence[RunRecord]) -> Chart:
+    """The band of training losses over the learning rates that the reader chooses.
+
+    Each run carries its losses, exactly; of a long one the least and the greatest of
+    every `width` steps. The page takes the extremes over the chosen runs as
+    `analysis.band.landscape_band` does: every seed by itself, cut to the shortest run
+    that did not diverge.
+    """
+    most = share(_POINTS, runs, 2000)
+    recorded = [steps(run)["loss"].to_numpy(np.float32) for run in runs]
+    longest = max(map(len, recorded))
+    width = bin_width(longest, most)
+    members: list[dict[str, Any]] = []
+    losses = style.LossRange(sum(map(len, recorded)))
+    for run, loss in zip(runs, recorded, strict=True):
+        losses.add(loss)
+        low, high, _ = bins(loss, width)
+        member = {
+            "model": run.model,
+            "rate": run.lr,
+            "seed": str(run.seed),
+            "steps": len(loss),
+            "diverged": run.diverged_at is not None,
+            "low": short(low),
+        }
+        members.append(member if width == 1 else member | {"high": short(high)})
+    rates = sorted({run.lr for run in runs}, key=float)
+    seeds = list(dict.fromkeys(str(run.seed) for run in runs))
+    shown = colours(run.model for run in runs)
+    sizes = [size * width for size in _BINS if size * width <= max(width, longest // 10)]
+    choices = [
+        Choice("rates", tr("Learning rates"), tuple((rate, rate, "") for rate in rates)),
+        Choice("models", tr("Models"), tuple((key, key, shown[key]) for key in shown)),
+        Choice(
+            "bin",
+            tr("Shown"),
+            tuple((str(size), _bin_name(size), "") for size in sizes),
+            False,
+            str(sizes[0]),
+        ),
+    ]
+    if len(seeds) > 1:
+        seed = Choice("seed", tr("Seed"), tuple((s, s, "") for s in seeds), False, seeds[0])
+        choices.insert(1, seed)
+    band = {"width": width, "seed": seeds[0], "top": losses.top, "runs": members}
+    title = tr("Band of the training loss over learning rates")
+    return Chart(name, title, _spec(title, shown, losses.top), {}, tuple(choices), True, band)
+
+
+def _bin_name(size: int) -> str:
+    return tr("every step (raw)") if size == 1 else tr("bins of {n} steps", n=size)
+
+
+def _spec(title: str, shown: dict[str, str], top: float) -> dict[str, Any]:
+    base = alt.Chart(alt.NamedData("band")).encode(
+        x=alt.X(
+            "step:Q",
+            title=tr("training step"),
+            scale=alt.Scale(nice=False),
+            axis=alt.Axis(tickCount=8, format=",d"),
+        ),
+        color=alt.Color("model:N", legend=None, scale=colour_scale(shown)),
+    )
+    y = alt.Y(
+        "min:Q",
+        title=tr("minibatch training loss (nats)"),
+        scale=alt.Scale(zero=False, domainMax=top),
+    )
+    hover = alt.selection_point(
+        name="hover", on="pointerover", nearest=True, fields=["step", "model"], empty=False
+    )
+    area = base.mark_area(opacity=0.3, clip=True).encode(y=y, y2="max:Q")
+    edges = [
+        base.mark_line(strokeWidth=1, clip=True).encode(y=alt.Y(f"{edge}:Q"))
+        for edge in ("min", "max")
+    ]
+    points = (
+        base.mark_point(filled=True, size=50, clip=True)
+        .encode(
+            y="max:Q",
+            opacity=alt.condition(hover, alt.value(1), alt.value(0)),
+            tooltip=[
+                alt.Tooltip("model:N", title=tr("model")),
+                alt.Tooltip("step:Q", title=tr("step"), format=","),
+                alt.Tooltip("min:Q", title=tr("least loss"), format=".4~f"),
+                alt.Tooltip("max:Q", title=tr("greatest loss"), format=".4~f"),
+            ],
+        )
+        .add_params(hover)
+    )
+    found: dict[str, Any] = sized(alt.layer(area, *edges, points), title, HEIGHT + 60).to_dict()
+    return found

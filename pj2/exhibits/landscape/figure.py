@@ -1,0 +1,156 @@
+"""The loss landscape: each model's band of training losses over its learning rates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from pj2.exhibits import style
+from pj2.exhibits.landscape.numbers import (
+    band_runs,
+    band_width_table,
+    bin_band,
+    bin_width,
+    common_steps,
+    read_band,
+)
+from pj2.language import tr
+from pj2.runs.reading import PathLike, RunRecord, load_runs, precision_of, steps
+from pj2.statistics import Mean, mean_interval
+from pj2.wording import mixed_precisions
+from pj2.wording import rates as in_words
+
+_BINS = 400  # about two pixels each in the PNG
+_NAMED = 6  # diverged runs in the legend; of more, five and the number of the others
+_WIDTH = 5.0  # inches: still legible when a journal's column (3.4 inches) shrinks it
+
+
+@style.styled
+def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: PathLike) -> None:
+    """Draw the bands of all models on one pair of axes: training loss over steps.
+
+    `band_path` is the Parquet file of `analysis.band.landscape_band` for the same
+    runs. A long band is binned for display only (bin minima and maxima). Diverged
+    runs are named in the legend, with a cross where they left.
+    """
+    runs = load_runs(index_paths)
+    members = band_runs(runs)
+    band = read_band(band_path, members)
+    raw, binned = band.to_pandas(), bin_band(band, _BINS).to_pandas()
+    width = bin_width(band, _BINS)
+    shared = common_steps(band)
+    widths = band_width_table(shared).groupby("model", sort=False)["median_width"]
+    medians = {str(model): mean_interval(each.to_list()) for model, each in widths}
+    models = list(medians)
+    colours = style.colours(models)
+    losses = style.LossRange(2 * len(raw))
+    losses.add(raw["min"])
+    losses.add(raw["max"])
+    top, low = losses.top, losses.low
+
+    lost = [run for group in members.values() for run in group if run.diverged_at is not None]
+    named = lost[: _NAMED if len(lost) <= _NAMED else _NAMED - 1]
+    figure = style.new_figure(3.3 + 0.32 * len(models) + 0.18 * min(len(lost), _NAMED), _WIDTH)
+    axes = figure.subplots()
+    axes.set(
+        xlim=(0, max(1, raw["step"].max())),
+        ylim=(max(0.0, low - 0.05 * (top - low)), top),
+        xlabel=tr("training step"),
+        ylabel=tr("minibatch training loss (nats)"),
+    )
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    # The widest band is drawn first, so that a narrow one stays visible before it.
+    for model in sorted(models, key=lambda name: -medians[name].mean):
+        for place, (_, one) in enumerate(
+            binned[binned["model"] == model].groupby("seed", sort=False)
+        ):
+            _draw_band(axes, one, width, colours[model], top, filled=place == 0)
+    handles: list[Patch | Line2D] = []
+    for model in models:
+        groups = [group for (name, _), group in members.items() if name == model]
+        label = tr(
+            "{model}, median width {width}\nlr {rates}",
+            model=model,
+            width=_in_words(medians[model]),
+            rates=in_words([run.lr for run in groups[0]]),
+        )
+        face = (colours[model], 0.3)
+        handles.append(Patch(facecolor=face, edgecolor=colours[model], label=label))
+        for run in (run for group in groups for run in group):
+            if run.diverged_at is not None:
+                mark = _mark_divergence(axes, run, run.diverged_at, colours[model], top)
+                handles += [mark] if run in named else []
+    if len(lost) > len(named):
+        more = tr("… {n:,} more", n=len(lost) - len(named))
+        handles.append(Line2D([], [], linestyle="", label=more))
+    figure.legend(handles=handles, loc="outside upper left")
+    common = tr(
+        "Widths are over the {n:,} steps all models have.", n=pc.max(shared["step"]).as_py() + 1
+    )
+    style.note(
+        figure,
+        *_small_print(members, width),
+        common if len(models) > 1 else "",
+        style.note_above(raw["max"], top, "steps"),
+    )
+    style.save(figure, stem)
+
+
+def _in_words(width: Mean) -> str:
+    if width.n == 1:
+        return f"{width.mean:.3g}"
+    return tr("{mean:.3g} ± {sd:.2g} ({n} seeds)", mean=width.mean, sd=width.sd, n=width.n)
+
+
+def _draw_band(
+    axes: Axes, band: pd.DataFrame, width: int, colour: str, top: float, filled: bool
+) -> None:
+    """Fill the band of the first seed; of another draw the edges alone, thin and pale."""
+    middle = band["step"] + (width - 1) / 2
+    if filled:
+        axes.fill_between(middle, band["min"], band["max"], color=colour, alpha=0.3, linewidth=0)
+    for edge in ("min", "max"):
+        thickness, alpha = (0.8, 1.0) if filled else (0.5, 0.45)
+        axes.plot(middle, band[edge], color=colour, linewidth=thickness, alpha=alpha)
+    style.mark_above(axes, middle[band["max"] > top], colour)
+
+
+def _mark_divergence(axes: Axes, run: RunRecord, step: int, colour: str, top: float) -> Line2D:
+    """Put a cross at the run's last finite loss; return what the legend says of it."""
+    losses = steps(run)["loss"]
+    if step and step <= axes.get_xlim()[1]:
+        height = min(float(losses.iloc[-1]), top)
+        axes.plot(step - 1, height, **style.cross(colour), clip_on=False, zorder=5)
+    label = tr("{model}, lr {lr}: diverged at step {step:,}", model=run.model, lr=run.lr, step=step)
+    return Line2D([], [], linestyle="", **style.cross(colour), label=label)
+
+
+def _small_print(
+    members: Mapping[tuple[str, int], Sequence[RunRecord]],
+    width: int,
+) -> list[str]:
+    seeds = list(dict.fromkeys(seed for _, seed in members))
+    others = tr(", ").join(map(str, seeds[1:]))
+    return [
+        tr(
+            "Shaded: from the least to the greatest loss over learning rates at each step, as far "
+            "as a model's shortest run goes, seed {seed}.",
+            seed=seeds[0],
+        ),
+        tr(
+            "Pale lines: the same of other seeds ({seeds}). Widths: mean ± standard deviation over "
+            "seeds.",
+            seeds=others,
+        )
+        if others
+        else "",
+        tr("Drawn in bins of {width} steps: least minimum, greatest maximum.", width=width)
+        if width > 1
+        else "",
+        mixed_precisions(precision_of(run) for group in members.values() for run in group),
+    ]

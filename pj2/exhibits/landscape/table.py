@@ -1,0 +1,129 @@
+"""How wide the loss bands are, and where they part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from pj2.exhibits.format import write_all_formats
+from pj2.exhibits.landscape.numbers import (
+    band_runs,
+    band_width_table,
+    common_steps,
+    diverged,
+    read_band,
+    separation_table,
+)
+from pj2.language import said
+from pj2.runs.reading import PathLike, RunRecord, load_runs, precision_of
+from pj2.statistics import mean_interval
+from pj2.wording import mixed_precisions, named
+from pj2.wording import rates as in_words
+
+_CAPTION = said(
+    "Width of the band between the least and the greatest training loss over learning rates, "
+    "in nats, over each model's own steps and over the steps that all models have. "
+    "Apart: steps at which the bands of two models do not overlap. Every seed has bands of "
+    "its own; of several seeds: the mean over seeds ± the standard deviation. "
+    "Steps count from 0. Learning rates whose run diverged stay in the band until then."
+)
+
+
+def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike, stem: PathLike) -> None:
+    """Write ``stem.csv``, a row a model and seed, and ``.md`` and the others, a row a model.
+
+    `band_path` is the Parquet file of `analysis.band.landscape_band` for the same runs.
+
+    CSV: ``model, learning_rates, seed, diverged`` (``lr@step``, both separated by
+    blanks), ``steps, mean_width, median_width`` (nats), ``common_steps,
+    common_mean_width, common_median_width``, and for every model M in the study
+    ``steps_apart_from_M, share_apart_from_M`` (of their common steps, of one seed),
+    ``steps_below_M`` (the row's band lies beneath M's) and
+    ``first_step_apart_from_M``; empty where M is the row's own model.
+    """
+    members = band_runs(load_runs(index_paths))
+    band = read_band(band_path, members)
+    own = band_width_table(band).to_dict("records")
+    common = band_width_table(common_steps(band)).to_dict("records")
+    pairs = separation_table(band).to_dict("records")
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for ((model, seed), group), width, shared in zip(members.items(), own, common, strict=True):
+        rates = [run.lr for run in sorted(group, key=lambda run: run.learning_rate)]
+        row = {
+            "model": model,
+            "learning_rates": " ".join(rates),
+            "seed": seed,
+            "diverged": " ".join(f"{run.lr}@{run.step}" for run in diverged(group)),
+            "steps": width["steps"],
+            "mean_width": width["mean_width"],
+            "median_width": width["median_width"],
+            "common_steps": shared["steps"],
+            "common_mean_width": shared["mean_width"],
+            "common_median_width": shared["median_width"],
+        }
+        for pair in pairs:
+            if (pair["model"], pair["seed"]) == (model, seed):
+                other = pair["other"]
+                row |= {
+                    f"steps_apart_from_{other}": pair["apart"],
+                    f"share_apart_from_{other}": pair["share"],
+                    f"steps_below_{other}": pair["below"],
+                    f"first_step_apart_from_{other}": pair["first_apart"],
+                }
+        rows.setdefault(model, []).append(row)
+    frame = pd.DataFrame([row for of_model in rows.values() for row in of_model])
+    integers = [name for name in map(str, frame) if name.startswith(("steps_", "first_step_"))]
+    frame = frame.astype(dict.fromkeys(integers, "Int64"))
+    groups = _by_model(members)
+    shown = pd.DataFrame([_shown(groups[model], found) for model, found in rows.items()])
+    mixed = mixed_precisions(precision_of(run) for group in groups.values() for run in group)
+    write_all_formats(frame, stem, caption=f"{_CAPTION} {mixed}".strip(), display=shown)
+
+
+def _by_model(
+    members: Mapping[tuple[str, int], Sequence[RunRecord]],
+) -> dict[str, list[RunRecord]]:
+    groups: dict[str, list[RunRecord]] = {}
+    for (model, _), group in members.items():
+        groups.setdefault(model, []).extend(group)
+    return groups
+
+
+def _shown(runs: Sequence[RunRecord], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return a model's row for people, over its seeds."""
+    lost = diverged(runs)
+    several = len(rows) > 1
+    left = [
+        f"{run.lr}{f', seed {run.seed},' if several else ''} at step {run.step:,}" for run in lost
+    ]
+
+    def over_seeds(column: str, scale: float = 1.0, digits: int = 4) -> str:
+        found = mean_interval([scale * row[column] for row in rows])
+        spread = f" ± {found.sd:.{digits}f}" if several else ""
+        return f"{found.mean:.{digits}f}{spread}"
+
+    def steps(column: str) -> str:
+        found = [row[column] for row in rows]
+        return " to ".join(f"{end:,}" for end in sorted({min(found), max(found)}))
+
+    text = {
+        "Model": rows[0]["model"],
+        "Learning rates": in_words(rows[0]["learning_rates"].split()),
+        "Seeds": ", ".join(str(row["seed"]) for row in rows),
+        "Diverged": named(left, ", ") or "none",
+        "Steps": steps("steps"),
+        "Mean width": over_seeds("mean_width"),
+        "Median width": over_seeds("median_width"),
+        "Common steps": steps("common_steps"),
+        "Mean width (common)": over_seeds("common_mean_width"),
+        "Median width (common)": over_seeds("common_median_width"),
+    }
+    for column in rows[0]:
+        other = column.removeprefix("share_apart_from_")
+        if other != column:
+            text[f"Apart from {other}"] = (
+                f"{steps(f'steps_apart_from_{other}')} ({over_seeds(column, 100, 1)} %)"
+            )
+    return text

@@ -1,0 +1,154 @@
+"""Pictures of the mistakes that a model is surest of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from safetensors import SafetensorError, safe_open
+
+from pj2.data.layout import IMAGES_FILE, SIDE
+from pj2.errors import UserError
+from pj2.exhibits import letters, style
+from pj2.exhibits.mistakes.numbers import Mistake, confident_mistakes
+from pj2.language import tr
+from pj2.runs.reading import (
+    PathLike,
+    Predictions,
+    RunRecord,
+    chosen_setting,
+    load_runs,
+    one_model,
+    setting_in_words,
+    tested,
+)
+
+_MOST = 24
+_COLUMNS = 6
+_LETTERS = 18  # of a line under a picture, at its usual size
+
+
+@style.styled
+def plot_mistakes(index_paths: Iterable[PathLike], data: Path, stem: PathLike) -> None:
+    """Show the test images that a model gets wrong with the greatest probability, at most 24.
+
+    The model is shown at its chosen learning rate; of several seeds those images count
+    that most of them get wrong, see `analysis.mistakes.confident_mistakes`. `data` is the
+    folder of the prepared data set. Raises UserError if the runs are not of one model, or
+    if the data are not those that the predictions are of.
+    """
+    runs = load_runs(index_paths)
+    model = one_model(runs)
+    seen = tested(chosen_setting(runs))
+    if not seen:
+        nothing = tr("{model}: no run finished an epoch", model=model)
+        style.save(style.placeholder(nothing), stem)
+        return
+    shown, guesses = zip(*seen, strict=True)
+    mistakes = confident_mistakes(guesses)
+    if not mistakes:
+        style.save(style.placeholder(_nobody(model, guesses)), stem)
+        return
+    surest = mistakes[:_MOST]
+    pictures = read_pictures(data / IMAGES_FILE, guesses[0], [one.index for one in surest])
+    rows = -(-len(surest) // _COLUMNS)
+    figure = style.new_figure(0.85 + 1.56 * rows)
+    grid = figure.subplots(rows, _COLUMNS, squeeze=False)
+    for axes, mistake, picture in zip(grid.flat, surest, pictures, strict=False):
+        _draw(axes, mistake, picture, len(shown))
+    for axes in grid.flat[len(surest) :]:
+        axes.set_axis_off()
+    figure.suptitle(tr("{model}: the mistakes it is surest of", model=model))
+    style.note(figure, *_small_print(runs, shown, guesses[0], len(surest), len(mistakes)))
+    style.save(figure, stem)
+
+
+def read_pictures(path: Path, predictions: Predictions, index: Sequence[int]) -> np.ndarray:
+    """Return the test images at `index` of a prepared data set, uint8[n, 32, 32, 3].
+
+    No other images are read. Raises UserError if the file cannot be read, or if its labels
+    are not those of `predictions`.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            labels = file.get_tensor("test_labels")
+            images = file.get_slice("test_images")
+            shape = images.get_shape()
+            known = predictions.index < len(labels)
+            if (
+                shape != [len(labels), SIDE, SIDE, 3]
+                or not known.all()
+                or not np.array_equal(labels[predictions.index], predictions.label)
+            ):
+                raise UserError(f"{path}: not the images that these predictions are of")
+            found = [images[place : place + 1] for place in index]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except SafetensorError as error:
+        raise UserError(f"{path}: not a prepared data set: {error}") from None
+    return np.concatenate(found)
+
+
+def _draw(axes: Axes, mistake: Mistake, picture: np.ndarray, seeds: int) -> None:
+    axes.imshow(picture, interpolation="hanning")
+    axes.grid(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    said = f"{100 * mistake.probability:.1f} %"
+    if seeds > 1:
+        said = tr("{percent}, {wrong}/{n} seeds", percent=said, wrong=mistake.wrong, n=seeds)
+    below = f"→ {mistake.predicted}\n{said}"
+    axes.set_title(mistake.true, fontsize=_size(mistake.true), pad=3)
+    axes.set_xlabel(below, fontsize=_size(below), labelpad=3)
+
+
+def _size(text: str) -> float:
+    """Return the size in points at which the longest line of a text fits under a picture."""
+    return 8.0 * min(1.0, _LETTERS / max(map(letters.width, text.splitlines())))
+
+
+def _nobody(model: str, guesses: Sequence[Predictions]) -> str:
+    """Say that there is no mistake."""
+    images = len(guesses[0].label)
+    if len(guesses) == 1:
+        return tr("{model}: all {images:,} test images are recognised", model=model, images=images)
+    return tr(
+        "{model}: no test image of {images:,} is taken for another class by most of {seeds} seeds",
+        model=model, images=images, seeds=len(guesses),
+    )  # fmt: skip
+
+
+def _small_print(
+    runs: Sequence[RunRecord],
+    shown: Sequence[RunRecord],
+    guesses: Predictions,
+    pictures: int,
+    mistakes: int,
+) -> list[str]:
+    counts = {"mistakes": mistakes, "images": len(guesses.label), "pictures": pictures}
+    return [
+        tr(
+            "Above each image its class; below, the wrong class that most seeds name, with its "
+            "probability, the mean over all seeds, and how many of them get it wrong. Of the "
+            "{mistakes:,} of {images:,} test images that most of {seeds} seeds get wrong, the "
+            "{pictures} with the greatest such probability.",
+            **counts,
+            seeds=len(shown),
+        )
+        if len(shown) > 1
+        else tr(
+            "Above each image its class; below, what the model takes it for, with its probability. "
+            "Of the {mistakes:,} of {images:,} test images that it gets wrong, the {pictures} with "
+            "the greatest such probability.",
+            **counts,
+        ),
+        tr("Labels of a test set can be wrong themselves (Northcutt et al. 2021)."),
+        tr(
+            "{setting}. {side} × {side} pixels, enlarged smoothly.",
+            setting=setting_in_words(shown, runs),
+            side=SIDE,
+        ),
+    ]

@@ -1,0 +1,217 @@
+"""Which models of an experiment differ in test accuracy, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pj2.errors import UserError
+from pj2.language import tr
+from pj2.runs.reading import (
+    RunRecord,
+    at_best_epoch,
+    by_model,
+    chosen_setting,
+    precision_of,
+    predictions,
+)
+from pj2.statistics import PairedDifference, holm, mcnemar_p, paired_difference
+from pj2.wording import in_unlike_precisions
+
+COLUMNS = (
+    "model", "other", "lr", "other_lr", "seeds", "images", "difference", "images_low",
+    "images_high", "seeds_low", "seeds_high", "both_low", "both_high", "discordant", "p_least",
+    "p_greatest", "verdict", "by_seed",
+)  # fmt: skip
+_MOST_MODELS = 12  # whose 66 pairs are compared; of more models, each with one
+_SIGNIFICANCE = 0.05
+
+UNSETTLED = "not settled"
+
+
+@dataclass(frozen=True)
+class _Recognised:
+    """What a model at its chosen learning rate recognised of the test set, by seed.
+
+    `right` is bool[N]; `images` tells one test set from another; `precision` is what the
+    run was computed in.
+    """
+
+    model: str
+    lr: str
+    val_accuracy: float
+    right: Mapping[int, np.ndarray]
+    images: Mapping[int, str]
+    precision: Mapping[int, str]
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two models over the seeds that both have, ascending; `one` and `other` are bool[S, N]."""
+
+    names: tuple[str, str]
+    lrs: tuple[str, str]
+    seeds: tuple[int, ...]
+    one: np.ndarray
+    other: np.ndarray
+    precisions: frozenset[str]
+
+
+def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
+    """Compare the test accuracies of every two models, over the seeds that both have.
+
+    A variant counts as a model; each stands at the learning rate that
+    `chosen_setting` gives it. More than 12 models are each compared with one only,
+    that of the best mean validation accuracy.
+
+    Columns: model, other, lr, other_lr, seeds and images (how many are compared),
+    difference (accuracy of model less that of other, a fraction), then its 95 %
+    intervals `images_low`, `images_high`, `seeds_low`, … and `both_low`, … (see
+    `statistics.paired_difference`; NaN with one seed), discordant (images that only one
+    of them recognised, summed over seeds), p_least and p_greatest (over the seeds'
+    exact McNemar tests, Holm-adjusted for all tests of the table), verdict (see
+    `verdict_of`; ``(bf16 and fp32)`` follows where the runs were computed in both),
+    by_seed (dict: each seed's difference).
+
+    Also returns sentences on what is left out. Raises UserError if the runs are of
+    several experiments.
+    """
+    experiments = list(dict.fromkeys(run.experiment for run in runs))
+    if len(experiments) > 1:
+        raise UserError(f"index files: runs of {', '.join(experiments)}; expected one experiment's")
+    told: list[str] = []
+    models = [_recognised(group, told) for group in by_model(runs).values()]
+    pairs = list(_pairs([model for model in models if model.right], told))
+    tests = [mcnemar_p(*both) for pair in pairs for both in zip(pair.one, pair.other, strict=True)]
+    adjusted = iter(holm(tests))
+    rows = [_row(pair, [next(adjusted) for _ in pair.seeds]) for pair in pairs]
+    return pd.DataFrame(rows, columns=list(COLUMNS)), told
+
+
+def _recognised(runs: Sequence[RunRecord], told: list[str]) -> _Recognised:
+    """Read the predictions of one model; say in `told` which runs have none."""
+    chosen = chosen_setting(runs)
+    model, lr = chosen[0].model, chosen[0].lr
+    right: dict[int, np.ndarray] = {}
+    images: dict[int, str] = {}
+    precision = {run.seed: precision_of(run) for run in chosen}
+    val = []
+    for run in chosen:
+        guesses, best = predictions(run), at_best_epoch(run)
+        if guesses is None or best is None:
+            told.append(
+                tr(
+                    "{model}, lr {lr}, seed {seed} diverged before it finished an epoch.",
+                    model=model, lr=lr, seed=run.seed,
+                )
+            )  # fmt: skip
+            continue
+        right[run.seed] = guesses.right
+        images[run.seed] = guesses.images
+        val.append(float(best["val_accuracy"]))
+    return _Recognised(model, lr, float(np.mean(val)) if val else np.nan, right, images, precision)
+
+
+def _pairs(models: Sequence[_Recognised], told: list[str]) -> Iterator[_Pair]:
+    """Yield the pairs that can be compared; say in `told` which cannot, and why."""
+    for one, other in _names(models, told):
+        seeds = sorted(one.right.keys() & other.right.keys())
+        names = {"one": one.model, "other": other.model}
+        if not seeds:
+            told.append(tr("{one} and {other} have no seed in common.", **names))
+            continue
+        if len({model.images[seed] for model in (one, other) for seed in seeds}) > 1:
+            told.append(tr("{one} and {other} were not tested on the same images.", **names))
+            continue
+        if len(one.right[seeds[0]]) < 2:
+            told.append(tr("{one} and {other} were tested on one image only.", **names))
+            continue
+        yield _Pair(
+            (one.model, other.model),
+            (one.lr, other.lr),
+            tuple(seeds),
+            np.stack([one.right[seed] for seed in seeds]),
+            np.stack([other.right[seed] for seed in seeds]),
+            frozenset(model.precision[seed] for model in (one, other) for seed in seeds),
+        )
+
+
+def _names(models: Sequence[_Recognised], told: list[str]) -> list[tuple[_Recognised, _Recognised]]:
+    if len(models) <= _MOST_MODELS:
+        return list(combinations(models, 2))
+    best = max(models, key=lambda model: model.val_accuracy)
+    told.append(
+        tr(
+            "{models} models make {pairs:,} pairs: each is compared with {best} only, which has "
+            "the best mean validation accuracy.",
+            models=len(models), pairs=len(models) * (len(models) - 1) // 2, best=best.model,
+        )
+    )  # fmt: skip
+    return [(model, best) for model in models if model is not best]
+
+
+def _row(pair: _Pair, p_values: Sequence[float]) -> dict[str, Any]:
+    found = paired_difference(pair.one, pair.other)
+    more = pair.one.sum(axis=1) - pair.other.sum(axis=1)  # images, for each seed
+    nothing = (np.nan, np.nan)
+    intervals = {
+        "images": found.over_images,
+        "seeds": found.over_seeds or nothing,
+        "both": found.over_both or nothing,
+    }
+    row: dict[str, Any] = {
+        "model": pair.names[0],
+        "other": pair.names[1],
+        "lr": pair.lrs[0],
+        "other_lr": pair.lrs[1],
+        "seeds": found.seeds,
+        "images": found.images,
+        "difference": found.difference,
+    }
+    for name, (low, high) in intervals.items():
+        row |= {f"{name}_low": low, f"{name}_high": high}
+    return row | {
+        "discordant": int((pair.one != pair.other).sum()),
+        "p_least": min(p_values),
+        "p_greatest": max(p_values),
+        "verdict": in_unlike_precisions(verdict_of(found, max(p_values)), pair.precisions),
+        "by_seed": dict(zip(pair.seeds, (more / found.images).tolist(), strict=True)),
+    }
+
+
+def verdict_of(found: PairedDifference, p_value: float) -> str:
+    """Return what may be said of the first model's accuracy.
+
+    Of several seeds: "higher" or "lower" if the interval over seeds and the one over
+    seeds and images both exclude 0. The first needs few seeds' spread to be normal, the
+    second is too narrow for few seeds; together they err less. Of one seed: "higher
+    for this seed" or "lower for this seed" if `p_value`, McNemar's after Holm's
+    adjustment, is below 0.05. Else "not settled".
+    """
+    if found.over_seeds is None or found.over_both is None:
+        settled, whom = p_value < _SIGNIFICANCE, " for this seed"
+    else:
+        intervals = (found.over_seeds, found.over_both)
+        above = all(low > 0 for low, _ in intervals)
+        settled, whom = above or all(high < 0 for _, high in intervals), ""
+    if not settled:
+        return UNSETTLED
+    return ("higher" if found.difference > 0 else "lower") + whom
+
+
+def verdict_in_words(verdict: str) -> str:
+    """Return what stands under ``verdict``, in the chosen language."""
+    word, space, precisions = verdict.partition(" (")
+    words = {
+        UNSETTLED: tr("not settled"),
+        "higher": tr("higher"),
+        "lower": tr("lower"),
+        "higher for this seed": tr("higher for this seed"),
+        "lower for this seed": tr("lower for this seed"),
+    }
+    return words[word] + space + precisions

@@ -1,0 +1,70 @@
+"""How far an update of the layers below turns each layer's gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from pj2.errors import UserError
+from pj2.exhibits import style
+from pj2.exhibits.probes.numbers import covariate_shift, is_probed
+from pj2.language import tr
+from pj2.runs.reading import PathLike, load_runs
+
+_QUARTILES = np.array([0.25, 0.5, 0.75])
+
+
+@style.styled
+def plot_covariate_shift(index_paths: Iterable[PathLike], stem: PathLike) -> None:
+    """Draw, layer by layer, medians and quartiles over the probed steps of each model.
+
+    A row of panels is a learning rate; the first seed is drawn. Raises
+    UserError if no run measured covariate shift.
+    """
+    runs = [run for run in load_runs(index_paths) if is_probed(run)]
+    runs = [run for run in runs if run.info["settings"]["probe"]["covariate_shift"]]
+    if not runs:
+        raise UserError("no covariate shift to show: no probe here has covariate_shift: true")
+    seed = runs[0].seed
+    first = [run for run in runs if run.seed == seed]
+    labels = {"relative": "‖G − G'‖₂ / ‖G‖₂", "cosine": tr("cosine of G and G'")}
+    rates = list(dict.fromkeys(run.lr for run in first))
+    models = list(dict.fromkeys(run.model for run in first))
+    colours = style.colours(models)
+    figure = style.new_figure(1.4 + 2.2 * len(rates))
+    grid = figure.subplots(len(rates), 2, squeeze=False, sharex=True)
+    for run in first:
+        shift = covariate_shift(run)
+        layers = shift[shift["depth"] > 0].groupby("depth")
+        for panel, (column, label) in zip(grid[rates.index(run.lr)], labels.items(), strict=True):
+            quartiles = layers[column].quantile(_QUARTILES).unstack()
+            colour = colours[run.model]
+            panel.fill_between(
+                quartiles.index + 1, quartiles[0.25], quartiles[0.75],
+                color=colour, alpha=0.25, linewidth=0,
+            )  # fmt: skip
+            panel.plot(quartiles.index + 1, quartiles[0.5], color=colour, marker=".")
+            rate = tr("lr {lr}", lr=run.lr)
+            panel.set_ylabel(f"{rate}\n{label}" if column == "relative" else label)
+    for relative, cosine in grid:
+        style.log_scale(relative)
+        cosine.set_ylim(min(-0.05, cosine.get_ylim()[0]), 1.05)
+    for panel in grid[-1]:
+        panel.set_xlabel(tr("layer with weights, from the input"))
+        panel.xaxis.get_major_locator().set_params(integer=True)
+    handles = [Line2D([], [], color=colours[model], marker=".", label=model) for model in models]
+    style.heading(figure, tr("Internal covariate shift, by layer"), handles, len(models))
+    probe = runs[0].info["settings"]["probe"]
+    style.note(
+        figure,
+        tr(
+            "G: a layer's gradient at the parameters θ_t; G': after all parameters before the "
+            "layer were updated by the step, on the same minibatch (Santurkar et al. 2018, "
+            "definition 2.1). The first layer has nothing before it and is left out. Lines: "
+            "medians over the steps probed, every {every}; shaded: quartiles. Seed {seed}.",
+            every=probe["every"], seed=seed,
+        ),
+    )  # fmt: skip
+    style.save(figure, stem)

@@ -1,0 +1,78 @@
+"""What gradient probes measured, and how models compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import combinations
+
+import pandas as pd
+
+from pj2.exhibits.format import write_all_formats
+from pj2.exhibits.probes.numbers import QUANTITIES, is_probed, probe_medians, probe_ratios
+from pj2.language import said
+from pj2.runs.reading import PathLike, load_runs, precision_of
+from pj2.wording import mixed_precisions
+
+_MEDIANS = (
+    "Medians over the probed steps of each run, and of its second half: the range of the loss "
+    "over the step lengths (nats), the greatest change of the gradient, and the effective "
+    "smoothness β (Santurkar et al. 2018, section 3.1)."
+)
+_RATIOS = said(
+    "How many times greater the first model's medians are, paired by learning rate, direction, "
+    "part of the run and seed: the geometric mean over seeds, and the least and the greatest in "
+    "brackets. Below 1: the first model's loss varies less, its gradient is more predictive, or "
+    "it is smoother."
+)
+
+
+def probes_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
+    """Write one row a run, direction and part in four formats.
+
+    CSV: ``model, lr, seed, along, part, probes`` (steps measured) and the medians
+    ``loss_variation, predictiveness, smoothness``.
+    """
+    medians = probe_medians([run for run in load_runs(index_paths) if is_probed(run)])
+    shown = medians.rename(columns=str.capitalize).rename(columns={"Lr": "Learning rate"})
+    shown = shown.rename(columns={name.capitalize(): QUANTITIES[name] for name in QUANTITIES})
+    for name in QUANTITIES.values():
+        shown[name] = shown[name].map("{:.4g}".format)
+    write_all_formats(medians, stem, caption=_MEDIANS, display=shown)
+
+
+def probe_ratios_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
+    """Write one row for each pair of models, learning rate, direction and part, in four formats.
+
+    CSV: ``model, other, lr, along, part, seeds``, and for each quantity its ratio
+    (geometric mean over seeds), ``_low`` and ``_high``.
+    """
+    runs = [run for run in load_runs(index_paths) if is_probed(run)]
+    medians = probe_medians(runs)
+    models = list(dict.fromkeys(medians["model"]))
+    parts = []
+    for other, model in combinations(models, 2):
+        part = probe_ratios(medians, model, other)
+        part.insert(0, "other", other)
+        part.insert(0, "model", model)
+        parts.append(part)
+    empty = pd.DataFrame(columns=["model", "other", "lr", "along", "part", "seeds"])
+    ratios = pd.concat(parts, ignore_index=True) if parts else empty
+    shown = pd.DataFrame(
+        {
+            "Models": [f"{r.model} / {r.other}" for r in ratios.itertuples()],
+            "Learning rate": ratios["lr"],
+            "Along": ratios["along"],
+            "Steps": ratios["part"],
+            "Seeds": ratios["seeds"],
+            **{label: _ranges(ratios, name) for name, label in QUANTITIES.items()},
+        }
+    )
+    caption = f"{_RATIOS} {mixed_precisions(map(precision_of, runs))}".strip()
+    write_all_formats(ratios, stem, caption=caption, display=shown)
+
+
+def _ranges(ratios: pd.DataFrame, name: str) -> list[str]:
+    if name not in ratios:
+        return []
+    parts = zip(ratios[name], ratios[f"{name}_low"], ratios[f"{name}_high"], strict=True)
+    return [f"{middle:.3g} [{low:.3g}, {high:.3g}]" for middle, low, high in parts]

@@ -1,0 +1,235 @@
+"""How figures look, and how they are saved so that equal data give equal bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogLocator, NullFormatter
+from numpy.typing import ArrayLike
+
+from pj2.exhibits import letters
+from pj2.language import tr
+from pj2.runs.reading import PathLike
+from pj2.store.files import atomic_path
+
+WIDTH = 7.0  # inches: the text width of a page; type is set for this size
+_DPI = 200
+INK = "#222222"
+MUTED = "#666666"
+
+# Okabe & Ito (2008): distinct for readers with any common form of colour blindness.
+PALETTE = {
+    "VGG_A": "#D55E00",
+    "VGG_A_BatchNorm": "#0072B2",
+    "VGG_A_NoisyBatchNorm": "#56B4E9",
+    "BasicCNN": "#E69F00",
+    "ImprovedCNN": "#009E73",
+    "ResidualCNN": "#CC79A7",
+}
+_SPARE = ("#000000", "#882255", "#999933", "#332288", "#7A7A7A", "#A6761D")
+LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
+
+_RC = {
+    key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith("backend")
+} | {  # the defaults are restored first, so that a user's matplotlibrc changes nothing
+    "font.family": letters.FAMILIES,
+    "font.size": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.0,
+    "figure.titlesize": 10.5,
+    "legend.fontsize": 8.5,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#888888",
+    "axes.linewidth": 0.8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.4,
+    "legend.frameon": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "pj2",
+}
+styled = matplotlib.rc_context(_RC)  # a decorator for every function that draws
+
+
+def colours(models: Iterable[str]) -> dict[str, str]:
+    """Return the colour of each model, as hex.
+
+    A model of the palette always has its own; variants of one (``Model.factor-level``)
+    have shades of it. Another starts at a place in a spare list that its name decides,
+    and moves on where that is taken in this figure.
+    """
+    chosen: dict[str, str] = {}
+    names = sorted(set(models))
+    for model in names:
+        base = model.partition(".")[0]
+        if base in PALETTE:
+            variants = [name for name in names if name.startswith(f"{base}.")]
+            own = model == base
+            chosen[model] = (
+                PALETTE[base] if own else shade(PALETTE[base], variants.index(model), len(variants))
+            )
+            continue
+        start = int(hashlib.sha256(model.encode()).hexdigest(), 16)
+        ring = [_SPARE[(start + turn) % len(_SPARE)] for turn in range(len(_SPARE))]
+        chosen[model] = next((free for free in ring if free not in chosen.values()), ring[0])
+    return chosen
+
+
+def shade(colour: str, rank: int, of: int) -> str:
+    """Return `colour` for the `rank`-th of `of` variants: from light to dark, alone unchanged."""
+    place = 0.0 if of == 1 else 2 * rank / (of - 1) - 1  # −1 lightest, 1 darkest
+    target, amount = (1.0, -0.4 * place) if place < 0 else (0.0, 0.4 * place)
+    red, green, blue = ((1 - amount) * part + amount * target for part in to_rgb(colour))
+    return to_hex((red, green, blue))
+
+
+class LossRange:
+    """What an axis needs to know of `total` losses that come in parts and are not kept.
+
+    Only the greatest 2 % stay in memory: enough for the axis' top, which is exact.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.low = float("inf")
+        # The 98 % quantile is the least of so many.
+        self._size = total - int(np.floor(0.98 * (total - 1))) if total else 0
+        self._greatest = np.empty(0)
+        self._waiting: list[np.ndarray] = []
+
+    def add(self, losses: ArrayLike) -> None:
+        """See some of the losses."""
+        values = np.ravel(np.asarray(losses, np.float64))
+        if not len(values):
+            return
+        self.low = min(self.low, float(values.min()))
+        self._waiting.append(values)
+        if sum(map(len, self._waiting)) > 4 * self._size:
+            self._keep_greatest()
+
+    def _keep_greatest(self) -> None:
+        values = np.concatenate([self._greatest, *self._waiting])
+        cut = len(values) - self._size
+        self._greatest = np.partition(values, cut)[cut:] if cut > 0 else values
+        self._waiting = []
+
+    @property
+    def greatest(self) -> np.ndarray:
+        """The greatest 2 % of the losses, all that can lie above `top`."""
+        self._keep_greatest()
+        return self._greatest
+
+    @property
+    def top(self) -> float:
+        """The top of a loss axis that a few spikes do not flatten.
+
+        It is the greatest loss, unless the greatest 2 % would take up more than the
+        upper half: then 1.25 times what the other 98 % reach. `note_above` says what
+        is cut.
+        """
+        highest, usual = float(self.greatest.max()), float(self.greatest.min())
+        return 1.05 * highest if highest <= 2 * usual else 1.25 * usual
+
+
+def note_above(
+    losses: ArrayLike, top: float, what: Literal["losses", "steps"], total: int | None = None
+) -> str:
+    """Return a sentence on the losses above `top`, one a step or several; nothing if none is.
+
+    `total` is how many there are, where `losses` holds the greatest only.
+    """
+    values = np.ravel(losses)
+    above = int((values > top).sum())
+    if not above:
+        return ""
+    sentence = {
+        "losses": tr("▲: {above:,} of {total:,} losses above the axis, up to {greatest:.3g}."),
+        "steps": tr("▲: {above:,} of {total:,} steps above the axis, up to {greatest:.3g}."),
+    }[what]
+    total = len(values) if total is None else total
+    return sentence.format(above=above, total=total, greatest=values.max())
+
+
+def mark_above(axes: Axes, places: ArrayLike, colour: str) -> None:
+    """Put a small triangle on the upper edge wherever values are cut off."""
+    places = np.ravel(places)
+    if not len(places):  # an empty line outside the clip would upset the layout
+        return
+    axes.plot(
+        places, np.ones(len(places)), "^", color=colour, markersize=3.5, clip_on=False,
+        transform=axes.get_xaxis_transform(),
+    )  # fmt: skip
+
+
+def log_scale(axes: Axes) -> None:
+    """Make what is drawn logarithmic in y, with plain numbers, if it spans a factor of five."""
+    low, high = axes.dataLim.intervaly
+    if not 0 < 5 * low < high:
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1e3 * low else (1,)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def cross(colour: str) -> dict[str, Any]:
+    """Return the look of the mark of a diverged run."""
+    return {"marker": "X", "color": colour, "markersize": 8, "markeredgecolor": INK}
+
+
+def new_figure(height: float, width: float = WIDTH) -> Figure:
+    """Return an empty figure, in inches, whose parts are laid out without overlaps."""
+    return Figure((width, height), dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06))
+
+
+def heading(figure: Figure, title: str, handles: Sequence[Artist], columns: int) -> None:
+    """Set a title and a legend above a figure, as one block, since two would overlap."""
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=columns, title=title,
+        title_fontsize=matplotlib.rcParams["figure.titlesize"],
+    )  # fmt: skip
+
+
+def note(figure: Figure, *sentences: str) -> None:
+    """Set small print under a figure."""
+    text = " ".join(sentence for sentence in sentences if sentence)
+    characters = int(figure.get_figwidth() * 17.2)
+    figure.supxlabel(letters.wrap(text, characters), x=0.01, ha="left", fontsize=7.5, color=MUTED)
+
+
+def placeholder(message: str) -> Figure:
+    """Return a figure that says why there is nothing to see."""
+    figure = new_figure(1.5)
+    figure.text(0.5, 0.5, message, ha="center", va="center")
+    return figure
+
+
+def save(figure: Figure, stem: PathLike) -> None:
+    """Write ``stem.png`` (200 dpi) and ``stem.svg``, each atomically, without dates or versions."""
+    with letters.missing_ones_named(figure):
+        figure.draw_without_rendering()  # settles the layout once, so that both files share it
+        figure.set_layout_engine("none")
+        for suffix, metadata in (
+            (".png", {"Software": None}),
+            (".svg", {"Date": None, "Creator": None}),
+        ):
+            with atomic_path(f"{stem}{suffix}") as path:
+                figure.savefig(path, dpi=_DPI, metadata=metadata)

@@ -1,1 +1,0 @@
-"""Figures as PNG and SVG: pure functions of recorded runs. No torch."""

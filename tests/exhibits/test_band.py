@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import filecmp
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from analysis.made_up import make_index, make_run
+
+from pj2.errors import UserError
+from pj2.exhibits.landscape.numbers import (
+    BAND_SCHEMA,
+    Divergence,
+    band_runs,
+    band_width_table,
+    bin_band,
+    common_steps,
+    diverged,
+    landscape_band,
+    separation_table,
+)
+from pj2.runs.reading import RunRecord, load_runs, steps
+from pj2.store.files import write_table
+
+RATES = ("0.001", "0.002", "0.0001", "0.0005")
+
+
+def load(root: Path, entries: list[dict[str, object]]) -> list[RunRecord]:
+    return load_runs(make_index(root, entries))
+
+
+def test_the_band_is_a_pandas_groupby_bit_for_bit(tmp_path: Path) -> None:
+    source = np.random.default_rng(0)
+    runs = load(
+        tmp_path,
+        [
+            make_run(tmp_path, model, source.gamma(1.0, 2.0, size=300 - 40 * i), lr=lr)
+            for model in ("VGG_A_BatchNorm", "VGG_A")
+            for i, lr in enumerate(RATES)
+        ],
+    )
+    frame = pd.concat([steps(run).assign(model=run.model, lr=run.lr, seed=0) for run in runs])
+    grouped = frame.groupby(["model", "seed", "step"], sort=False).loss
+    expected = grouped.agg(["min", "max"])[grouped.count() == len(RATES)].reset_index()
+
+    band = landscape_band(runs)
+    assert band.schema == BAND_SCHEMA
+    pd.testing.assert_frame_equal(band.to_pandas(), expected, check_exact=True)
+    write_table(tmp_path / "once.parquet", band)
+    write_table(tmp_path / "twice.parquet", landscape_band(runs))
+    once, twice = tmp_path / "once.parquet", tmp_path / "twice.parquet"
+    assert filecmp.cmp(once, twice, shallow=False)
+
+
+def test_memory_does_not_grow_with_the_number_of_runs(tmp_path: Path) -> None:
+    steps_each = 50_000
+    loss = np.random.default_rng(0).random(steps_each)
+    runs = load(tmp_path, [make_run(tmp_path, "A", loss, lr=f"{i}e-4") for i in range(1, 21)])
+    peaks = []
+    for some in (runs[:2], runs):
+        tracemalloc.start()
+        landscape_band(some)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 5 * 4 * steps_each  # of 18 more runs
+
+
+def test_a_diverged_run_gives_its_losses_and_shortens_nothing(tmp_path: Path) -> None:
+    entries = [
+        make_run(tmp_path, "A", [4, 4, 4, 4], lr="0.1"),
+        make_run(tmp_path, "A", [3, 3, 3, 3, 3], lr="0.01"),
+        make_run(tmp_path, "A", [9, 1], lr="1.0", val=(), diverged=True),
+        make_run(tmp_path, "A", [], lr="2.0", val=(), diverged=True),
+    ]
+    runs = load(tmp_path, entries)
+    band = landscape_band(runs).to_pandas()
+    assert band["min"].tolist() == [3, 1, 3, 3]
+    assert band["max"].tolist() == [9, 4, 4, 4]
+    assert diverged(runs) == [Divergence("A", "1.0", 0, 2), Divergence("A", "2.0", 0, 0)]
+
+
+def test_if_all_runs_diverged_the_band_is_as_long_as_the_longest(tmp_path: Path) -> None:
+    entries = [
+        make_run(tmp_path, "A", [4, 5, 6], lr="0.1", val=(), diverged=True),
+        make_run(tmp_path, "A", [7], lr="1.0", val=(), diverged=True),
+    ]
+    band = landscape_band(load(tmp_path, entries)).to_pandas()
+    assert band["min"].tolist() == [4, 5, 6]
+    assert band["max"].tolist() == [7, 5, 6]
+    none = [make_run(tmp_path, "B", [], val=(), diverged=True)]
+    with pytest.raises(UserError, match="no loss of B is finite"):
+        landscape_band(load(tmp_path, none))
+
+
+def test_a_band_is_of_one_seed_and_one_run_a_learning_rate(tmp_path: Path) -> None:
+    entries = [
+        make_run(tmp_path, "A", [1.0], lr=lr, seed=seed) for lr in ("0.1", "0.2") for seed in (3, 1)
+    ]
+    runs = load(tmp_path, entries)
+    found = {key: [run.lr for run in group] for key, group in band_runs(runs).items()}
+    assert found == {("A", 3): ["0.1", "0.2"], ("A", 1): ["0.1", "0.2"]}
+    again = make_run(tmp_path, "A", [1.0], lr="0.1", seed=3, experiment="f")
+    with pytest.raises(UserError, match=r"a second run of A at learning rate 0\.1"):
+        band_runs(load(tmp_path, [*entries, again]))
+
+
+def table(**bands: list[tuple[float, float]]) -> object:
+    rows = [(m, 0, step, *pair) for m, band in bands.items() for step, pair in enumerate(band)]
+    frame = pd.DataFrame(rows, columns=["model", "seed", "step", "min", "max"])
+    return BAND_SCHEMA.empty_table().from_pandas(frame, BAND_SCHEMA, preserve_index=False)
+
+
+def test_bins_keep_every_extreme() -> None:
+    source = np.random.default_rng(1)
+    low = source.normal(size=1003)
+    band = table(A=list(zip(low, low + 1, strict=True)), B=[(0.0, 1.0)] * 20)
+    binned = bin_band(band, 100).to_pandas()
+    raw = band.to_pandas()
+    one = binned[binned["model"] == "A"]
+    assert one["step"].tolist() == list(range(0, 1003, 11))
+    for _, row in one.iterrows():
+        inside = raw[(raw["model"] == "A") & raw["step"].between(row["step"], row["step"] + 10)]
+        assert row["min"] == inside["min"].min()
+        assert row["max"] == inside["max"].max()
+    assert binned[binned["model"] == "B"]["step"].tolist() == [0, 11]
+    assert bin_band(band, 2000).equals(band)
+
+
+def test_widths_and_gaps_by_hand() -> None:
+    band = table(
+        A=[(1, 2), (1, 5), (4, 6), (1, 2), (0, 9)],
+        B=[(2, 4), (6, 7), (1, 3), (3, 3)],
+    )
+    widths = band_width_table(band)
+    assert widths.to_dict("list") == {
+        "model": ["A", "B"], "seed": [0, 0], "steps": [5, 4],
+        "mean_width": [3.4, 1.25], "median_width": [2, 1.5],
+    }  # fmt: skip
+    assert band_width_table(common_steps(band))["mean_width"].tolist() == [2.0, 1.25]
+    gaps = separation_table(band).set_index(["model", "other"])
+    # Step 0 touches; 1 and 3 have A beneath B; 2 has B beneath A; 4 is A's alone.
+    assert gaps.loc[("A", "B")].tolist() == [0, 4, 3, 0.75, 2, 1]
+    assert gaps.loc[("B", "A")].tolist() == [0, 4, 3, 0.75, 1, 1]
+    never = separation_table(table(A=[(1, 2)], B=[(1, 2)]))
+    assert never["apart"].tolist() == [0, 0]
+    assert never["first_apart"].isna().all()

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from analysis.made_up import squeezed
+from exhibits.test_factors import make_variants
+
+from pj2.exhibits.factors.table import factors_table
+
+
+def test_a_row_a_level_with_its_effect(tmp_path: Path) -> None:
+    factors_table(make_variants(tmp_path), tmp_path / "t")
+    frame = pd.read_csv(tmp_path / "t.csv", dtype={"level": str})
+    assert frame["level"].tolist() == ["off", "on", "0", "0.5"]
+    assert frame["effect"].round(6).tolist()[1::2] == [0.08, 0.01]
+    assert frame["effect"].isna().tolist() == [True, False, True, False]
+    text = squeezed(tmp_path / "t.md")
+    assert "| Net | batch_norm | off | 4 | 2 | 60.00 | reference | – |" in text
+    assert "| Net | batch_norm | on | 4 | 2 | 68.00 | +8.00 ± 2.83 [-17.41, +33.41] | 4 |" in text

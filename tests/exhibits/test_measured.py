@@ -1,0 +1,79 @@
+"""Surfaces put together, and the barrier between two runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pj2.errors import UserError
+from pj2.exhibits.measured import (
+    GRID_COLUMNS,
+    LINE_COLUMNS,
+    as_grid,
+    barrier,
+    gather_surface,
+    read_curvature,
+    read_measured,
+    with_description,
+)
+from pj2.store.files import write_table
+
+ABOUT = {"model": "VGG_A", "lr": "0.1", "sha256": "ab", "config": {"points": 3}}
+
+
+def rows(path, first, count, about=ABOUT):
+    places = [(r, c) for r in range(first, first + count) for c in range(3)]
+    table = pa.table(
+        {
+            "row": [r for r, _ in places],
+            "column": [c for _, c in places],
+            "alpha": [c - 1.0 for _, c in places],
+            "beta": [2 * (r - 1.0) for r, _ in places],
+            "loss": [10.0 * r + c for r, c in places],
+            "accuracy": [0.5] * len(places),
+        }
+    )
+    write_table(path, with_description(table, about))
+    return path
+
+
+def test_rows_become_a_grid_whatever_their_order(tmp_path):
+    parts = [rows(tmp_path / "b", 2, 1), rows(tmp_path / "a", 0, 2)]
+    write_table(tmp_path / "s", gather_surface(parts))
+    alpha, beta, loss = as_grid(read_measured(tmp_path / "s", GRID_COLUMNS))
+    assert (alpha.tolist(), beta.tolist()) == ([-1, 0, 1], [-2, 0, 2])
+    np.testing.assert_array_equal(loss, [[0, 1, 2], [10, 11, 12], [20, 21, 22]])
+
+
+def test_missing_rows_and_rows_of_other_weights_are_refused(tmp_path):
+    part = rows(tmp_path / "a", 0, 2)
+    with pytest.raises(UserError, match="does not make 3 rows of 3"):
+        gather_surface([part])
+    other = rows(tmp_path / "b", 2, 1, ABOUT | {"sha256": "cd"})
+    with pytest.raises(UserError, match="measured of other weights"):
+        gather_surface([part, other])
+
+
+def line(path, losses):
+    alpha = np.linspace(0, 1, len(losses))
+    table = pa.table({"alpha": alpha, "loss": losses, "accuracy": [0.5] * len(losses)})
+    write_table(path, with_description(table, ABOUT))
+    return read_measured(path, LINE_COLUMNS)
+
+
+def test_the_barrier_is_above_the_line_between_the_ends(tmp_path):
+    assert barrier(line(tmp_path / "a", [1.0, 4.0, 3.0])) == pytest.approx(2.0)
+    assert barrier(line(tmp_path / "b", [1.0, 0.5, 3.0])) == 0.0
+
+
+def test_a_table_without_a_description_is_a_line(tmp_path):
+    write_table(tmp_path / "t", pa.table({"alpha": [0.0], "loss": [1.0], "accuracy": [1.0]}))
+    with pytest.raises(UserError, match="does not say what it was measured of"):
+        read_measured(tmp_path / "t", LINE_COLUMNS)
+
+
+def test_a_foreign_json_is_a_line(tmp_path):
+    (tmp_path / "c.json").write_text('[{"about": {}}]')
+    with pytest.raises(UserError, match="not what `pj2 geometry curvature` writes"):
+        read_curvature(tmp_path / "c.json")

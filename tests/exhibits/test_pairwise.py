@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from analysis.made_up import make_index, make_run
+
+from pj2.errors import UserError
+from pj2.exhibits.pairwise import numbers as module
+from pj2.exhibits.pairwise.numbers import COLUMNS, pairwise, verdict_in_words, verdict_of
+from pj2.runs.reading import load_runs
+from pj2.statistics import PairedDifference, holm, mcnemar_p, paired_difference
+
+IMAGES = 120
+
+
+def recognised(share: float, source: int) -> np.ndarray:
+    return np.random.default_rng(source).random(IMAGES) < share
+
+
+def run_of(root: Path, model: str, right: np.ndarray, **more: Any) -> dict[str, Any]:
+    """A run that recognises the images of `right`; all are of the first class."""
+    predicted = (~right).astype(int).tolist()
+    return make_run(root, model, [2.0], labels=[0] * len(right), predicted=predicted, **more)
+
+
+def compare(root: Path, runs: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    frame, told = pairwise(load_runs(make_index(root, runs)))
+    assert list(frame) == list(COLUMNS)
+    return frame.to_dict("records"), told
+
+
+def test_models_are_compared_at_their_chosen_rates_over_the_seeds_of_both(tmp_path: Path) -> None:
+    rights = {
+        (model, seed): recognised(share, 10 * seed + place)
+        for place, (model, share) in enumerate((("A", 0.9), ("B", 0.5), ("C", 0.88)))
+        for seed in (0, 1, 2)
+    }
+    runs = [
+        run_of(tmp_path, model, right, seed=seed, lr="0.1", val=(0.8,))
+        for (model, seed), right in rights.items()
+        if (model, seed) != ("C", 1)
+    ]
+    # A rate that is better on the test set but not on validation has no say.
+    perfect = np.ones(IMAGES, bool)
+    runs += [run_of(tmp_path, "B", perfect, seed=s, lr="0.2", val=(0.7,)) for s in (0, 1, 2)]
+    rows, told = compare(tmp_path, runs)
+    assert told == []
+    assert [(row["model"], row["other"], row["seeds"]) for row in rows] == [
+        ("A", "B", 3), ("A", "C", 2), ("B", "C", 2),
+    ]  # fmt: skip
+    first = rows[0]
+    one, other = (np.stack([rights[model, seed] for seed in (0, 1, 2)]) for model in "AB")
+    wanted = paired_difference(one, other)
+    assert (first["lr"], first["other_lr"], first["images"]) == ("0.1", "0.1", IMAGES)
+    assert first["difference"] == wanted.difference
+    assert (first["images_low"], first["images_high"]) == wanted.over_images
+    assert (first["seeds_low"], first["seeds_high"]) == wanted.over_seeds
+    assert (first["both_low"], first["both_high"]) == wanted.over_both
+    assert first["discordant"] == (one != other).sum()
+    by_seed = {seed: rights["A", seed].mean() - rights["B", seed].mean() for seed in (0, 1, 2)}
+    assert first["by_seed"] == pytest.approx(by_seed)
+    assert list(rows[1]["by_seed"]) == [0, 2]
+    assert (first["verdict"], rows[1]["verdict"]) == ("higher", "not settled")
+    assert rows[2]["verdict"] in ("lower", "not settled")
+
+    # Holm's family is every pair and seed of the table.
+    family = [
+        mcnemar_p(rights[row["model"], seed], rights[row["other"], seed])
+        for row in rows
+        for seed in row["by_seed"]
+    ]
+    adjusted = holm(family)
+    assert len(family) == 7
+    assert (first["p_least"], first["p_greatest"]) == (min(adjusted[:3]), max(adjusted[:3]))
+    assert (rows[2]["p_least"], rows[2]["p_greatest"]) == (min(adjusted[5:]), max(adjusted[5:]))
+
+
+def test_one_seed_gets_a_verdict_on_itself_alone(tmp_path: Path) -> None:
+    runs = [
+        run_of(tmp_path, "A", recognised(0.9, 0)),
+        run_of(tmp_path, "B", recognised(0.4, 1)),
+        run_of(tmp_path, "C", recognised(0.9, 2)),
+    ]
+    rows, _ = compare(tmp_path, runs)
+    assert [row["verdict"] for row in rows] == [
+        "higher for this seed", "not settled", "lower for this seed",
+    ]  # fmt: skip
+    assert all(np.isnan(row["seeds_low"]) and np.isnan(row["both_high"]) for row in rows)
+    assert all(row["p_least"] == row["p_greatest"] for row in rows)
+
+
+def test_a_verdict_names_the_precisions_where_they_are_not_the_same(tmp_path: Path) -> None:
+    def computed(model: str, share: float, seed: int, used: str) -> dict[str, Any]:
+        precision = {"asked": "auto", "used": used}
+        return run_of(tmp_path, model, recognised(share, seed), precision=precision)
+
+    runs = [
+        computed("A", 0.9, 0, "bf16"), computed("B", 0.4, 1, "fp32"), computed("C", 0.9, 2, "bf16"),
+    ]  # fmt: skip
+    verdicts = [row["verdict"] for row in compare(tmp_path, runs)[0]]
+    assert verdicts == [
+        "higher for this seed (bf16 and fp32)",
+        "not settled",
+        "lower for this seed (bf16 and fp32)",
+    ]
+    assert [verdict_in_words(verdict) for verdict in verdicts] == verdicts
+
+
+def test_a_verdict_over_seeds_needs_both_intervals() -> None:
+    def verdict(seeds: tuple[float, float], both: tuple[float, float]) -> str:
+        return verdict_of(PairedDifference(seeds[0], 3, 10, (0.0, 0.0), seeds, both), 0.0)
+
+    assert verdict((0.1, 0.2), (0.1, 0.3)) == "higher"
+    assert verdict((-0.2, -0.1), (-0.3, -0.1)) == "lower"
+    assert verdict((0.1, 0.2), (-0.1, 0.3)) == "not settled"
+    assert verdict((-0.1, 0.2), (0.1, 0.3)) == "not settled"
+    assert verdict((0.0, 0.0), (0.0, 0.0)) == "not settled"
+
+
+def test_what_cannot_be_compared_is_named(tmp_path: Path) -> None:
+    right = recognised(0.9, 0)
+    runs = [
+        run_of(tmp_path, "A", right, seed=0),
+        run_of(tmp_path, "A", right, seed=1, lr="0.001", val=(), diverged=True),
+        run_of(tmp_path, "B", right, seed=1),
+        run_of(tmp_path, "C", right[:50], seed=0),
+        run_of(tmp_path, "D", right, seed=0, val=(), diverged=True),
+    ]
+    rows, told = compare(tmp_path, runs)
+    assert rows == []
+    assert told == [
+        "A, lr 0.001, seed 1 diverged before it finished an epoch.",
+        "D, lr 0.001, seed 0 diverged before it finished an epoch.",
+        "A and B have no seed in common.",
+        "A and C were not tested on the same images.",
+        "B and C have no seed in common.",
+    ]
+
+
+def test_as_many_images_with_other_labels_are_other_images(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, "A", [2.0], labels=(0, 1, 2, 3)),
+        make_run(tmp_path, "B", [2.0], labels=(3, 2, 1, 0)),
+    ]
+    assert compare(tmp_path, runs) == ([], ["A and B were not tested on the same images."])
+    runs = [
+        make_run(tmp_path, model, [2.0], labels=(0,), predicted=(0,), experiment="one")
+        for model in "AB"
+    ]
+    assert compare(tmp_path, runs) == ([], ["A and B were tested on one image only."])
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_model_makes_an_empty_table_and_equal_models_no_difference(tmp_path: Path) -> None:
+    right = recognised(0.9, 0)
+    alone = [run_of(tmp_path, "A", right, seed=seed) for seed in (0, 1)]
+    assert compare(tmp_path, alone) == ([], [])
+    (row,), _ = compare(
+        tmp_path, [*alone, *(run_of(tmp_path, "B", right, seed=seed) for seed in (0, 1))]
+    )
+    assert (row["difference"], row["both_low"], row["seeds_high"]) == (0.0, 0.0, 0.0)
+    assert (row["discordant"], row["p_least"], row["verdict"]) == (0, 1.0, "not settled")
+
+
+def test_more_than_twelve_models_are_compared_with_the_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(one: np.ndarray, other: np.ndarray) -> PairedDifference:
+        return PairedDifference(0.0, len(one), one.shape[1], (0.0, 0.0), None, None)
+
+    monkeypatch.setattr(module, "paired_difference", found)
+    right = recognised(0.9, 0)
+    runs = [run_of(tmp_path, f"M{i}", right, val=(0.5 + 0.02 * (i == 7),)) for i in range(13)]
+    rows, told = compare(tmp_path, runs[:12])
+    assert (len(rows), told) == (66, [])
+    rows, told = compare(tmp_path, runs)
+    assert [row["model"] for row in rows] == [f"M{i}" for i in range(13) if i != 7]
+    assert {row["other"] for row in rows} == {"M7"}
+    assert told == [
+        "13 models make 78 pairs: each is compared with M7 only, which has the best mean "
+        "validation accuracy."
+    ]
+
+
+def test_runs_of_several_experiments_are_an_error(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path, "A", [2.0], experiment=name) for name in ("e", "f")]
+    with pytest.raises(UserError, match="runs of e, f; expected one experiment's"):
+        compare(tmp_path, runs)

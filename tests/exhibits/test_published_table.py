@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from analysis.made_up import make_index, make_run, squeezed
+
+from pj2.exhibits.claims.published import read_report
+from pj2.exhibits.claims.table import published_table
+
+PUBLISHED = Path("workflow/published.yaml")
+REPORT = read_report(PUBLISHED)
+DATA = {"name": "cifar10", "train_images": 45_000, "validation_images": 5_000,
+        "test_images": 10_000}  # fmt: skip
+SIZES = {claim.model: claim.value for claim in REPORT.claims if claim.kind == "parameters"}
+
+
+def run(root: Path, model: str, test: float, seed: int, **facts: Any) -> dict[str, Any]:
+    settings = REPORT.recipes[model].model_dump(mode="json") | {"model": model}
+    facts = {"epochs_run": REPORT.epochs(model), "data": DATA} | facts
+    return make_run(
+        root, model, [2.0, 1.0], seed=seed, val=(0.9, 0.8), test=(0.1, test), settings=settings,
+        parameters=SIZES[model], **facts,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def stem(tmp_path: Path) -> Path:
+    """Two models of the report with three seeds each, honestly 0.75; the others were not run."""
+    runs = [run(tmp_path, "BasicCNN", 0.828 + 0.001 * seed, seed) for seed in range(3)]
+    runs += [run(tmp_path, "ResidualCNN", 0.9, 7)]
+    published_table(make_index(tmp_path, runs), PUBLISHED, tmp_path / "t" / "published")
+    return tmp_path / "t" / "published"
+
+
+def test_csv_has_a_row_a_claim_at_full_precision(stem: Path) -> None:
+    frame = pd.read_csv(f"{stem}.csv")
+    assert len(frame) == len(REPORT.claims)
+    first = frame.iloc[0]
+    assert first[["kind", "model", "claim"]].tolist() == [
+        "accuracy", "BasicCNN", "BasicCNN: test accuracy, %",
+    ]  # fmt: skip
+    assert first[["published", "tolerance", "n", "verdict"]].tolist() == [0.8291, 0, 3, "agrees"]
+    assert first["ours"] == "0=0.828 1=0.829 2=0.83"
+    assert first["honest"] == "0=0.75 1=0.75 2=0.75"
+    assert first["ours_mean"] == pytest.approx(0.829)
+    assert first["ours_sd"] == pytest.approx(0.001)
+    assert first["bias_mean"] == pytest.approx(0.079)
+    assert first["high"] - first["low"] == pytest.approx(
+        2 * 4.302652729911275 * 0.001 * (4 / 3) ** 0.5
+    )
+    verdicts = {(row.kind, row.model): row.verdict for row in frame.itertuples()}
+    assert verdicts["epochs", "BasicCNN"] == "agrees"
+    assert verdicts["parameters", "BasicCNN"] == "agrees"
+    assert verdicts["accuracy", "ResidualCNN"] == "lower (n < 3)"
+    assert verdicts["accuracy", "VGG_A"] == "not run"
+    assert verdicts["order", "ResidualCNN"] == "not comparable"  # no seed in common
+    missing = frame[frame["model"] == "VGG_A"]
+    assert missing[["experiment", "ours_mean", "honest", "low"]].isna().all(axis=None)
+    assert missing["n"].tolist() == [0, 0, 0]
+
+
+def test_people_read_both_protocols_and_why(stem: Path) -> None:
+    text = squeezed(Path(f"{stem}.md"))
+    assert (
+        "| BasicCNN: test accuracy, % | 82.91 | 82.90 ± 0.10 | 75.00 ± 0.00 | +7.90 ± 0.10 | 3 | "
+        "agrees | ours less the published: -0.01 points; 95 % for one further run: [82.40, 83.40], "
+        "n = 3 |"
+    ) in text
+    assert "| BasicCNN: epochs | 37 | 37.0 ± 0.0 | – | – | 3 | agrees |" in text
+    assert "| BasicCNN: parameters | 1,147,466 | 1,147,466 | – | – | 3 | agrees | equal |" in text
+    assert (
+        "| VGG_A: test accuracy, % | about 84 | – | – | – | 0 | not run | no run of VGG_A |" in text
+    )
+    assert "| lower (n \\< 3) |" in text
+    assert text.startswith("What the published report (course project report on CIFAR-10) states")
+    assert "is read as ± 1 points" in text
+    assert "below 0.5 in every seed, which is our reading" in text
+    assert r"\textless{} 3" in Path(f"{stem}.tex").read_text()
+
+
+def test_a_planted_wrong_value_is_seen_in_the_table(tmp_path: Path) -> None:
+    runs = [run(tmp_path, "BasicCNN", 0.828 + 0.001 * seed, seed) for seed in range(3)]
+    raw = yaml.safe_load(PUBLISHED.read_text())
+    raw["claims"][0]["value"] = 92.81
+    (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(raw))
+    published_table(make_index(tmp_path, runs), tmp_path / "wrong.yaml", tmp_path / "t")
+    assert pd.read_csv(tmp_path / "t.csv")["verdict"][0] == "lower"
+
+
+def test_differences_and_ratios(tmp_path: Path) -> None:
+    """Points where accuracies are compared, times where bands are."""
+    runs = [run(tmp_path, "BasicCNN", 0.82, seed) for seed in range(2)]
+    runs += [run(tmp_path, "ResidualCNN", 0.9, seed) for seed in range(2)]
+    for model, width in (("VGG_A", 1.0), ("VGG_A_BatchNorm", 0.25)):
+        settings = REPORT.recipes[model].model_dump(mode="json") | {"model": model}
+        runs += [
+            make_run(
+                tmp_path, model, [1.0 + width * (lr == "0.002")] * 2, lr=lr, experiment="l",
+                settings=settings, data=DATA, status="stopped_early",
+            )
+            for lr in ("0.0001", "0.0005", "0.001", "0.002")
+        ]  # fmt: skip
+    published_table(make_index(tmp_path, runs), PUBLISHED, tmp_path / "t")
+    text = squeezed(tmp_path / "t.md")
+    assert "| stated | +8.00 ± 0.00 | +0.00 ± 0.00 | – | 2 | not settled |" in text
+    assert "| stated | 0.25 times | – | – | 1 | holds (n \\< 3) | median width 0.25 times" in text
+    rows = pd.read_csv(tmp_path / "t.csv").set_index("kind")
+    assert rows.loc["narrower_band", "learning_rates"] == "0.0001 0.0005 0.001 0.002"
+    assert rows.loc["narrower_band", "than"] == "VGG_A"
+    assert rows.loc["steadier_gradients", "ours"] == "0=nan"  # the norms do not vary at all
+    assert rows.loc["steadier_gradients", "verdict"] == "not settled"
