@@ -19,6 +19,7 @@ from conftest import REPOSITORY
 
 from pj2.config.load import load_study
 from pj2.config.study import list_runs
+from pj2.store.files import sha256_file, write_json
 
 RUN = "runs/experiment=landscape/model=VGG_A_BatchNorm/lr=0.001/seed=0"
 
@@ -164,6 +165,20 @@ def test_stale_and_missing_runs_are_refused_a_line_each(changed):
     assert all("run.json is missing" in line for line in lines[:2])
     assert all("epochs 1 → 2" in line for line in lines[2:6])
     assert not (changed.folder / "out").exists()
+
+
+def test_a_record_that_names_a_file_elsewhere_writes_none_there(changed, tmp_path):
+    name = "../" * 7 + ".bash_login"  # from a run's folder to the study's, or to the target's
+    (changed.folder / ".bash_login").write_text("echo owned")
+    record = changed.folder / "results/tiny" / RUN / "run.json"
+    content = json.loads(record.read_text())
+    content["artifacts"][name] = sha256_file(changed.folder / ".bash_login")
+    write_json(record, content)
+    result = export(changed, "../target/out")
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert f"{RUN}/run.json: artifacts: names '{name}'" in line
+    assert list((tmp_path / "target").iterdir()) == []
 
 
 def test_a_report_that_is_not_current_is_left_out(changed):
