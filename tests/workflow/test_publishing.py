@@ -19,7 +19,8 @@ from conftest import REPOSITORY
 
 from pj2.config.load import load_study
 from pj2.config.study import list_runs
-from pj2.store.files import sha256_file, write_json
+from pj2.report.page import write_report
+from pj2.store.files import sha256_file, write_json, write_text
 
 RUN = "runs/experiment=landscape/model=VGG_A_BatchNorm/lr=0.001/seed=0"
 
@@ -181,11 +182,49 @@ def test_a_record_that_names_a_file_elsewhere_writes_none_there(changed, tmp_pat
     assert list((tmp_path / "target").iterdir()) == []
 
 
+def name_a_table_elsewhere(results: Path) -> None:
+    shutil.copy(results / "tables/comparison.md", results.parent / "another.md")
+    contents = json.loads((results / "index/report.json").read_text())
+    contents["tables"]["landscape"].append(["..", "..", "..", "another"])
+    write_json(results / "index/report.json", contents)
+
+
+def name_another_folder(results: Path) -> None:
+    shutil.copytree(results, results.parent / "another", copy_function=os.link)
+    contents = json.loads((results / "index/report.json").read_text())
+    write_json(results / "index/report.json", contents | {"results": "../../another"})
+
+
+def swap_runs(results: Path) -> None:
+    path = results / "index/experiment=landscape/model=VGG_A.json"
+    index = json.loads(path.read_text())
+    one, other = index["runs"]
+    one["folder"], other["folder"] = other["folder"], one["folder"]
+    write_json(path, index)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (name_a_table_elsewhere, "results/tiny/index/report.json names what is not of the study"),
+        (name_another_folder, "results/tiny/index/report.json names what is not of the study"),
+        (swap_runs, "it is not current"),
+    ],
+)
+def test_a_report_of_what_is_not_the_study_s_is_left_out(changed, change, why):
+    results = changed.folder / "results/tiny"
+    change(results)
+    index = sorted(results.glob("index/experiment=*/*.json"))
+    write_report(results / "index/report.json", index, results / "report.html")
+    result = export(changed, "out")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"results/tiny/report.html: left out: {why}")
+    assert not (changed.folder / "out" / "report.html").exists()
+
+
 def test_a_report_that_is_not_current_is_left_out(changed):
     report = changed.folder / "results/tiny/report.html"
-    text = report.read_text("utf-8")
-    report.unlink()
-    report.write_text(text + " ", "utf-8")
+    write_text(report, report.read_text("utf-8") + " ")
     result = export(changed, "out.tar")
     assert (result.returncode, result.stderr) == (0, "")
     first = result.stdout.splitlines()[0]
