@@ -20,7 +20,7 @@ _NO_TAR = frozenset({".gz", ".tgz", ".zip", ".xz", ".bz2", ".zst"})
 
 @contextmanager
 def new_folder(output: Path, name: str) -> Iterator[Path]:
-    """Yield a folder to fill, which becomes `output` together with a ``SHA256SUMS``.
+    """Yield a folder to fill, by its whole path; it becomes `output`, with a ``SHA256SUMS``.
 
     Where `output` ends with ``.tar`` it becomes that tar file, of a folder called `name`;
     equal files give equal bytes. On an exception nothing is left. Raises UserError if there
@@ -31,6 +31,7 @@ def new_folder(output: Path, name: str) -> Iterator[Path]:
     if output.suffix in _NO_TAR:
         raise UserError(f"{output}: expected a folder, or a file that ends with {_TAR}")
     output.parent.mkdir(parents=True, exist_ok=True)
+    output = output.resolve()  # tempfile may keep a relative path, and takes "link/.." for "."
     temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=TEMPORARY))
     folder = temporary / name
     try:

@@ -27,7 +27,7 @@ from pj2.publish.citation import read_citation
 from pj2.publish.copies import copy_run, refusals
 from pj2.publish.facts import Model
 from pj2.publish.place import files_in, new_folder
-from pj2.report.contents import read_contents
+from pj2.report.contents import Contents, read_contents
 from pj2.report.page import write_report
 from pj2.runs.reading import PathLike, RunRecord, by_model, load_runs
 from pj2.store.files import sha256_file, write_json, write_text
@@ -92,7 +92,7 @@ def publish_study(
             place = folder / card_folder(model)
             shutil.copyfile(prepared / INFO_FILE, place / INFO_FILE)
             write_text(place / CARD, model_card(model, license, works))
-        outdated = _outdated(study, runs, results)
+        outdated = _outdated(study, runs, results, prepared)
         if outdated:
             notes.append(f"{results / REPORT}: left out: {outdated}")
         else:
@@ -117,45 +117,61 @@ def _refuse(problems: Sequence[str]) -> None:
 
 def _write_tables(folder: Path, study: StudyConfig, runs: Sequence[Run]) -> list[RunRecord]:
     """Write the tables of the runs in a folder, and return these runs as they were read."""
-    entries = [
-        {
-            **run.wildcards,
-            "seed": run.settings.seed,
-            "variant": dict(run.variant.levels),
-            "folder": str(folder / "runs" / run.folder),
-        }
-        for run in runs
-    ]
     with tempfile.TemporaryDirectory() as temporary:
-        index = Path(temporary, "index.json")
-        write_json(index, {"study": study.study, "runs": entries})
+        index = _write_index(Path(temporary), folder, study, runs)
         for name, write_table in TABLES.items():
             write_table([index], folder / "tables" / name)
         return load_runs([index])
 
 
-def _outdated(study: StudyConfig, runs: Sequence[Run], results: Path) -> str | None:
+def _write_index(place: Path, folder: Path, study: StudyConfig, runs: Sequence[Run]) -> Path:
+    """Write and return an index file, at a place, of runs that lie in another folder."""
+    whole = folder.resolve() / "runs"
+    entries = [
+        {
+            **run.wildcards,
+            "seed": run.settings.seed,
+            "variant": dict(run.variant.levels),
+            "folder": str(whole / run.folder),
+        }
+        for run in runs
+    ]
+    write_json(place / "index.json", {"study": study.study, "runs": entries})
+    return place / "index.json"
+
+
+def _outdated(study: StudyConfig, runs: Sequence[Run], results: Path, prepared: Path) -> str | None:
     """Return why the report is not what it should be; None if it is.
 
     The page names the runs and the code behind everything it shows, and holds every table
     and figure: it is current if writing it again, from what lies there, gives the same bytes.
     """
-    contents = results / "index" / "report.json"
-    cells = dict.fromkeys((run.experiment, run.model) for run in runs)
-    index = [results / f"index/experiment={e}/model={model}.json" for e, model in cells]
+    listed = results / "index" / "report.json"
     if not (results / REPORT).exists():
         return "it is not there; snakemake writes it"
     try:
-        same = _asked(read_contents(contents).config) == _asked(study)
-        with tempfile.TemporaryDirectory() as temporary:
-            use_language(study.report.language)
-            write_report(contents, index, Path(temporary, REPORT))
-            same &= sha256_file(Path(temporary, REPORT)) == sha256_file(results / REPORT)
+        contents = read_contents(listed)
+        if _asked(contents.config) == _asked(study):
+            if not _of_study(contents, runs, results, prepared):
+                return f"{listed} names what is not of the study; delete it, and run snakemake"
+            with tempfile.TemporaryDirectory() as temporary:
+                index = _write_index(Path(temporary), results, study, runs)
+                use_language(study.report.language)
+                write_report(listed, [index], Path(temporary, REPORT))
+                if sha256_file(Path(temporary, REPORT)) == sha256_file(results / REPORT):
+                    return None
     except UserError as error:
         return error.problems[0]
     finally:
         use_language("en")
-    return None if same else "it is not current; snakemake writes it again"
+    return "it is not current; snakemake writes it again"
+
+
+def _of_study(contents: Contents, runs: Sequence[Run], results: Path, prepared: Path) -> bool:
+    """Tell whether the folders and keys of a report, which become paths, are a study's own."""
+    keys = {(run.experiment, run.model)[:parts] for run in runs for parts in range(3)}
+    named = set().union(*contents.figures.values(), *contents.tables.values())
+    return (contents.results, contents.data) == (results, prepared) and named <= keys
 
 
 def _asked(study: StudyConfig) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import filecmp
 import json
+import re
 
 import pytest
 from analysis.made_up import make_run
 
+from pj2.errors import UserError
 from pj2.publish.copies import copy_run
 from pj2.store.files import sha256_file, write_json
 
@@ -60,3 +62,29 @@ def test_each_damaged_file_is_named(make, tmp_path):
         f"{source}/best.safetensors: {said} run.json names",
         f"{source}/predictions.parquet: {said} evaluation.json names",
     ]
+
+
+@pytest.mark.parametrize("record", ["run.json", "evaluation.json"])
+@pytest.mark.parametrize("name", ["../.bash_login", "notes.txt", "two\nlines"])
+def test_a_record_that_names_other_files_is_refused(make, tmp_path, record, name):
+    source, target = make(), tmp_path / "copies" / "copy"
+    (source / name).write_bytes(b"echo owned")
+    named = json.loads((source / record).read_text())
+    named["artifacts"][name] = sha256_file(source / name)
+    write_json(source / record, named)
+    said = re.escape(f"{source / record}: artifacts: names {name!r}, ")
+    with pytest.raises(UserError, match=f"^{said}.* expected only .*$") as refused:
+        copy_run(source, target)
+    assert len(str(refused.value).splitlines()) == 1
+    assert not (target / name).exists()
+
+
+def test_files_of_probes_are_copied(make, tmp_path):
+    source = make()
+    named = json.loads((source / "run.json").read_text())
+    for name in ("probes.parquet", "covariate_shift.parquet"):
+        (source / name).write_bytes(b"measured")
+        named["artifacts"][name] = sha256_file(source / name)
+    write_json(source / "run.json", named)
+    assert copy_run(source, tmp_path / "copy") == []
+    assert names_in(tmp_path / "copy") == names_in(source) - {"last.safetensors"}

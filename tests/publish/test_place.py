@@ -44,6 +44,17 @@ def test_equal_files_give_an_equal_tar_file(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.parametrize("name", ["out", "out.tar", "link/../out", "link/../out.tar"])
+def test_a_path_may_be_relative_and_go_through_a_link(tmp_path, monkeypatch, name):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("deep/er")
+    monkeypatch.chdir(tmp_path)
+    with new_folder(Path(name), "study") as folder:
+        assert folder == folder.resolve()  # an index file elsewhere may name what is in it
+        fill(folder)
+    assert Path(name).exists()
+
+
 @pytest.mark.parametrize("name", ["out", "out.tar"])
 def test_nothing_is_left_of_what_failed(tmp_path, name):
     def interrupted() -> None:

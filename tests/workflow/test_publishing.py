@@ -19,15 +19,17 @@ from conftest import REPOSITORY
 
 from pj2.config.load import load_study
 from pj2.config.study import list_runs
+from pj2.report.page import write_report
+from pj2.store.files import sha256_file, write_json, write_text
 
 RUN = "runs/experiment=landscape/model=VGG_A_BatchNorm/lr=0.001/seed=0"
 
 
-def export(study, output, *options, config="config.yaml"):
+def export(study, output, *options):
     return subprocess.run(
         [
             *(sys.executable, "-m", "pj2", "store", "export", str(output)),
-            *("--study", str(config), *options),
+            *("--study", "config.yaml", *options),
         ],
         cwd=study.folder,
         env=study.environment | {"PYTHONPATH": str(REPOSITORY)},
@@ -37,28 +39,36 @@ def export(study, output, *options, config="config.yaml"):
     )
 
 
-@pytest.fixture(scope="module")
-def published(study, tmp_path_factory) -> Path:
-    """The bundle, which no test changes."""
-    folder = tmp_path_factory.mktemp("published") / "tiny"
-    result = export(study, folder)
-    assert (result.returncode, result.stderr) == (0, "")
-    assert re.fullmatch(
-        rf"published 3 models, 6 runs in \d+ files, [\d.]+ MB, as {folder}\n", result.stdout
-    )
-    return folder
-
-
-@pytest.fixture
-def changed(study, tmp_path):
-    """A copy of the study that may be changed: files are linked, so replace them."""
-    folder = tmp_path / "changed"
+def copied(study, folder):
+    """A copy of the study, where it may be changed: files are linked, so replace them."""
     for name in ("tiny", "data"):
         shutil.copytree(
             study.folder / "results" / name, folder / "results" / name, copy_function=os.link
         )
     shutil.copy(study.folder / "config.yaml", folder)
     return replace(study, folder=folder)
+
+
+@pytest.fixture(scope="module")
+def finished(study, tmp_path_factory):
+    """A copy to publish from, which no test changes: bundles are written into it."""
+    return copied(study, tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture(scope="module")
+def published(finished) -> Path:
+    """The bundle, which no test changes."""
+    result = export(finished, "published")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(
+        r"published 3 models, 6 runs in \d+ files, [\d.]+ MB, as published\n", result.stdout
+    )
+    return finished.folder / "published"
+
+
+@pytest.fixture
+def changed(study, tmp_path):
+    return copied(study, tmp_path / "changed")
 
 
 def test_sha256sum_verifies_every_file(published):
@@ -110,53 +120,116 @@ def test_the_config_asks_for_the_same_runs(study, published):
     assert list_runs(again) == list_runs(load_study(study.folder / "config.yaml"))
 
 
-def test_the_same_study_gives_the_same_bytes(study, published, tmp_path):
-    result = export(study, tmp_path / "again", "--json")
+def differ(one: Path, other: Path) -> bool:
+    return bool(subprocess.run(["diff", "--recursive", one, other], check=False).returncode)
+
+
+def test_a_tar_file_holds_the_same_bytes(finished, published, tmp_path):
+    result = export(finished, "published.tar", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
     assert json.loads(result.stdout)["runs"] == 6
-    assert not subprocess.run(
-        ["diff", "--recursive", published, tmp_path / "again"], check=False
-    ).returncode
+    with tarfile.open(finished.folder / "published.tar") as archive:
+        archive.extractall(tmp_path, filter="data")
+    assert not differ(published, tmp_path / "tiny")
 
 
-def test_what_is_there_is_not_overwritten(study, published):
-    result = export(study, published)
+def test_a_whole_path_gives_the_same_bytes(finished, published, tmp_path):
+    result = export(finished, tmp_path / "again")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert not differ(published, tmp_path / "again")
+
+
+def test_what_is_there_is_not_overwritten(finished, published):
+    result = export(finished, published.name)
     assert result.returncode == 2
-    assert result.stderr == f"pj2: {published}: is there already, and is not overwritten\n"
+    assert result.stderr == "pj2: published: is there already, and is not overwritten\n"
 
 
-def test_damaged_weights_are_refused(changed, tmp_path):
+def test_damaged_weights_are_refused(changed):
     flip_a_byte(changed.folder / "results/tiny" / RUN / "best.safetensors")
-    result = export(changed, tmp_path / "out")
+    result = export(changed, "out")
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 2
     assert f"{RUN}/best.safetensors: damaged" in result.stderr
     assert "nothing was published" in result.stderr
-    assert not (tmp_path / "out").exists()
+    assert not (changed.folder / "out").exists()
 
 
-def test_stale_and_missing_runs_are_refused_a_line_each(changed, tmp_path):
+def test_stale_and_missing_runs_are_refused_a_line_each(changed):
     config = changed.folder / "config.yaml"
     config.write_text(config.read_text().replace("epochs: 1\n", "epochs: 2\n"))
     shutil.rmtree(changed.folder / "results/tiny/runs/experiment=comparison")
-    result = export(changed, tmp_path / "out")
+    result = export(changed, "out")
     assert result.returncode == 2
     lines = result.stderr.splitlines()
     assert len(lines) == 6 + 1
     assert all("run.json is missing" in line for line in lines[:2])
     assert all("epochs 1 → 2" in line for line in lines[2:6])
-    assert not (tmp_path / "out").exists()
+    assert not (changed.folder / "out").exists()
 
 
-def test_a_report_that_is_not_current_is_left_out(changed, tmp_path):
+def test_a_record_that_names_a_file_elsewhere_writes_none_there(changed, tmp_path):
+    name = "../" * 7 + ".bash_login"  # from a run's folder to the study's, or to the target's
+    (changed.folder / ".bash_login").write_text("echo owned")
+    record = changed.folder / "results/tiny" / RUN / "run.json"
+    content = json.loads(record.read_text())
+    content["artifacts"][name] = sha256_file(changed.folder / ".bash_login")
+    write_json(record, content)
+    result = export(changed, "../target/out")
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert f"{RUN}/run.json: artifacts: names '{name}'" in line
+    assert list((tmp_path / "target").iterdir()) == []
+
+
+def name_a_table_elsewhere(results: Path) -> None:
+    shutil.copy(results / "tables/comparison.md", results.parent / "another.md")
+    contents = json.loads((results / "index/report.json").read_text())
+    contents["tables"]["landscape"].append(["..", "..", "..", "another"])
+    write_json(results / "index/report.json", contents)
+
+
+def name_another_folder(results: Path) -> None:
+    shutil.copytree(results, results.parent / "another", copy_function=os.link)
+    contents = json.loads((results / "index/report.json").read_text())
+    write_json(results / "index/report.json", contents | {"results": "../../another"})
+
+
+def swap_runs(results: Path) -> None:
+    path = results / "index/experiment=landscape/model=VGG_A.json"
+    index = json.loads(path.read_text())
+    one, other = index["runs"]
+    one["folder"], other["folder"] = other["folder"], one["folder"]
+    write_json(path, index)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (name_a_table_elsewhere, "results/tiny/index/report.json names what is not of the study"),
+        (name_another_folder, "results/tiny/index/report.json names what is not of the study"),
+        (swap_runs, "it is not current"),
+    ],
+)
+def test_a_report_of_what_is_not_the_study_s_is_left_out(changed, change, why):
+    results = changed.folder / "results/tiny"
+    change(results)
+    index = sorted(results.glob("index/experiment=*/*.json"))
+    write_report(results / "index/report.json", index, results / "report.html")
+    result = export(changed, "out")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"results/tiny/report.html: left out: {why}")
+    assert not (changed.folder / "out" / "report.html").exists()
+
+
+def test_a_report_that_is_not_current_is_left_out(changed):
     report = changed.folder / "results/tiny/report.html"
-    text = report.read_text("utf-8")
-    report.unlink()
-    report.write_text(text + " ", "utf-8")
-    result = export(changed, tmp_path / "out.tar")
+    write_text(report, report.read_text("utf-8") + " ")
+    result = export(changed, "out.tar")
     assert (result.returncode, result.stderr) == (0, "")
     first = result.stdout.splitlines()[0]
     assert first.startswith("results/tiny/report.html: left out: it is not current")
-    with tarfile.open(tmp_path / "out.tar") as archive:
+    with tarfile.open(changed.folder / "out.tar") as archive:
         names = archive.getnames()
     assert "tiny/README.md" in names
     assert "tiny/report.html" not in names
