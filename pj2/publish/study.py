@@ -29,6 +29,7 @@ from pj2.store.files import sha256_file, write_json, write_text
 from pj2.tables.calibration import calibration_table
 from pj2.tables.comparison import comparison_table
 from pj2.tables.efficiency import efficiency_table
+from pj2.tables.format import Table, write_all_formats
 from pj2.tables.per_class import confused_pairs_table, per_class_table
 from pj2.tables.summary import summary_table
 
@@ -37,7 +38,7 @@ CARD = "README.md"
 CITATION = "CITATION.cff"
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 # Tables that need nothing but runs: they are written anew, from what is published.
-TABLES: dict[str, Callable[[Iterable[PathLike], PathLike], None]] = {
+TABLES: dict[str, Callable[[Iterable[PathLike]], Table]] = {
     "calibration": calibration_table,
     "comparison": comparison_table,
     "confused_pairs": confused_pairs_table,
@@ -129,8 +130,8 @@ def _write_tables(folder: Path, study: StudyConfig, runs: Sequence[Run]) -> list
     with tempfile.TemporaryDirectory() as temporary:
         index = Path(temporary, "index.json")
         write_json(index, {"study": study.study, "runs": entries})
-        for name, write_table in TABLES.items():
-            write_table([index], folder / "tables" / name)
+        for name, make_table in TABLES.items():
+            write_all_formats(make_table([index]), folder / "tables" / name)
         return load_runs([index])
 
 

@@ -11,7 +11,7 @@ from pj2.analysis.factors import factor_levels, level_means, main_effects, varia
 from pj2.analysis.wording import mixed_precisions
 from pj2.language import said
 from pj2.runs.reading import PathLike, load_runs, precision_of
-from pj2.tables.format import MISSING, write_all_formats
+from pj2.tables.format import MISSING, Table
 
 _CAPTION = said(
     "Test accuracy at the epoch that validation chose, of every level of every factor, in "
@@ -22,8 +22,8 @@ _CAPTION = said(
 )
 
 
-def factors_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write a row for each architecture, factor and level, in four formats.
+def factors_table(index_paths: Iterable[PathLike]) -> Table:
+    """Return a row for each architecture, factor and level.
 
     CSV: ``architecture, factor, level, runs, seeds, mean`` (accuracy, a fraction),
     ``reference`` (the factor's first level), ``pairs, effect, sd, low, high``
@@ -58,7 +58,7 @@ def factors_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         }
     )
     caption = f"{_CAPTION} {mixed_precisions(map(precision_of, runs))}".strip()
-    write_all_formats(frame.astype({"pairs": "Int64"}), stem, caption=caption, display=shown)
+    return Table.of(frame.astype({"pairs": "Int64"}), caption=caption, shown=shown)
 
 
 def _effect(effect: float, sd: float, low: float, high: float) -> str:

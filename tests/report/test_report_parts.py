@@ -21,7 +21,7 @@ from pj2.report.landscape import landscape_chart
 from pj2.report.palette import _DARK_PAGE, _luminance, on_dark
 from pj2.report.tables import read_table
 from pj2.runs.reading import load_runs
-from pj2.tables.format import write_all_formats
+from pj2.tables.format import Table, write_all_formats
 
 
 @pytest.fixture
@@ -45,7 +45,8 @@ def rows(data: dict) -> pd.DataFrame:
 
 def test_a_table_is_read_back_cell_by_cell_with_its_special_letters(tmp_path):
     frame = pd.DataFrame({"Model_a": ["a|b", "*c* <i>"], "n": ["1,234", "–"]})
-    write_all_formats(frame, tmp_path / "t", caption="What it is. More of it.")
+    made = Table.of(frame, caption="What it is. More of it.", shown=frame)
+    write_all_formats(made, tmp_path / "t")
     table = read_table(tmp_path / "t.md")
     assert table.caption == "What it is. More of it."
     assert table.headings == ("Model_a", "n")

@@ -8,6 +8,7 @@ from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.analysis.statistics import wilson_interval
 from pj2.tables.comparison import comparison_table
+from pj2.tables.format import write_all_formats
 
 
 @pytest.fixture
@@ -17,7 +18,9 @@ def stem(tmp_path: Path) -> Path:
         make_run(tmp_path, "A", [2.0], lr="1e-05", val=(0.5,), test=None, status="stopped_early"),
         make_run(tmp_path, "B", [2.0] * 1234, val=(), test=None, diverged=True),
     ]
-    comparison_table(make_index(tmp_path, runs), tmp_path / "tables" / "comparison")
+    write_all_formats(
+        comparison_table(make_index(tmp_path, runs)), tmp_path / "tables" / "comparison"
+    )
     return tmp_path / "tables" / "comparison"
 
 

@@ -8,12 +8,13 @@ from analysis.made_up import make_index, make_run, squeezed
 from pj2.analysis.band import landscape_band
 from pj2.runs.reading import load_runs
 from pj2.store.files import write_table
+from pj2.tables.format import write_all_formats
 from pj2.tables.landscape import landscape_table
 
 
 def write_landscape_table(index: list[Path], folder: Path) -> None:
     write_table(folder / "band.parquet", landscape_band(load_runs(index)))
-    landscape_table(index, folder / "band.parquet", folder / "t")
+    write_all_formats(landscape_table(index, folder / "band.parquet"), folder / "t")
 
 
 def test_widths_gaps_and_diverged_runs(tmp_path: Path) -> None:
