@@ -1,17 +1,20 @@
-"""Commands that write tables; each writes STEM.csv, STEM.md and STEM.tex."""
+"""Commands that write tables; each writes STEM.csv, STEM.md, STEM.tex and STEM.html."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pj2.cli.figures import Band, Indices, Measurements, Stem
 
+if TYPE_CHECKING:
+    from pj2.exhibits.format import Table
+
 app = typer.Typer(
     no_args_is_help=True,
-    help="""Write one table from finished runs, as CSV, Markdown and LaTeX.
+    help="""Write one table from finished runs, as CSV, Markdown, LaTeX and HTML.
 
     \b
     Example: pj2 table comparison --output comparison \\
@@ -30,7 +33,7 @@ def comparison(index: Indices, output: Stem) -> None:
     """
     from pj2.exhibits.comparison.table import comparison_table
 
-    comparison_table(index, output)
+    _write(comparison_table(index), output)
 
 
 @app.command()
@@ -41,7 +44,7 @@ def summary(index: Indices, output: Stem) -> None:
     """
     from pj2.exhibits.comparison.summary import summary_table
 
-    summary_table(index, output)
+    _write(summary_table(index), output)
 
 
 @app.command()
@@ -54,7 +57,7 @@ def pairwise(index: Indices, output: Stem) -> None:
     """
     from pj2.exhibits.pairwise.table import pairwise_table
 
-    pairwise_table(index, output)
+    _write(pairwise_table(index), output)
 
 
 @app.command()
@@ -67,7 +70,7 @@ def factors(index: Indices, output: Stem) -> None:
     """
     from pj2.exhibits.factors.table import factors_table
 
-    factors_table(index, output)
+    _write(factors_table(index), output)
 
 
 @app.command()
@@ -80,7 +83,7 @@ def calibration(index: Indices, output: Stem) -> None:
     """
     from pj2.exhibits.calibration.table import calibration_table
 
-    calibration_table(index, output)
+    _write(calibration_table(index), output)
 
 
 @app.command()
@@ -93,7 +96,7 @@ def efficiency(index: Indices, output: Stem) -> None:
     """
     from pj2.exhibits.efficiency.table import efficiency_table
 
-    efficiency_table(index, output)
+    _write(efficiency_table(index), output)
 
 
 @app.command()
@@ -111,7 +114,7 @@ def published(
     """
     from pj2.exhibits.claims.table import published_table
 
-    published_table(index, claims, output)
+    _write(published_table(index, claims), output)
 
 
 @app.command()
@@ -124,7 +127,7 @@ def per_class_accuracy(index: Indices, output: Stem) -> None:
     """
     from pj2.exhibits.confusion.table import per_class_table
 
-    per_class_table(index, output)
+    _write(per_class_table(index), output)
 
 
 @app.command()
@@ -137,7 +140,7 @@ def confused_pairs(index: Indices, output: Stem) -> None:
     """
     from pj2.exhibits.confusion.table import confused_pairs_table
 
-    confused_pairs_table(index, output)
+    _write(confused_pairs_table(index), output)
 
 
 @app.command()
@@ -151,7 +154,7 @@ def landscape(index: Indices, band: Band, output: Stem) -> None:
     """
     from pj2.exhibits.landscape.table import landscape_table
 
-    landscape_table(index, band, output)
+    _write(landscape_table(index, band), output)
 
 
 @app.command()
@@ -164,7 +167,7 @@ def gradient_probes(index: Indices, output: Stem) -> None:
     """
     from pj2.exhibits.probes.table import probes_table
 
-    probes_table(index, output)
+    _write(probes_table(index), output)
 
 
 @app.command()
@@ -177,7 +180,7 @@ def probe_ratios(index: Indices, output: Stem) -> None:
     """
     from pj2.exhibits.probes.table import probe_ratios_table
 
-    probe_ratios_table(index, output)
+    _write(probe_ratios_table(index), output)
 
 
 @app.command()
@@ -190,7 +193,13 @@ def curvature(measurement: Measurements, output: Stem) -> None:
     """
     from pj2.exhibits.curvature.table import curvature_table
 
-    curvature_table(measurement, output)
+    _write(curvature_table(measurement), output)
+
+
+def _write(table: Table, output: Path) -> None:
+    from pj2.exhibits.format import write_all_formats
+
+    write_all_formats(table, output)
 
 
 def band(

@@ -1,9 +1,10 @@
-"""One table in four formats, and how numbers are written for people."""
+"""What a table is, its four formats, and how numbers are written for people."""
 
 from __future__ import annotations
 
 import html
 import re
+from dataclasses import dataclass
 
 import pandas as pd
 from tabulate import tabulate
@@ -42,25 +43,47 @@ td {{ max-width: 30em; }}
 _NUMBER = re.compile(rf"\d.*|{MISSING}")
 
 
-def write_all_formats(
-    frame: pd.DataFrame, stem: PathLike, *, caption: str, display: pd.DataFrame | None = None
-) -> None:
+@dataclass(frozen=True)
+class Table:
+    """Rounded text for people, in the chosen language, and the numbers behind it.
+
+    Each of `rows` has a cell for each of `headings`. `frame` holds the same facts at full
+    precision, its columns under English names, whatever the language.
+    """
+
+    caption: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    frame: pd.DataFrame
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, *, caption: str, shown: pd.DataFrame) -> Table:
+        """Make a table whose text is that of `shown`, named by its headings."""
+        shown = shown.astype(object)
+        cells = shown.where(shown.notna(), MISSING).astype(str)
+        rows = tuple(tuple(row) for row in cells.to_numpy().tolist())
+        return cls(caption, tuple(map(str, cells)), rows, frame)
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Which columns hold numbers only; these are aligned to the right."""
+        if not self.rows:
+            return (False,) * len(self.headings)
+        columns = zip(*self.rows, strict=True)
+        return tuple(all(map(_NUMBER.fullmatch, cells)) for cells in columns)
+
+
+def write_all_formats(table: Table, stem: PathLike) -> None:
     """Write ``stem.csv``, ``stem.md``, ``stem.tex`` and ``stem.html``, each atomically.
 
-    The CSV holds `frame` at full precision, missing values empty. Markdown, LaTeX
+    The CSV holds the table's `frame` at full precision, missing values empty. Markdown, LaTeX
     (booktabs; adjustbox shrinks a table wider than the line) and HTML, a page that a
-    browser shows, hold `display`: the same facts as text, rounded, under a caption; by
-    default `frame` itself.
+    browser shows, hold its text under its caption.
     """
-    shown = (frame if display is None else display).astype(object)
-    cells = shown.where(shown.notna(), MISSING).astype(str)
-    cells.columns = cells.columns.map(str)
-    numeric = [len(cells) > 0 and all(map(_NUMBER.fullmatch, cells[name])) for name in cells]
-    align = ["right" if right else "left" for right in numeric]
-    write_text(f"{stem}.csv", frame.to_csv(index=False, lineterminator="\n"))
-    write_text(f"{stem}.md", _markdown(cells, align, caption))
-    write_text(f"{stem}.tex", _latex(cells, align, caption))
-    write_text(f"{stem}.html", _html(cells, align, caption))
+    write_text(f"{stem}.csv", table.frame.to_csv(index=False, lineterminator="\n"))
+    write_text(f"{stem}.md", _markdown(table))
+    write_text(f"{stem}.tex", _latex(table))
+    write_text(f"{stem}.html", _html(table))
 
 
 def percent(fraction: float | None, interval: tuple[float, float] | None = None) -> str:
@@ -84,32 +107,30 @@ def count(value: float | None) -> str:
     return MISSING if value is None else f"{value:,.0f}"
 
 
-def _markdown(cells: pd.DataFrame, align: list[str], caption: str) -> str:
-    safe = cells.map(escape_markdown)
-    table = tabulate(
-        safe.to_numpy().tolist(),
-        headers=[escape_markdown(name) for name in cells.columns],
+def _markdown(table: Table) -> str:
+    text = tabulate(
+        [list(map(escape_markdown, row)) for row in table.rows],
+        headers=list(map(escape_markdown, table.headings)),
         tablefmt="pipe",
-        colalign=align,
+        colalign=_sides(table),
         disable_numparse=True,
     )
-    return f"{escape_markdown(caption)}\n\n{table}\n"
+    return f"{escape_markdown(table.caption)}\n\n{text}\n"
 
 
-def _latex(cells: pd.DataFrame, align: list[str], caption: str) -> str:
-    table = (
-        cells.map(escape_latex)
-        .rename(columns=escape_latex)
-        .to_latex(index=False, escape=False, column_format="".join(side[0] for side in align))
+def _latex(table: Table) -> str:
+    cells = pd.DataFrame(list(table.rows), columns=list(table.headings)).map(escape_latex)
+    text = cells.rename(columns=escape_latex).to_latex(
+        index=False, escape=False, column_format="".join(side[0] for side in _sides(table))
     )
     return "\n".join(
         [
             r"% needs \usepackage{booktabs, adjustbox}",
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{escape_latex(caption)}}}",
+            rf"\caption{{{escape_latex(table.caption)}}}",
             r"\begin{adjustbox}{max width=\linewidth}",
-            table.rstrip(),
+            text.rstrip(),
             r"\end{adjustbox}",
             r"\end{table}",
             "",
@@ -117,16 +138,20 @@ def _latex(cells: pd.DataFrame, align: list[str], caption: str) -> str:
     )
 
 
-def _html(cells: pd.DataFrame, align: list[str], caption: str) -> str:
-    table = tabulate(
-        cells.to_numpy().tolist(),
-        headers=list(cells.columns),
+def _html(table: Table) -> str:
+    text = tabulate(
+        table.rows,
+        headers=table.headings,
         tablefmt="html",  # escapes
-        colalign=align,
+        colalign=_sides(table),
         disable_numparse=True,
     )
-    title = caption.split(". ", 1)[0]
-    return _PAGE.format(title=html.escape(title), caption=html.escape(caption), table=table)
+    title = table.caption.split(". ", 1)[0]
+    return _PAGE.format(title=html.escape(title), caption=html.escape(table.caption), table=text)
+
+
+def _sides(table: Table) -> list[str]:
+    return ["right" if numeric else "left" for numeric in table.numeric]
 
 
 def escape_latex(text: str) -> str:

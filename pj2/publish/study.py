@@ -21,6 +21,7 @@ from pj2.exhibits.comparison.summary import summary_table
 from pj2.exhibits.comparison.table import comparison_table
 from pj2.exhibits.confusion.table import confused_pairs_table, per_class_table
 from pj2.exhibits.efficiency.table import efficiency_table
+from pj2.exhibits.format import Table, write_all_formats
 from pj2.language import use_language
 from pj2.publish.card import card_folder, model_card, study_page
 from pj2.publish.citation import read_citation
@@ -37,7 +38,7 @@ CARD = "README.md"
 CITATION = "CITATION.cff"
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 # Tables that need nothing but runs: they are written anew, from what is published.
-TABLES: dict[str, Callable[[Iterable[PathLike], PathLike], None]] = {
+TABLES: dict[str, Callable[[Iterable[PathLike]], Table]] = {
     "calibration": calibration_table,
     "comparison": comparison_table,
     "confused_pairs": confused_pairs_table,
@@ -119,8 +120,8 @@ def _write_tables(folder: Path, study: StudyConfig, runs: Sequence[Run]) -> list
     """Write the tables of the runs in a folder, and return these runs as they were read."""
     with tempfile.TemporaryDirectory() as temporary:
         index = _write_index(Path(temporary), folder, study, runs)
-        for name, write_table in TABLES.items():
-            write_table([index], folder / "tables" / name)
+        for name, make_table in TABLES.items():
+            write_all_formats(make_table([index]), folder / "tables" / name)
         return load_runs([index])
 
 

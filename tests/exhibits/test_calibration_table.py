@@ -9,6 +9,7 @@ from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.exhibits.calibration.numbers import calibration
 from pj2.exhibits.calibration.table import calibration_table
+from pj2.exhibits.format import write_all_formats
 from pj2.runs.reading import load_runs, predictions
 from pj2.statistics import mean_interval
 
@@ -36,7 +37,7 @@ def index(tmp_path: Path) -> list[Path]:
 def test_csv_holds_means_over_the_seeds_of_the_chosen_learning_rate(
     index: list[Path], tmp_path: Path
 ) -> None:
-    calibration_table(index, tmp_path / "t")
+    write_all_formats(calibration_table(index), tmp_path / "t")
     frame = pd.read_csv(tmp_path / "t.csv")
     one, other = frame.iloc[0], frame.iloc[1]
     assert one[["experiment", "model", "learning_rate"]].tolist() == ["e", "A", 0.2]
@@ -60,7 +61,7 @@ def test_csv_holds_means_over_the_seeds_of_the_chosen_learning_rate(
 
 
 def test_people_read_percent_and_spread(index: list[Path], tmp_path: Path) -> None:
-    calibration_table(index, tmp_path / "t")
+    write_all_formats(calibration_table(index), tmp_path / "t")
     text = squeezed(tmp_path / "t.md")
     assert "| A | 0.2 | 2 | 4 | 75.00 ± 0.00 | 0.8835 ± 0.0158 |" in text
     assert "12.50 ± 0.00 | 75.00 ± 17.68 |" in text
@@ -73,12 +74,12 @@ def test_people_read_percent_and_spread(index: list[Path], tmp_path: Path) -> No
 
 def test_probabilities_that_are_no_numbers_are_dashes(tmp_path: Path) -> None:
     index = make_index(tmp_path, [make_run(tmp_path, "A", [2.0], confidence=np.nan)])
-    calibration_table(index, tmp_path / "t")
+    write_all_formats(calibration_table(index), tmp_path / "t")
     assert "| 75.00 | – | – | – |" in squeezed(tmp_path / "t.md")
 
 
 def test_a_study_that_diverged_has_an_empty_table(tmp_path: Path) -> None:
     index = make_index(tmp_path, [make_run(tmp_path, "A", [2.0], val=(), diverged=True)])
-    calibration_table(index, tmp_path / "t")
+    write_all_formats(calibration_table(index), tmp_path / "t")
     assert (tmp_path / "t.csv").read_text().startswith("experiment,model,learning_rate,seeds,n,")
     assert "No run finished an epoch: A." in (tmp_path / "t.md").read_text()

@@ -7,6 +7,7 @@ import pytest
 from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.exhibits.comparison.table import comparison_table
+from pj2.exhibits.format import write_all_formats
 from pj2.statistics import wilson_interval
 
 
@@ -17,7 +18,9 @@ def stem(tmp_path: Path) -> Path:
         make_run(tmp_path, "A", [2.0], lr="1e-05", val=(0.5,), test=None, status="stopped_early"),
         make_run(tmp_path, "B", [2.0] * 1234, val=(), test=None, diverged=True),
     ]
-    comparison_table(make_index(tmp_path, runs), tmp_path / "tables" / "comparison")
+    write_all_formats(
+        comparison_table(make_index(tmp_path, runs)), tmp_path / "tables" / "comparison"
+    )
     return tmp_path / "tables" / "comparison"
 
 

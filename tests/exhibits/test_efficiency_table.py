@@ -7,6 +7,7 @@ import pytest
 from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.exhibits.efficiency.table import efficiency_table
+from pj2.exhibits.format import write_all_formats
 from pj2.statistics import mean_interval, wilson_interval
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -29,7 +30,7 @@ def index(tmp_path: Path) -> list[Path]:
 
 
 def test_csv_has_a_row_a_model(index: list[Path], tmp_path: Path) -> None:
-    efficiency_table(index, tmp_path / "t")
+    write_all_formats(efficiency_table(index), tmp_path / "t")
     frame = pd.read_csv(tmp_path / "t.csv")
     assert frame[["experiment", "model", "learning_rate", "seeds", "n"]].values.tolist() == [
         ["e", "A", 0.2, 2, 4],
@@ -51,7 +52,7 @@ def test_csv_has_a_row_a_model(index: list[Path], tmp_path: Path) -> None:
 
 
 def test_people_read_spread_and_fronts(index: list[Path], tmp_path: Path) -> None:
-    efficiency_table(index, tmp_path / "t")
+    write_all_formats(efficiency_table(index), tmp_path / "t")
     text = squeezed(tmp_path / "t.md")
     assert (
         "| e/A | 0.2 | 2 | 4 | 1,234,567 | 7,654,321 | 15 ± 7 | 87.50 ± 17.68 "
@@ -65,5 +66,5 @@ def test_people_read_spread_and_fronts(index: list[Path], tmp_path: Path) -> Non
 
 def test_a_study_that_diverged_has_an_empty_table(tmp_path: Path) -> None:
     index = make_index(tmp_path, [make_run(tmp_path, "A", [2.0], val=(), diverged=True)])
-    efficiency_table(index, tmp_path / "t")
+    write_all_formats(efficiency_table(index), tmp_path / "t")
     assert (tmp_path / "t.csv").read_text().startswith("experiment,model,learning_rate,seeds,n,")

@@ -7,10 +7,11 @@ from analysis.made_up import squeezed
 from exhibits.test_factors import make_variants
 
 from pj2.exhibits.factors.table import factors_table
+from pj2.exhibits.format import write_all_formats
 
 
 def test_a_row_a_level_with_its_effect(tmp_path: Path) -> None:
-    factors_table(make_variants(tmp_path), tmp_path / "t")
+    write_all_formats(factors_table(make_variants(tmp_path)), tmp_path / "t")
     frame = pd.read_csv(tmp_path / "t.csv", dtype={"level": str})
     assert frame["level"].tolist() == ["off", "on", "0", "0.5"]
     assert frame["effect"].round(6).tolist()[1::2] == [0.08, 0.01]

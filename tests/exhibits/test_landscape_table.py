@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 from analysis.made_up import make_index, make_run, squeezed
 
+from pj2.exhibits.format import write_all_formats
 from pj2.exhibits.landscape.numbers import landscape_band
 from pj2.exhibits.landscape.table import landscape_table
 from pj2.runs.reading import load_runs
@@ -13,7 +14,7 @@ from pj2.store.files import write_table
 
 def write_landscape_table(index: list[Path], folder: Path) -> None:
     write_table(folder / "band.parquet", landscape_band(load_runs(index)))
-    landscape_table(index, folder / "band.parquet", folder / "t")
+    write_all_formats(landscape_table(index, folder / "band.parquet"), folder / "t")
 
 
 def test_widths_gaps_and_diverged_runs(tmp_path: Path) -> None:

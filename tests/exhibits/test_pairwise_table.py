@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from analysis.made_up import make_index, make_run, squeezed
 
+from pj2.exhibits.format import write_all_formats
 from pj2.exhibits.pairwise.numbers import COLUMNS, pairwise
 from pj2.exhibits.pairwise.table import pairwise_table
 from pj2.runs.reading import load_runs
@@ -22,7 +23,7 @@ def test_csv_holds_fractions_and_people_read_points(tmp_path: Path) -> None:
     runs = [run_of(tmp_path, "VGG_A", 30 - seed, seed) for seed in (0, 1, 2)]
     runs += [run_of(tmp_path, "BasicCNN", 35, seed, lr="0.01") for seed in (0, 1, 2)]
     index = make_index(tmp_path, runs)
-    pairwise_table(index, tmp_path / "t")
+    write_all_formats(pairwise_table(index), tmp_path / "t")
     (row,) = pd.read_csv(tmp_path / "t.csv").to_dict("records")
     ((_, wanted),) = pairwise(load_runs(index))[0].iterrows()
     assert list(row) == list(COLUMNS)
@@ -50,7 +51,7 @@ def test_one_seed_has_no_interval_over_seeds_and_what_is_left_out_is_said(tmp_pa
         run_of(tmp_path, "B", 20, 0),
         run_of(tmp_path, "C", 20, 0, val=(), diverged=True),
     ]
-    pairwise_table(make_index(tmp_path, runs), tmp_path / "t")
+    write_all_formats(pairwise_table(make_index(tmp_path, runs)), tmp_path / "t")
     text = squeezed(tmp_path / "t.md")
     assert "| – | – | 18 | 7.6e-06 | higher for this seed |" in text
     assert "C, lr 0.001, seed 0 diverged before it finished an epoch.\n" in text
@@ -60,7 +61,9 @@ def test_one_seed_has_no_interval_over_seeds_and_what_is_left_out_is_said(tmp_pa
 
 @pytest.mark.filterwarnings("error")
 def test_one_model_makes_an_empty_table_that_says_so(tmp_path: Path) -> None:
-    pairwise_table(make_index(tmp_path, [run_of(tmp_path, "A", 38, 0)]), tmp_path / "t")
+    write_all_formats(
+        pairwise_table(make_index(tmp_path, [run_of(tmp_path, "A", 38, 0)])), tmp_path / "t"
+    )
     frame = pd.read_csv(tmp_path / "t.csv")
     assert (len(frame), list(frame)) == (0, list(COLUMNS))
     text = squeezed(tmp_path / "t.md")

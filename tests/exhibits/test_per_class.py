@@ -7,6 +7,7 @@ import pytest
 from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.exhibits.confusion.table import confused_pairs_table, per_class_table
+from pj2.exhibits.format import write_all_formats
 from pj2.statistics import wilson_interval
 
 
@@ -27,7 +28,7 @@ def index(tmp_path: Path) -> list[Path]:
 
 
 def test_classes_of_the_chosen_runs(index: list[Path], tmp_path: Path) -> None:
-    per_class_table(index, tmp_path / "t")
+    write_all_formats(per_class_table(index), tmp_path / "t")
     frame = pd.read_csv(tmp_path / "t.csv", keep_default_na=False)
     one = frame[frame["model"] == "A"]
     assert one["learning_rate"].unique().tolist() == [0.2]
@@ -42,7 +43,7 @@ def test_classes_of_the_chosen_runs(index: list[Path], tmp_path: Path) -> None:
 
 
 def test_most_frequent_mistakes(index: list[Path], tmp_path: Path) -> None:
-    confused_pairs_table(index, tmp_path / "t", top=2)
+    write_all_formats(confused_pairs_table(index, top=2), tmp_path / "t")
     assert (tmp_path / "t.csv").read_text() == (
         "experiment,model,learning_rate,seeds,true,predicted,count,share,sd\n"
         "e,A,0.2,1,car,bird,3.0,0.6,\n"
@@ -62,12 +63,12 @@ def test_over_seeds_there_are_means_and_standard_deviations(tmp_path: Path) -> N
     worse = {"lr": "0.5", "val": (0.4,), "labels": labels, "predicted": labels}
     runs += [make_run(tmp_path, "A", [2.0], seed=seed, **worse) for seed in (0, 1)]
     index = make_index(tmp_path, runs)
-    per_class_table(index, tmp_path / "t")
+    write_all_formats(per_class_table(index), tmp_path / "t")
     frame = pd.read_csv(tmp_path / "t.csv", keep_default_na=False)
     assert frame["seeds"].tolist() == [2, 2, 2]
     assert frame["accuracy"].tolist() == [0.75, 0.75, 0.75]
     assert frame["sd"].tolist() == pytest.approx([0.5**1.5, 0.5**1.5, 0.0])
     assert "| all classes | 4 | 75.00 ± 0.00 |" in squeezed(tmp_path / "t.md")
-    confused_pairs_table(index, tmp_path / "t")
+    write_all_formats(confused_pairs_table(index), tmp_path / "t")
     assert "| A | plane → car | 0.5 ± 0.7 | 25.00 |" in squeezed(tmp_path / "t.md")
     assert "lr 0.001, seeds 0, 1" in (tmp_path / "t.md").read_text()

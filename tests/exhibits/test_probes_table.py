@@ -7,6 +7,7 @@ import pytest
 from analysis.made_up import add_probes, make_index, make_run, squeezed
 
 from pj2.exhibits.curvature.table import curvature_table
+from pj2.exhibits.format import write_all_formats
 from pj2.exhibits.probes.table import probe_ratios_table, probes_table
 from pj2.store.files import write_json
 
@@ -24,7 +25,7 @@ def index(tmp_path):
 
 
 def test_a_row_a_run(index, tmp_path):
-    probes_table(index, tmp_path / "t")
+    write_all_formats(probes_table(index), tmp_path / "t")
     frame = pd.read_csv(tmp_path / "t.csv")
     assert len(frame) == 8
     frame = frame[frame.part == "whole run"]
@@ -35,7 +36,7 @@ def test_a_row_a_run(index, tmp_path):
 
 
 def test_a_row_a_pair_of_models(index, tmp_path):
-    probe_ratios_table(index, tmp_path / "t")
+    write_all_formats(probe_ratios_table(index), tmp_path / "t")
     row, _ = pd.read_csv(tmp_path / "t.csv").to_dict("records")
     assert (row["model"], row["other"], row["seeds"]) == ("VGG_A_BatchNorm", "VGG_A", 2)
     assert row["smoothness"] == pytest.approx(0.25)
@@ -48,7 +49,7 @@ def test_a_row_a_pair_of_models(index, tmp_path):
 def test_one_model_has_no_ratios(tmp_path):
     entry = make_run(tmp_path, "VGG_A", [2.0] * 20)
     add_probes(entry, [[1.0, 2.0, 3.0]], [[1.0, 2.0, 3.0]])
-    probe_ratios_table(make_index(tmp_path, [entry]), tmp_path / "t")
+    write_all_formats(probe_ratios_table(make_index(tmp_path, [entry])), tmp_path / "t")
     assert pd.read_csv(tmp_path / "t.csv").empty
 
 
@@ -61,7 +62,7 @@ def test_curvature(tmp_path):
         "traces": [10.0, 12.0, 14.0], "grid": [0.0], "density": [1.0],
     }  # fmt: skip
     write_json(tmp_path / "c.json", [measured])
-    curvature_table([tmp_path / "c.json"], tmp_path / "t")
+    write_all_formats(curvature_table([tmp_path / "c.json"]), tmp_path / "t")
     (row,) = pd.read_csv(tmp_path / "t.csv").to_dict("records")
     assert (row["trace"], row["smallest"], row["largest"]) == (12.0, -1.0, "9 4")
     assert row["trace_error"] == pytest.approx(2 / 3**0.5)

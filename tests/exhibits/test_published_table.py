@@ -10,6 +10,7 @@ from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.exhibits.claims.published import read_report
 from pj2.exhibits.claims.table import published_table
+from pj2.exhibits.format import write_all_formats
 
 PUBLISHED = Path("workflow/published.yaml")
 REPORT = read_report(PUBLISHED)
@@ -32,7 +33,9 @@ def stem(tmp_path: Path) -> Path:
     """Two models of the report with three seeds each, honestly 0.75; the others were not run."""
     runs = [run(tmp_path, "BasicCNN", 0.828 + 0.001 * seed, seed) for seed in range(3)]
     runs += [run(tmp_path, "ResidualCNN", 0.9, 7)]
-    published_table(make_index(tmp_path, runs), PUBLISHED, tmp_path / "t" / "published")
+    write_all_formats(
+        published_table(make_index(tmp_path, runs), PUBLISHED), tmp_path / "t" / "published"
+    )
     return tmp_path / "t" / "published"
 
 
@@ -87,7 +90,9 @@ def test_a_planted_wrong_value_is_seen_in_the_table(tmp_path: Path) -> None:
     raw = yaml.safe_load(PUBLISHED.read_text())
     raw["claims"][0]["value"] = 92.81
     (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(raw))
-    published_table(make_index(tmp_path, runs), tmp_path / "wrong.yaml", tmp_path / "t")
+    write_all_formats(
+        published_table(make_index(tmp_path, runs), tmp_path / "wrong.yaml"), tmp_path / "t"
+    )
     assert pd.read_csv(tmp_path / "t.csv")["verdict"][0] == "lower"
 
 
@@ -104,7 +109,7 @@ def test_differences_and_ratios(tmp_path: Path) -> None:
             )
             for lr in ("0.0001", "0.0005", "0.001", "0.002")
         ]  # fmt: skip
-    published_table(make_index(tmp_path, runs), PUBLISHED, tmp_path / "t")
+    write_all_formats(published_table(make_index(tmp_path, runs), PUBLISHED), tmp_path / "t")
     text = squeezed(tmp_path / "t.md")
     assert "| stated | +8.00 ± 0.00 | +0.00 ± 0.00 | – | 2 | not settled |" in text
     assert "| stated | 0.25 times | – | – | 1 | holds (n \\< 3) | median width 0.25 times" in text

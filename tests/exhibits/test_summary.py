@@ -9,6 +9,7 @@ from analysis.made_up import make_index, make_run, squeezed
 from scipy import stats
 
 from pj2.exhibits.comparison.summary import summary_table
+from pj2.exhibits.format import write_all_formats
 from pj2.statistics import wilson_interval
 
 LABELS = [0, 1, 2, 3] * 5
@@ -34,7 +35,7 @@ def stem(tmp_path: Path) -> Path:
         run("B", 0, 2, (0.6,), None),
         make_run(tmp_path, "C", [9.0], val=(), diverged=True),
     ]
-    summary_table(make_index(tmp_path, runs), tmp_path / "summary")
+    write_all_formats(summary_table(make_index(tmp_path, runs)), tmp_path / "summary")
     return tmp_path / "summary"
 
 

@@ -17,7 +17,7 @@ from pj2.exhibits.columns import bins, columns, share, short
 from pj2.exhibits.confusion.chart import confusion_chart
 from pj2.exhibits.curves.chart import accuracy_curves, loss_curves
 from pj2.exhibits.efficiency.chart import efficiency_chart
-from pj2.exhibits.format import write_all_formats
+from pj2.exhibits.format import Table, write_all_formats
 from pj2.exhibits.landscape.chart import landscape_chart
 from pj2.exhibits.palette import _DARK_PAGE, _luminance, on_dark
 from pj2.report.contents import read_contents
@@ -47,7 +47,8 @@ def rows(data: dict) -> pd.DataFrame:
 
 def test_a_table_is_read_back_cell_by_cell_with_its_special_letters(tmp_path):
     frame = pd.DataFrame({"Model_a": ["a|b", "*c* <i>"], "n": ["1,234", "–"]})
-    write_all_formats(frame, tmp_path / "t", caption="What it is. More of it.")
+    made = Table.of(frame, caption="What it is. More of it.", shown=frame)
+    write_all_formats(made, tmp_path / "t")
     table = read_table(tmp_path / "t.md")
     assert table.caption == "What it is. More of it."
     assert table.headings == ("Model_a", "n")

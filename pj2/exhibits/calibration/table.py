@@ -10,7 +10,7 @@ import pandas as pd
 
 from pj2.config.names import learning_rate_text
 from pj2.exhibits.calibration.numbers import BINS, calibration, note_losses
-from pj2.exhibits.format import MISSING, count, percent_spread, write_all_formats
+from pj2.exhibits.format import MISSING, Table, count, percent_spread
 from pj2.language import said
 from pj2.runs.reading import PathLike, RunRecord, load_runs, tested_models
 from pj2.statistics import Mean, mean_interval
@@ -30,8 +30,8 @@ _CAPTION = said(
 )
 
 
-def calibration_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write one row a model, at its chosen learning rate, in four formats.
+def calibration_table(index_paths: Iterable[PathLike]) -> Table:
+    """Return one row a model, at its chosen learning rate.
 
     CSV: ``experiment, model, learning_rate, seeds`` (how many), ``n`` (test images),
     ``label_smoothing``, then ``accuracy`` (a fraction), ``nll`` (nats), ``ece`` and
@@ -52,9 +52,8 @@ def calibration_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         rows.append(_row(run, len(seen), len(guesses.label), found))
         shown.append(_shown(model, rows[-1], found))
     spread = [f"{name}_{part}" for name in _MEASURES for part in ("mean", "sd", "low", "high")]
-    write_all_formats(
+    return Table.of(
         pd.DataFrame(rows, columns=[*_IDENTITY, *spread]),
-        stem,
         caption=" ".join(
             filter(
                 None,
@@ -65,7 +64,7 @@ def calibration_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
                 ],
             )
         ),
-        display=pd.DataFrame(shown),
+        shown=pd.DataFrame(shown),
     )
 
 

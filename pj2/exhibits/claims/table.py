@@ -20,7 +20,7 @@ from pj2.exhibits.claims.published import (
     read_report,
     statement,
 )
-from pj2.exhibits.format import MISSING, count, percent_spread, write_all_formats
+from pj2.exhibits.format import MISSING, Table, count, percent_spread
 from pj2.language import said
 from pj2.runs.reading import PathLike, load_runs
 from pj2.statistics import Mean, mean_interval
@@ -51,8 +51,8 @@ _CAPTION = said(
 )
 
 
-def published_table(index_paths: Iterable[PathLike], claims_path: PathLike, stem: PathLike) -> None:
-    """Write one row a claim of a published report in four formats.
+def published_table(index_paths: Iterable[PathLike], claims_path: PathLike) -> Table:
+    """Return one row a claim of a published report.
 
     `claims_path` is a file such as `workflow/published.yaml`; `index_paths` are those of
     one study.
@@ -71,7 +71,7 @@ def published_table(index_paths: Iterable[PathLike], claims_path: PathLike, stem
     findings = check_claims(load_runs(index_paths), report)
     frame = pd.DataFrame([_row(finding) for finding in findings]).astype({"n": "Int64"})
     shown = pd.DataFrame([_shown(finding) for finding in findings])
-    write_all_formats(frame, stem, caption=_caption(report.report, report.claims), display=shown)
+    return Table.of(frame, caption=_caption(report.report, report.claims), shown=shown)
 
 
 def _caption(report: str, claims: Iterable[Claim]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pj2.config.names import learning_rate_text
-from pj2.exhibits.format import MISSING, count, percent, write_all_formats
+from pj2.exhibits.format import MISSING, Table, count, percent
 from pj2.language import said
 from pj2.runs.reading import (
     PathLike,
@@ -34,8 +34,8 @@ _CAPTION = said(
 _ACCURACIES = ("val", "test", "published")
 
 
-def summary_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write a row for each (experiment, model, learning rate), in four formats.
+def summary_table(index_paths: Iterable[PathLike]) -> Table:
+    """Return a row for each (experiment, model, learning rate).
 
     CSV: ``experiment, model, learning_rate, seeds`` (runs that finished an epoch),
     ``diverged`` (runs), ``parameters, macs``, then for each of ``val``, ``test``,
@@ -45,11 +45,10 @@ def summary_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     none); ``images`` (test), ``epochs_mean, best_epoch_mean`` (from 1), ``seconds_mean``.
     """
     rows = [_row(group) for group in by_setting(load_runs(index_paths)).values()]
-    write_all_formats(
+    return Table.of(
         pd.DataFrame(rows),
-        stem,
         caption=_CAPTION,
-        display=pd.DataFrame([_shown(row) for row in rows]),
+        shown=pd.DataFrame([_shown(row) for row in rows]),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pj2.config.names import learning_rate_text
-from pj2.exhibits.format import count, percent, write_all_formats
+from pj2.exhibits.format import Table, count, percent
 from pj2.language import said
 from pj2.runs.reading import (
     PathLike,
@@ -34,8 +34,8 @@ _OPTIONAL_INTEGERS = (
 _STATUS = {"completed": "completed", "stopped_early": "stopped early"}
 
 
-def comparison_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write the table of runs in four formats.
+def comparison_table(index_paths: Iterable[PathLike]) -> Table:
+    """Return the table of runs.
 
     Columns of the CSV: ``experiment, model, learning_rate, seed, status,
     diverged_at_step`` (0-based), ``parameters, macs`` (multiply-accumulates of one
@@ -50,7 +50,7 @@ def comparison_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     rows = [_row(run) for run in load_runs(index_paths)]
     frame = pd.DataFrame(rows).astype(dict.fromkeys(_OPTIONAL_INTEGERS, "Int64"))
     shown = pd.DataFrame([_shown(row) for row in rows])
-    write_all_formats(frame, stem, caption=_CAPTION, display=shown)
+    return Table.of(frame, caption=_CAPTION, shown=shown)
 
 
 def _row(run: RunRecord) -> dict[str, Any]:

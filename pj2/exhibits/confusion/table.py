@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pj2.exhibits.confusion.numbers import Confusion, confusion
-from pj2.exhibits.format import percent, percent_spread, write_all_formats
+from pj2.exhibits.format import Table, percent, percent_spread
 from pj2.language import said
 from pj2.runs.reading import (
     PathLike,
@@ -35,10 +35,10 @@ _CHOSEN = said(
 )
 
 
-def per_class_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write each class's test accuracy (recall) for each model, over the seeds of its setting.
+def per_class_table(index_paths: Iterable[PathLike]) -> Table:
+    """Return each class's test accuracy (recall) for each model, over the seeds of its setting.
 
-    Markdown and LaTeX have a row a class and a column a model, in percent. The CSV
+    The text has a row a class and a column a model, in percent. The CSV
     has a row for each model and class: ``experiment, model, learning_rate, seeds`` (how
     many), ``class, n`` (images of the class), ``accuracy`` (a fraction, the mean over
     seeds), ``sd`` (over seeds), ``low, high``: the 95 % Student interval of the mean over
@@ -58,16 +58,15 @@ def per_class_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
             cells = shown.setdefault(label, {"Class": label or "all classes", "n": f"{n:,}"})
             cells[name] = _cell(found, interval)
     columns = [*_IDENTITY, "class", "n", "accuracy", "sd", "low", "high"]
-    write_all_formats(
+    return Table.of(
         pd.DataFrame(rows, columns=columns),
-        stem,
         caption=f"{_PER_CLASS} {note}",
-        display=pd.DataFrame(list(shown.values()), columns=["Class", "n", *chosen]),
+        shown=pd.DataFrame(list(shown.values()), columns=["Class", "n", *chosen]),
     )
 
 
-def confused_pairs_table(index_paths: Iterable[PathLike], stem: PathLike, top: int = 5) -> None:
-    """Write the `top` most frequent mistakes of each model on the test set, over its seeds.
+def confused_pairs_table(index_paths: Iterable[PathLike], top: int = 5) -> Table:
+    """Return the `top` most frequent mistakes of each model on the test set, over its seeds.
 
     CSV: ``experiment, model, learning_rate, seeds, true, predicted, count`` (mean over
     seeds), ``share`` (of the true class, a fraction), ``sd`` (of the count over seeds).
@@ -81,11 +80,10 @@ def confused_pairs_table(index_paths: Iterable[PathLike], stem: PathLike, top: i
             several = result.seeds > 1
             count = f"{pair.count:,.1f} ± {pair.sd:.1f}" if several else f"{pair.count:,.0f}"
             shown.append((name, f"{pair.true} → {pair.predicted}", count, percent(pair.share)))
-    write_all_formats(
+    return Table.of(
         pd.DataFrame(rows, columns=[*_IDENTITY, "true", "predicted", "count", "share", "sd"]),
-        stem,
         caption=f"{_PAIRS.format(top=top)} {note}",
-        display=pd.DataFrame(
+        shown=pd.DataFrame(
             shown, columns=["Model", "Mistake", "Images", "Share of the true class, %"]
         ),
     )

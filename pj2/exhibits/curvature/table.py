@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from pj2.exhibits.format import write_all_formats
+from pj2.exhibits.format import Table
 from pj2.exhibits.measured import read_curvature
 from pj2.language import said
 from pj2.runs.reading import PathLike
@@ -19,8 +19,8 @@ _CAPTION = said(
 )
 
 
-def curvature_table(paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write one row for each model and weights in four formats.
+def curvature_table(paths: Iterable[PathLike]) -> Table:
+    """Return one row for each model and weights.
 
     CSV: ``model, lr, seed, weights, images, loss, largest`` (descending,
     separated by blanks), ``smallest, trace, trace_error, vectors``.
@@ -60,4 +60,4 @@ def curvature_table(paths: Iterable[PathLike], stem: PathLike) -> None:
             ],
         }
     )  # fmt: skip
-    write_all_formats(frame, stem, caption=_CAPTION, display=shown)
+    return Table.of(frame, caption=_CAPTION, shown=shown)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pj2.config.names import learning_rate_text
 from pj2.exhibits.efficiency.numbers import COSTS, Efficiency, efficiencies, fronts, note_conditions
-from pj2.exhibits.format import MISSING, count, percent, percent_spread, write_all_formats
+from pj2.exhibits.format import MISSING, Table, count, percent, percent_spread
 from pj2.language import said
 from pj2.runs.reading import PathLike, load_runs
 from pj2.wording import named
@@ -32,8 +32,8 @@ _CAPTION = said(
 )
 
 
-def efficiency_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write one row a model, at its chosen learning rate, in four formats.
+def efficiency_table(index_paths: Iterable[PathLike]) -> Table:
+    """Return one row a model, at its chosen learning rate.
 
     CSV: ``experiment, model, learning_rate, seeds`` (how many), ``n`` (test images),
     ``parameters, macs`` (multiply-accumulates of one image's forward pass), then
@@ -52,11 +52,10 @@ def efficiency_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         rows.append(_row(one, front))
         shown.append(_shown(one, front))
     lost = f"No run finished an epoch: {named(absent)}." if absent else ""
-    write_all_formats(
+    return Table.of(
         pd.DataFrame(rows, columns=list(_COLUMNS)),
-        stem,
         caption=" ".join(filter(None, [_CAPTION, note_conditions(found), lost])),
-        display=pd.DataFrame(shown),
+        shown=pd.DataFrame(shown),
     )
 
 

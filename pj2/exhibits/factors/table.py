@@ -13,7 +13,7 @@ from pj2.exhibits.factors.numbers import (
     main_effects,
     variant_accuracies,
 )
-from pj2.exhibits.format import MISSING, write_all_formats
+from pj2.exhibits.format import MISSING, Table
 from pj2.language import said
 from pj2.runs.reading import PathLike, load_runs, precision_of
 from pj2.wording import mixed_precisions
@@ -27,8 +27,8 @@ _CAPTION = said(
 )
 
 
-def factors_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write a row for each architecture, factor and level, in four formats.
+def factors_table(index_paths: Iterable[PathLike]) -> Table:
+    """Return a row for each architecture, factor and level.
 
     CSV: ``architecture, factor, level, runs, seeds, mean`` (accuracy, a fraction),
     ``reference`` (the factor's first level), ``pairs, effect, sd, low, high``
@@ -63,7 +63,7 @@ def factors_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         }
     )
     caption = f"{_CAPTION} {mixed_precisions(map(precision_of, runs))}".strip()
-    write_all_formats(frame.astype({"pairs": "Int64"}), stem, caption=caption, display=shown)
+    return Table.of(frame.astype({"pairs": "Int64"}), caption=caption, shown=shown)
 
 
 def _effect(effect: float, sd: float, low: float, high: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pj2.exhibits.format import write_all_formats
+from pj2.exhibits.format import Table
 from pj2.exhibits.landscape.numbers import (
     band_runs,
     band_width_table,
@@ -31,8 +31,8 @@ _CAPTION = said(
 )
 
 
-def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike, stem: PathLike) -> None:
-    """Write ``stem.csv``, a row a model and seed, and ``.md`` and the others, a row a model.
+def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Table:
+    """Return a row a model; in the CSV a row a model and seed.
 
     `band_path` is the Parquet file of `analysis.band.landscape_band` for the same runs.
 
@@ -79,7 +79,7 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike, stem: 
     groups = _by_model(members)
     shown = pd.DataFrame([_shown(groups[model], found) for model, found in rows.items()])
     mixed = mixed_precisions(precision_of(run) for group in groups.values() for run in group)
-    write_all_formats(frame, stem, caption=f"{_CAPTION} {mixed}".strip(), display=shown)
+    return Table.of(frame, caption=f"{_CAPTION} {mixed}".strip(), shown=shown)
 
 
 def _by_model(

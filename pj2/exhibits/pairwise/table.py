@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pj2.exhibits.format import MISSING, count, write_all_formats
+from pj2.exhibits.format import MISSING, Table, count
 from pj2.exhibits.pairwise.numbers import pairwise
 from pj2.language import said
 from pj2.runs.reading import PathLike, load_runs
@@ -33,8 +33,8 @@ _SHOWN = (
 )  # fmt: skip
 
 
-def pairwise_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write one row for each pair of models of an experiment, in four formats.
+def pairwise_table(index_paths: Iterable[PathLike]) -> Table:
+    """Return one row for each pair of models of an experiment.
 
     Columns of the CSV: those of `analysis.pairwise.pairwise`, in which ``difference``
     and the ends of its intervals are fractions, and ``by_seed`` is ``seed:difference``
@@ -45,7 +45,7 @@ def pairwise_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     shown = pd.DataFrame([_shown(row) for row in rows], columns=list(_SHOWN))
     written = frame.assign(by_seed=[_by_seed(row["by_seed"]) for row in rows])
     caption = " ".join([_CAPTION, *([] if rows else [_NOTHING]), *_left_out(told)])
-    write_all_formats(written, stem, caption=caption, display=shown)
+    return Table.of(written, caption=caption, shown=shown)
 
 
 def _left_out(told: list[str]) -> list[str]:

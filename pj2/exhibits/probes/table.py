@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from pj2.exhibits.format import write_all_formats
+from pj2.exhibits.format import Table
 from pj2.exhibits.probes.numbers import QUANTITIES, is_probed, probe_medians, probe_ratios
 from pj2.language import said
 from pj2.runs.reading import PathLike, load_runs, precision_of
@@ -26,8 +26,8 @@ _RATIOS = said(
 )
 
 
-def probes_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write one row a run, direction and part in four formats.
+def probes_table(index_paths: Iterable[PathLike]) -> Table:
+    """Return one row a run, direction and part.
 
     CSV: ``model, lr, seed, along, part, probes`` (steps measured) and the medians
     ``loss_variation, predictiveness, smoothness``.
@@ -37,11 +37,11 @@ def probes_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     shown = shown.rename(columns={name.capitalize(): QUANTITIES[name] for name in QUANTITIES})
     for name in QUANTITIES.values():
         shown[name] = shown[name].map("{:.4g}".format)
-    write_all_formats(medians, stem, caption=_MEDIANS, display=shown)
+    return Table.of(medians, caption=_MEDIANS, shown=shown)
 
 
-def probe_ratios_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Write one row for each pair of models, learning rate, direction and part, in four formats.
+def probe_ratios_table(index_paths: Iterable[PathLike]) -> Table:
+    """Return one row for each pair of models, learning rate, direction and part.
 
     CSV: ``model, other, lr, along, part, seeds``, and for each quantity its ratio
     (geometric mean over seeds), ``_low`` and ``_high``.
@@ -68,7 +68,7 @@ def probe_ratios_table(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         }
     )
     caption = f"{_RATIOS} {mixed_precisions(map(precision_of, runs))}".strip()
-    write_all_formats(ratios, stem, caption=caption, display=shown)
+    return Table.of(ratios, caption=caption, shown=shown)
 
 
 def _ranges(ratios: pd.DataFrame, name: str) -> list[str]:
