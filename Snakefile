@@ -36,56 +36,18 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/tables.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/statistics.smk"
-include: "workflow/rules/landscape.smk"
+include: "workflow/rules/index.smk"
 include: "workflow/rules/geometry.smk"
+include: "workflow/rules/exhibits.smk"
 include: "workflow/rules/report.smk"
 
 
-localrules:
-    all,
-    comparison_table,
-    confusion_matrices,
-    filter_grids,
-    training_curves,
-    pairwise,
-    ablations,
-    calibration,
-    mistakes,
-    efficiency,
-    published_report,
-    landscape_plot,
-    gradient_probes,
-    loss_surfaces,
-    curvature,
-    index,
-    index_predictions,
-    report_contents,
-
-
 # A Snakefile that uses this one as a module adds to it: see `pj2 init`.
-EVERYTHING = [
-    rules.comparison_table.input,
-    rules.confusion_matrices.input,
-    rules.filter_grids.input,
-    rules.training_curves.input,
-    rules.pairwise.input,
-    rules.ablations.input,
-    rules.calibration.input,
-    rules.mistakes.input,
-    rules.efficiency.input,
-    rules.published_report.input,
-    rules.landscape_plot.input,
-    rules.gradient_probes.input,
-    rules.loss_surfaces.input,
-    rules.curvature.input,
-    rules.report.output,
-]
+EVERYTHING = [*(getattr(rules, target).input for target in targets()), rules.report.output]
 
 
 rule all:
     default_target: True
     input:
         EVERYTHING,
+    localrule: True

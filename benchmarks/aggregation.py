@@ -23,10 +23,10 @@ def measure(repeats: int, rates: int = 500, steps: int = 40_000) -> Iterator[Mea
         band = ("--band", root / "band.parquet")
         commands: dict[str, tuple[str | Path, ...]] = {
             "band": ("band", *index, "--output", root / "band.parquet"),
-            "figure curves": ("figure", "curves", *index),
+            "figure training-curves": ("figure", "training-curves", *index),
             "figure all-models": ("figure", "all-models", *index),
             "figure landscape": ("figure", "landscape", *index, *band),
-            "figure confusion": ("figure", "confusion", index[0]),
+            "figure confusion-matrices": ("figure", "confusion-matrices", index[0]),
             "table landscape": ("table", "landscape", *index, *band),
             "table comparison": ("table", "comparison", *index),
             "table summary": ("table", "summary", *index),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pj2.cli.figures import Indices
+from pj2.cli.exhibits import Indices
 from pj2.cli.jobs import (
     Device,
     Gpus,

@@ -12,15 +12,14 @@ import pj2
 from pj2.cli import (
     compare,
     doctor,
+    exhibits,
     failures,
-    figures,
     fingerprint,
     geometry,
     jobs,
     report,
     scaffold,
     store,
-    tables,
     watch,
 )
 
@@ -31,15 +30,16 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"max_content_width": 100},
 )
-app.add_typer(figures.app, name="figure")
-app.add_typer(tables.app, name="table")
+app.add_typer(exhibits.figures, name="figure")
+app.add_typer(exhibits.views, name="view")
+app.add_typer(exhibits.tables, name="table")
 app.add_typer(geometry.app, name="geometry")
 app.add_typer(store.app, name="store")
 app.command()(jobs.check)
 app.command()(jobs.prepare)
 app.command()(jobs.train)
 app.command()(jobs.evaluate)
-app.command()(tables.band)
+app.command()(exhibits.band)
 app.command()(report.report)
 app.command()(compare.compare)
 app.command()(fingerprint.fingerprint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -26,7 +26,7 @@ class Chart:
     """A Vega-Lite specification, the data sets that it names, and its controls.
 
     ``log`` offers a logarithmic loss axis. ``band`` marks the landscape, whose data set
-    the page computes from its losses.
+    the page computes from its losses. ``caption`` says what a reader should know of it.
     """
 
     name: str
@@ -35,7 +35,8 @@ class Chart:
     data: dict[str, Any]
     choices: tuple[Choice, ...] = ()
     log: bool = False
-    band: dict[str, Any] | None = field(default=None)
+    band: dict[str, Any] | None = None
+    caption: str = ""
 
 
 def colour_scale(shown: dict[str, str]) -> alt.Scale:

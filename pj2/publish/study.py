@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,9 @@ from pj2.config.schema import StudyConfig
 from pj2.config.study import Run, list_runs
 from pj2.data.layout import INFO_FILE, identity_of, prepared_folder, read_info
 from pj2.errors import UserError
-from pj2.exhibits.calibration.table import calibration_table
-from pj2.exhibits.comparison.summary import summary_table
-from pj2.exhibits.comparison.table import comparison_table
-from pj2.exhibits.confusion.table import confused_pairs_table, per_class_table
-from pj2.exhibits.efficiency.table import efficiency_table
-from pj2.exhibits.format import Table, write_all_formats
+from pj2.exhibits.catalogue import exhibits
+from pj2.exhibits.declare import Exhibit
+from pj2.exhibits.format import write_all_formats
 from pj2.language import use_language
 from pj2.publish.card import card_folder, model_card, study_page
 from pj2.publish.citation import read_citation
@@ -30,22 +27,13 @@ from pj2.publish.facts import Model
 from pj2.publish.place import files_in, new_folder
 from pj2.report.contents import Contents, read_contents
 from pj2.report.page import write_report
-from pj2.runs.reading import PathLike, RunRecord, by_model, load_runs
+from pj2.runs.reading import RunRecord, by_model, load_runs
 from pj2.store.files import sha256_file, write_json, write_text
 
 REPORT = "report.html"
 CARD = "README.md"
 CITATION = "CITATION.cff"
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]*")
-# Tables that need nothing but runs: they are written anew, from what is published.
-TABLES: dict[str, Callable[[Iterable[PathLike]], Table]] = {
-    "calibration": calibration_table,
-    "comparison": comparison_table,
-    "confused_pairs": confused_pairs_table,
-    "efficiency": efficiency_table,
-    "per_class_accuracy": per_class_table,
-    "summary": summary_table,
-}
 
 
 @dataclass
@@ -98,7 +86,7 @@ def publish_study(
             notes.append(f"{results / REPORT}: left out: {outdated}")
         else:
             shutil.copyfile(results / REPORT, folder / REPORT)
-        page = study_page(models, license, works, sorted(TABLES), report=not outdated)
+        page = study_page(models, license, works, sorted(_tables()), report=not outdated)
         write_text(folder / CARD, page)
         for name in (CITATION, "LICENSE"):
             shutil.copyfile(clone / name, folder / name)
@@ -116,12 +104,21 @@ def _refuse(problems: Sequence[str]) -> None:
         )
 
 
+def _tables() -> dict[str, Exhibit]:
+    """Return the tables that need nothing but runs: written anew, from what is published."""
+    return {
+        name: table
+        for name, table in exhibits("table").items()
+        if table.levels == ("study",) and not table.options
+    }
+
+
 def _write_tables(folder: Path, study: StudyConfig, runs: Sequence[Run]) -> list[RunRecord]:
     """Write the tables of the runs in a folder, and return these runs as they were read."""
     with tempfile.TemporaryDirectory() as temporary:
         index = _write_index(Path(temporary), folder, study, runs)
-        for name, make_table in TABLES.items():
-            write_all_formats(make_table([index]), folder / "tables" / name)
+        for name, table in _tables().items():
+            write_all_formats(table.made_by()([index]), folder / "tables" / name)
         return load_runs([index])
 
 

@@ -11,18 +11,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pj2.config.schema import StudyConfig
 from pj2.errors import UserError
+from pj2.exhibits.catalogue import Key, paths
+from pj2.exhibits.declare import Exhibit
 from pj2.runs.reading import PathLike, RunRecord, read_object
-
-Key = tuple[str, ...]  # (experiment, model), (experiment,), or () of the whole study
 
 
 class Contents(BaseModel):
     """A study and the files that its report shows.
 
-    ``results`` and ``data`` are folders; ``figures`` and ``tables`` map a kind,
-    which is a folder below ``figures`` or ``tables``, to the keys that name its
-    files; ``config`` is the study, ``configfile`` what a command line needs to
-    name it.
+    ``results`` and ``data`` are folders; ``figures`` and ``tables`` map the name of
+    an exhibit to the keys that name its files; ``config`` is the study, ``configfile``
+    what a command line needs to name it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,18 +33,14 @@ class Contents(BaseModel):
     figures: dict[str, list[Key]]
     tables: dict[str, list[Key]]
 
-    def figure(self, kind: str, key: Sequence[str], ending: str = "png") -> Path:
-        """Return the path of a figure; one of the whole study is its kind's only file."""
-        return self.results / "figures" / f"{'/'.join([kind, *key])}.{ending}"
+    def path(self, exhibit: Exhibit, key: Key, ending: str) -> Path:
+        """Return the path of a file of an exhibit."""
+        return self.results / next(paths(exhibit, [key], ending))
 
-    def table(self, kind: str, key: Sequence[str]) -> Path:
-        """Return the path of a table in Markdown."""
-        return self.results / "tables" / f"{'/'.join([kind, *key])}.md"
-
-    def command(self, path: Path) -> str:
-        """Return the command that makes a file of this study, and what it needs, again."""
+    def command(self, path: str) -> str:
+        """Return the command that makes a file below the results, and what it needs, again."""
         config = f" --configfile {self.configfile}" if self.configfile else ""
-        target = Path("results", self.config.study, path.relative_to(self.results))
+        target = Path("results", self.config.study, path)
         return f"snakemake --cores all {target.as_posix()}{config}"
 
 

@@ -45,7 +45,7 @@ def test_check_lists_runs(tmp_path):
             "absent",
         ),
         (["evaluate", "--run", "absent", "--data", "x"], "absent/run.json"),
-        (["figure", "filters", "absent.json", "--output", "x"], "absent.json"),
+        (["figure", "filter-grids", "absent.json", "--output", "x"], "absent.json"),
         (["band", "absent.json", "--output", "x"], "absent.json"),
         (["train", "--no-such-option"], "--no-such-option"),
     ],

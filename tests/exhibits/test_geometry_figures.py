@@ -111,7 +111,7 @@ def test_a_surface_with_infinite_corners_is_drawn(surfaces, tmp_path):
     loss[0] = math.inf
     write_table(surfaces[0], table.set_column(4, "loss", pa.array(loss)))
     plot_surfaces(surfaces, tmp_path / "x")
-    write_surface_view(surfaces, tmp_path / "x.html")
+    write_surface_view(surfaces, tmp_path / "x")
 
 
 def test_lines(lines, tmp_path):
@@ -121,7 +121,7 @@ def test_lines(lines, tmp_path):
 
 def test_the_view_is_one_file_that_needs_no_network(surfaces, tmp_path):
     for name in ("one", "two"):
-        write_surface_view(surfaces, tmp_path / f"{name}.html")
+        write_surface_view(surfaces, tmp_path / name)
     page = (tmp_path / "one.html").read_text()
     assert page == (tmp_path / "two.html").read_text()
     assert "<script src=" not in page

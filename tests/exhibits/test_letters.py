@@ -75,7 +75,7 @@ def test_figures_in_chinese_have_no_english_word(
 
 def test_the_view_speaks_too(tmp_path: Path) -> None:
     every_figure(tmp_path)
-    write_surface_view(sorted(tmp_path.glob("*.surface.parquet")), tmp_path / "view.html")
+    write_surface_view(sorted(tmp_path.glob("*.surface.parquet")), tmp_path / "view")
     page = (tmp_path / "view.html").read_text()
     assert "\\u635f\\u5931\\u66f2\\u9762" in page or "损失曲面" in page
 

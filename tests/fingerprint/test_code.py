@@ -144,7 +144,7 @@ def test_imports_are_followed_wherever_they_stand(copy):
         ),
         ("models/vgg.py", "\n# a comment\n", set()),
         ("models/basic_cnn.py", "\nX = 1\n", set()),
-        ("figures/style.py", "\nX = 1\n", set()),
+        ("exhibits/style.py", "\nX = 1\n", set()),
         ("store/files.py", "\nX = 1\n", set()),
         ("__init__.py", "\n__version__ = '99'\n", set()),
     ],

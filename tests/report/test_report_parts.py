@@ -14,11 +14,11 @@ from PIL import Image
 
 from pj2.errors import UserError
 from pj2.exhibits.columns import bins, columns, share, short
-from pj2.exhibits.confusion.chart import confusion_chart
+from pj2.exhibits.confusion.chart import confusion_charts
 from pj2.exhibits.curves.chart import accuracy_curves, loss_curves
-from pj2.exhibits.efficiency.chart import efficiency_chart
+from pj2.exhibits.efficiency.chart import efficiency_charts
 from pj2.exhibits.format import Table, write_all_formats
-from pj2.exhibits.landscape.chart import landscape_chart
+from pj2.exhibits.landscape.chart import landscape_charts
 from pj2.exhibits.palette import _DARK_PAGE, _luminance, on_dark
 from pj2.report.contents import read_contents
 from pj2.report.images import embed
@@ -118,7 +118,7 @@ def test_colours_are_light_enough_for_the_dark(colour):
 
 
 def test_curves_hold_every_run_and_split_that_was_measured(runs):
-    loss = rows(loss_curves("loss", runs).data["points"])
+    loss = rows(loss_curves(runs).data["points"])
     counts = loss.groupby(["series", "split"]).size().to_dict()
     assert counts == {
         ("VGG_A · 0.1", "training"): 8,  # means of five steps
@@ -131,13 +131,13 @@ def test_curves_hold_every_run_and_split_that_was_measured(runs):
     first = loss[(loss["series"] == "VGG_A · 0.1") & (loss["split"] == "training")]
     assert first["y"].iloc[0] == pytest.approx(np.linspace(2, 1, 40)[:5].mean(), rel=1e-4)
     assert first["x"].iloc[0] == pytest.approx(2.5 / 20)
-    accuracy = rows(accuracy_curves("accuracy", runs).data["points"])
+    accuracy = rows(accuracy_curves(runs).data["points"])
     one = accuracy[(accuracy["series"] == "BasicCNN") & (accuracy["split"] == "test")]
     assert one[["x", "y"]].to_numpy().tolist() == [[1.0, 60.0]]
 
 
 def test_confusion_and_efficiency_are_those_of_the_tables(runs):
-    chart = confusion_chart("confusion", runs)
+    (chart,) = confusion_charts(runs)
     cells = rows(chart.data["cells"])
     found = cells[(cells["model"] == "BasicCNN") & (cells["count"] > 0)]
     assert found[["true", "predicted", "share"]].to_numpy().tolist() == [
@@ -146,7 +146,8 @@ def test_confusion_and_efficiency_are_those_of_the_tables(runs):
         ["bird", "bird", 100],
         ["cat", "bird", 100],
     ]
-    models = rows(efficiency_chart("efficiency", runs).data["models"])
+    (costs,) = efficiency_charts(runs)
+    models = rows(costs.data["models"])
     one = models[(models["model"] == "BasicCNN") & (models["kind"] == "seconds")].iloc[0]
     assert (one["cost"], one["accuracy"], one["front"]) == (12.5, 75.0, "yes")
 
@@ -154,14 +155,14 @@ def test_confusion_and_efficiency_are_those_of_the_tables(runs):
 def test_a_study_without_predictions_has_neither(tmp_path):
     entry = make_run(tmp_path, "VGG_A", [2.5] * 7, val=(), diverged=True)
     lost = load_runs(make_index(tmp_path, [entry]))
-    assert confusion_chart("confusion", lost) is None
-    assert efficiency_chart("efficiency", lost) is None
+    assert confusion_charts(lost) == []
+    assert efficiency_charts(lost) == []
 
 
 def test_a_long_landscape_keeps_the_extremes_of_every_few_steps(tmp_path):
     losses = np.random.default_rng(0).normal(2, 1, 5001).astype(np.float32)
     entry = make_run(tmp_path, "VGG_A", losses)
-    chart = landscape_chart("band", load_runs(make_index(tmp_path, [entry])))
+    (chart,) = landscape_charts(load_runs(make_index(tmp_path, [entry])))
     assert chart.band["width"] == 3
     (run,) = chart.band["runs"]
     assert run["steps"] == 5001

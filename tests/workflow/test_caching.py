@@ -76,13 +76,13 @@ def test_edits_that_change_nothing_and_edits_that_do(clone):
     assert clone.planned(*TARGETS) == {}
 
     edit(clone, "pj2/exhibits/filters/figure.py", "16 if out > 32 else 8", "8 if out > 32 else 4")
-    assert clone.planned(*TARGETS) == {"filter_grid": 3, "filter_grids": 1}
+    assert clone.planned(*TARGETS) == {"figure_of_model": 3, "filter_grids": 1}
     with (clone.checkout / "pj2/exhibits/comparison/table.py").open("a") as file:
         file.write("\n\nADDED = 1\n")
     assert clone.planned(*TARGETS) == {
-        "filter_grid": 3,
+        "figure_of_model": 3,
         "filter_grids": 1,
-        "study_table": 1,
+        "table_of_study": 1,
     }
     assert clone.planned_runs(*TARGETS) == set()
 
@@ -100,7 +100,7 @@ def test_edits_that_change_nothing_and_edits_that_do(clone):
 
 def test_figures_are_drawn_again_for_another_language_and_for_its_words(clone):
     chinese = clone.with_config("study: tiny\n", "study: tiny\nreport: {language: zh}\n")
-    assert clone.planned(*chinese, *TARGETS) == {"filter_grid": 3, "filter_grids": 1}
+    assert clone.planned(*chinese, *TARGETS) == {"figure_of_model": 3, "filter_grids": 1}
     figure = "results/tiny/figures/filter_grids/comparison/BasicCNN.svg"
     before = (clone.folder / figure).read_bytes()
     clone.run(*chinese, figure)
@@ -108,7 +108,7 @@ def test_figures_are_drawn_again_for_another_language_and_for_its_words(clone):
     assert clone.planned(*chinese, figure) == {}
     with (clone.checkout / WORDS).open("a") as file:
         file.write("\n# A word.\n")
-    assert clone.planned(*chinese, figure) == {"filter_grid": 1}
+    assert clone.planned(*chinese, figure) == {"figure_of_model": 1}
 
 
 def test_one_models_file_trains_that_model_again_and_no_other(clone):

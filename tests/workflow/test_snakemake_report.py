@@ -14,10 +14,7 @@ from pj2.language import use_language
 
 pytestmark = pytest.mark.workflow
 
-FIGURE_RULES = {
-    "confusion_matrix", "filter_grid", "model_curves", "experiment_curves", "study_curves",
-    "experiment_figure", "mistake_grid", "efficiency_figure", "landscape_figure",
-}  # fmt: skip
+FIGURE_RULES = {"figure_of_model", "figure_of_experiment", "figure_of_study"}
 PAGE_RULES = {"index", "report", "report_contents"}
 
 

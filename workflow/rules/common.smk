@@ -6,6 +6,7 @@ from pj2.config.catalogue import model_modules
 from pj2.config.names import canonical_json
 from pj2.config.study import list_runs
 from pj2.data.sources import input_files
+from pj2.exhibits.catalogue import SECTIONS, exhibits, keys, on_page, paths, section_of, targets
 from pj2.fingerprint.code import PACKAGE_FOLDER, code_of, prediction_code, train_digest
 from pj2.store.files import sha256_file
 
@@ -26,6 +27,8 @@ RUN = f"{RESULTS}/runs/experiment={{experiment}}/model={{model}}/lr={{lr}}/seed=
 INDEX = f"{RESULTS}/index/experiment={{experiment}}/model={{model}}.json"
 PREDICTED = f"{RESULTS}/index/predictions/experiment={{experiment}}/model={{model}}.json"
 GEOMETRY = f"{RESULTS}/geometry/experiment={{experiment}}/model={{model}}"
+BAND = f"{RESULTS}/landscape/{{experiment}}.parquet"
+PUBLISHED = str(CHECKOUT / "workflow" / "published.yaml")
 
 RUN_BY_FOLDER = {run.folder: run for run in RUNS}
 # (experiment, model) -> its runs, in the order of the config
@@ -41,18 +44,8 @@ for run in RUNS:
     before = dict.fromkeys(latest[each] for each in prints if each in latest)
     TWINS[run.folder] = [f"{RESULTS}/runs/{folder}/run.json" for folder in before]
     latest |= dict.fromkeys(prints, run.folder)
-# What is measured of which experiments; a probed run has more files than others.
+# A probed run has more files than others.
 PROBED = [name for name, experiment in STUDY.experiments.items() if experiment.probe]
-SHIFTED = [name for name in PROBED if STUDY.experiments[name].probe.covariate_shift]
-SURFACED = [name for name, experiment in STUDY.experiments.items() if experiment.surface]
-CURVED = [name for name, experiment in STUDY.experiments.items() if experiment.curvature]
-# Experiments with several models, or variants of one; and those with variants.
-COMPARED = [name for name in STUDY.experiments if sum(e == name for e, _ in CELLS) > 1]
-VARIED = [name for name, experiment in STUDY.experiments.items() if experiment.variants]
-# A band needs at least two learning rates of a model.
-LANDSCAPES = sorted(
-    {e for (e, _), runs in CELLS.items() if len({r.settings.learning_rate for r in runs}) > 1}
-)
 
 
 wildcard_constraints:
@@ -77,9 +70,9 @@ def architecture(wildcards):
     return CELLS[wildcards.experiment, wildcards.model][0].settings.model
 
 
-def cells(experiment=None):
-    """The (experiment, model) pairs of one experiment, or of the study."""
-    return [cell for cell in CELLS if experiment in (None, cell[0])]
+def cells():
+    """The (experiment, model) pairs of the study."""
+    return list(CELLS)
 
 
 def of_cells(pattern, chosen):
@@ -129,7 +122,9 @@ def cell_of(wildcards):
 
 
 def cells_of(wildcards):
-    return cells(wildcards.experiment)
+    """The pairs that wildcards name: one, those of an experiment, or those of the study."""
+    named = tuple(wildcards[name] for name in ("experiment", "model") if name in wildcards.keys())
+    return [cell for cell in CELLS if cell[: len(named)] == named]
 
 
 # Figures are in this language, and nothing else is. What their words and letters are read
@@ -137,32 +132,6 @@ def cells_of(wildcards):
 LANGUAGE = STUDY.report.language
 WORDS = [PACKAGE_FOLDER / "language" / f"{LANGUAGE}.po", *PACKAGE_FOLDER.glob("exhibits/fonts/*.otf")]
 WORDS = [] if LANGUAGE == "en" else [sha256_file(path) for path in WORDS]
-
-
-def figure_code(module):
-    """The digest of what draws a figure, or the digests, where its words are not in English."""
-    return [code_of(module).digest, *WORDS]
-
-
-# What `snakemake --report` shows of a figure and of a table: the format that a browser shows.
-FIGURE_FORMATS = ["png", "svg"]
-TABLE_FORMATS = ["csv", "md", "tex", "html"]
-
-
-def figure(stem, **about):
-    """The files of a figure."""
-    return [in_report(f"{stem}.png", **about), f"{stem}.svg"]
-
-
-def table(stem, **about):
-    """The files of a table."""
-    return [f"{stem}.csv", f"{stem}.md", f"{stem}.tex", in_report(f"{stem}.html", **about)]
-
-
-def in_report(path, caption, topic, **labels):
-    """Mark a file for `snakemake --report`, with the name of its caption and where it stands."""
-    whose = "Experiment {experiment}" if "{experiment}" in path else "The whole study"
-    return report(path, caption=f"../report/{caption}.rst", category=whose, subcategory=topic, labels=labels)
 
 
 def stem_of_output(wildcards, output):
@@ -222,29 +191,109 @@ def surface_parts(wildcards):
     return [f"{GEOMETRY}/surface/first={first}.parquet".format(**wildcards) for first in firsts]
 
 
-def measured(name):
-    """An input function: one artifact of each model of an experiment."""
-    return lambda wildcards: of_cells(f"{GEOMETRY}/{name}", cells_of(wildcards))
-
-
 def interpolations(wildcards):
     """The lines between two runs, of the models that have two."""
     pairs = [cell for cell in cells_of(wildcards) if len(CELLS[cell]) > 1]
     return of_cells(f"{GEOMETRY}/interpolation.parquet", pairs)
 
 
-# What the report shows.
-def keys(experiments):
-    """The keys of files that there are one of an experiment."""
-    return [(name,) for name in experiments]
+# Figures and tables, which pj2/exhibits declares.
+PLACES = {"study": "", "experiment": "/{experiment}", "model": "/{experiment}/{model}"}
+KINDS_AND_LEVELS = sorted({(each.kind, level) for each in exhibits().values() for level in each.levels})
+# What some read beside the runs: the files of an option of the command.
+OPTIONS = {
+    "data": lambda wildcards: [ancient(INFO), ancient(IMAGES)],
+    "band": lambda wildcards: BAND.format(**wildcards),
+    "claims": lambda wildcards: local(PUBLISHED),
+    "between": interpolations,
+}
 
 
-def reported(folder, shown, ending):
-    """The files of what is shown: of each kind, those that its keys name."""
+def names_of(kind, level):
+    """The names of the exhibits of a kind that there are at a level."""
+    return [name for name, each in exhibits(kind).items() if level in each.levels]
+
+
+def files_of(kind, level):
+    """The files of an exhibit; that which a browser shows is in the report of `snakemake --report`."""
+    about = next(iter(exhibits(kind).values()))
+    stem = f"{RESULTS}/{about.folder}/{{exhibit}}{PLACES[level]}"
     return [
-        f"{RESULTS}/{folder}/{'/'.join([kind, *key])}.{ending}"
-        for kind, chosen in shown.items()
-        for key in chosen
+        in_report(f"{stem}.{ending}", kind) if ending == about.shown else f"{stem}.{ending}"
+        for ending in about.endings
+    ]
+
+
+def in_report(path, kind):
+    """Mark a file for `snakemake --report`, with its caption and where it stands."""
+
+    def topic(wildcards):
+        return SECTIONS[section_of(exhibits(kind)[wildcards.exhibit])][0]
+
+    def labels(wildcards):
+        model = {"model": wildcards.model} if "model" in wildcards.keys() else {}
+        return {"result": exhibits(kind)[wildcards.exhibit].title, **model}
+
+    whose = "Experiment {experiment}" if "{experiment}" in path else "The whole study"
+    return report(path, caption="../report/exhibit.rst", category=whose, subcategory=topic, labels=labels)
+
+
+def shown_by(kind):
+    """An input function: what an exhibit shows, and the files of its options."""
+
+    def files(wildcards):
+        exhibit, chosen = exhibits(kind)[wildcards.exhibit], cells_of(wildcards)
+        if exhibit.measured:
+            found = {"files": of_cells(f"{GEOMETRY}/{exhibit.measured}", chosen)}
+        else:
+            found = {"files": of_cells(INDEX, chosen), "runs": runs_of(chosen)}
+        if exhibit.predictions:
+            found["predictions"] = predictions_of(chosen)
+        return found | {each.name: OPTIONS[each.name](wildcards) for each in exhibit.options}
+
+    return files
+
+
+def command_of(kind):
+    """A params function: the command that makes an exhibit."""
+    language = "" if kind == "table" else f" --language {LANGUAGE}"
+    return lambda wildcards: f"{kind}{language} {wildcards.exhibit.replace('_', '-')}"
+
+
+def options_of(kind):
+    """A params function: the options of that command. Of the data, it is told the folder."""
+
+    def words(wildcards, input):
+        given = {each.name: input[each.name] for each in exhibits(kind)[wildcards.exhibit].options}
+        if "data" in given:
+            given["data"] = os.path.dirname(input.data[0])
+        listed = {name: [value] if isinstance(value, str) else value for name, value in given.items()}
+        return [f"--{name} {path}" for name, files in listed.items() for path in files]
+
+    return words
+
+
+def code_behind(kind):
+    """A params function: the digest of the code that makes an exhibit, and of its words."""
+    words = [] if kind == "table" else WORDS
+    return lambda wildcards: [code_of(exhibits(kind)[wildcards.exhibit].module).digest, *words]
+
+
+def paths_of(exhibit):
+    """All files of an exhibit in this study."""
+    return [
+        f"{RESULTS}/{path}"
+        for level in exhibit.levels
+        for path in paths(exhibit, keys(exhibit, level, STUDY, RUNS))
+    ]
+
+
+def shown_on_page(kind, ending):
+    """The files that the page shows of a kind."""
+    return [
+        f"{RESULTS}/{path}"
+        for name, chosen in PAGE[kind].items()
+        for path in paths(exhibits(kind)[name], chosen, ending)
     ]
 
 

@@ -9,37 +9,8 @@ TEMPLATES = sorted((CHECKOUT / "pj2" / "report" / "templates").iterdir())
 if workflow.is_main_process:
     atexit.register(tell_report, REPORT)
 
-# What it shows, by the folder of its files: a model's, an experiment's, or the study's own.
-WHOLE_STUDY = [()]
-REPORTED_FIGURES = {
-    "training_curves": keys(STUDY.experiments),
-    "confusion_matrices": cells(),
-    "filter_grids": cells(),
-    "mistakes": cells(),
-    "reliability": keys(STUDY.experiments),
-    "differences": keys(COMPARED),
-    "factors": keys(VARIED),
-    "efficiency": WHOLE_STUDY,
-    "landscape": keys(LANDSCAPES),
-    "gradient_probes": keys(PROBED),
-    "covariate_shift": keys(SHIFTED),
-    "loss_surfaces": keys(SURFACED),
-    "loss_lines": keys(SURFACED),
-    "curvature": keys(CURVED),
-}
-REPORTED_TABLES = {
-    "comparison": WHOLE_STUDY,
-    "summary": WHOLE_STUDY,
-    "published": WHOLE_STUDY,
-    "efficiency": WHOLE_STUDY,
-    "calibration": WHOLE_STUDY,
-    "confused_pairs": WHOLE_STUDY,
-    "pairwise": keys(COMPARED),
-    "factors": keys(VARIED),
-    "landscape": keys(LANDSCAPES),
-    "probe_ratios": keys(PROBED),
-    "curvature": keys(CURVED),
-}
+PAGE = on_page(STUDY, RUNS)
+CHARTS = sorted({each.chart.partition(":")[0] for each in exhibits("figure").values() if each.chart})
 
 
 rule report_contents:
@@ -47,6 +18,7 @@ rule report_contents:
         f"{RESULTS}/index/report.json",
     log:
         f"{RESULTS}/logs/index/report.log",
+    localrule: True
     conda:
         "../envs/pj2.yaml"
     params:
@@ -56,8 +28,8 @@ rule report_contents:
                 "data": os.path.relpath(DATA, f"{RESULTS}/index"),
                 "configfile": CONFIGFILE,
                 "config": STUDY.model_dump(mode="json", include={"study", "dataset", "experiments"}),
-                "figures": REPORTED_FIGURES,
-                "tables": REPORTED_TABLES,
+                "figures": PAGE["figure"],
+                "tables": PAGE["table"],
             },
             indent=2,
         ),
@@ -71,11 +43,17 @@ rule report:
         index=of_cells(INDEX, cells()),
         runs=runs_of(cells()),
         predictions=predictions_of(cells()),
-        figures=reported("figures", REPORTED_FIGURES, "png"),
-        tables=reported("tables", REPORTED_TABLES, "md"),
+        figures=shown_on_page("figure", "png"),
+        tables=shown_on_page("table", "md"),
         info=ancient(INFO),
     output:
-        in_report(REPORT, caption="page", topic="Everything on one page", result="The report"),
+        report(
+            REPORT,
+            caption="../report/page.rst",
+            category="The whole study",
+            subcategory="Everything on one page",
+            labels={"result": "The report"},
+        ),
     log:
         f"{RESULTS}/logs/report.log",
     group:
@@ -84,7 +62,7 @@ rule report:
         "../envs/pj2.yaml"
     params:
         language=LANGUAGE,
-        code=figure_code("pj2.report.page"),
+        code=[code_of("pj2.report.page", *CHARTS).digest, *WORDS],
         templates=[sha256_file(path) for path in TEMPLATES],
     shell:
         "python -m pj2 report {input.index} --contents {input.contents} --language {params.language} "

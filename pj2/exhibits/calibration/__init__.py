@@ -1,1 +1,32 @@
 """Whether probabilities mean what they say."""
+
+from pj2.exhibits.declare import Figure, Table, Topic
+from pj2.language import said
+
+TOPIC = Topic(
+    section="calibration",
+    exhibits=(
+        Figure(
+            name="reliability",
+            function="pj2.exhibits.calibration.figure:plot_reliability",
+            title=said("Reliability"),
+            summary="Accuracy against confidence, a panel a model.",
+            details=(
+                "Below the diagonal a model is too sure of itself. Made from the predicted "
+                "probabilities in 15 bins."
+            ),
+            predictions=True,
+            targets=("calibration",),
+        ),
+        Table(
+            name="calibration",
+            function="pj2.exhibits.calibration.table:calibration_table",
+            title=said("Calibration in numbers"),
+            summary="Negative log-likelihood and expected calibration error of every model.",
+            details="With its confidence beside its accuracy.",
+            levels=("study",),
+            predictions=True,
+            targets=("comparison_table", "calibration"),
+        ),
+    ),
+)

@@ -1,1 +1,24 @@
 """What the published report states, beside the runs."""
+
+from pj2.exhibits.declare import CLAIMS, Table, Topic
+from pj2.language import said
+
+TOPIC = Topic(
+    section="comparison",
+    place=5,
+    exhibits=(
+        Table(
+            name="published",
+            function="pj2.exhibits.claims.table:published_table",
+            title=said("Beside the published report"),
+            summary="The published figures beside these runs', with verdicts.",
+            details=(
+                "Not comparable are claims whose images, recipe or budget this study does not have."
+            ),
+            levels=("study",),
+            predictions=True,
+            options=(CLAIMS,),
+            targets=("published_report",),
+        ),
+    ),
+)

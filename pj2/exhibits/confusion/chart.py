@@ -17,8 +17,8 @@ from pj2.runs.reading import RunRecord, tested_models
 _CELLS = 20  # classes; of more, the matrix has no numbers in its cells
 
 
-def confusion_chart(name: str, runs: Sequence[RunRecord]) -> Chart | None:
-    """The confusion matrix of each model at its chosen learning rate; None without predictions."""
+def confusion_charts(runs: Sequence[RunRecord]) -> list[Chart]:
+    """The confusion matrix of each model at its chosen learning rate, if any was tested."""
     parts, models = [], []
     for model, seen in tested_models(runs):
         if not seen:
@@ -38,7 +38,7 @@ def confusion_chart(name: str, runs: Sequence[RunRecord]) -> Chart | None:
             )
         )
     if not parts:
-        return None
+        return []
     frame = pd.concat(parts, ignore_index=True)
     order = list(dict.fromkeys(frame["true"]))
     which = alt.param(name="model", value=models[0])
@@ -88,4 +88,4 @@ def confusion_chart(name: str, runs: Sequence[RunRecord]) -> Chart | None:
             "share",
         ),
     )
-    return Chart(name, title, chart.to_dict(), {"cells": columns(frame)}, choices)
+    return [Chart("confusion-matrix", title, chart.to_dict(), {"cells": columns(frame)}, choices)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -13,13 +14,25 @@ from pj2.exhibits.columns import bin_width, bins, columns, share
 from pj2.exhibits.palette import series
 from pj2.exhibits.vega import Chart, Choice, colour_scale, sized
 from pj2.language import tr
-from pj2.runs.reading import RunRecord, epochs, steps, steps_per_epoch
+from pj2.runs.reading import RunRecord, by_model, chosen_setting, epochs, steps, steps_per_epoch
 
 _POINTS = 60_000  # of the training losses of one chart, over all its runs
+_LINES = 100  # runs; of more, each model has those of one learning rate
 _SMOOTH = 5  # steps at least, whose mean is one point of a training loss
 
 
-def loss_curves(name: str, runs: Sequence[RunRecord]) -> Chart:
+def curve_charts(runs: Sequence[RunRecord]) -> list[Chart]:
+    """Loss and accuracy of every run, or of those at each model's chosen learning rate."""
+    caption = ""
+    if len(runs) > _LINES:
+        caption = tr(
+            "Of {n:,} runs those are drawn whose learning rate validation chose.", n=len(runs)
+        )
+        runs = [run for group in by_model(runs).values() for run in chosen_setting(group)]
+    return [replace(chart, caption=caption) for chart in (loss_curves(runs), accuracy_curves(runs))]
+
+
+def loss_curves(runs: Sequence[RunRecord]) -> Chart:
     """Loss over epochs: training at every step, binned where there are many, others by epoch."""
     looks = series(runs)
     most = share(_POINTS, runs, 120)
@@ -35,10 +48,10 @@ def loss_curves(name: str, runs: Sequence[RunRecord]) -> Chart:
         for split in ("val", "test"):
             values = table[f"{split}_loss"].to_numpy()
             parts.append(_part(label, run, split, table["epoch"] + 1.0, values, whole=True))
-    return _curves(name, tr("Loss"), tr("loss (nats)"), parts, looks, log=True)
+    return _curves("loss", tr("Loss"), tr("loss (nats)"), parts, looks, log=True)
 
 
-def accuracy_curves(name: str, runs: Sequence[RunRecord]) -> Chart:
+def accuracy_curves(runs: Sequence[RunRecord]) -> Chart:
     """Accuracy over epochs; that of training is a mean over its epoch, at its middle."""
     looks = series(runs)
     parts = []
@@ -48,7 +61,7 @@ def accuracy_curves(name: str, runs: Sequence[RunRecord]) -> Chart:
         for split, shift in (("train", 0.5), ("val", 1.0), ("test", 1.0)):
             values = 100 * table[f"{split}_accuracy"].to_numpy()
             parts.append(_part(label, run, split, table["epoch"] + shift, values, whole=True))
-    return _curves(name, tr("Accuracy"), tr("accuracy (%)"), parts, looks, log=False)
+    return _curves("accuracy", tr("Accuracy"), tr("accuracy (%)"), parts, looks, log=False)
 
 
 def _part(label: str, run: RunRecord, split: str, x: Any, y: Any, *, whole: bool) -> pd.DataFrame:

@@ -15,11 +15,11 @@ from pj2.language import tr
 from pj2.runs.reading import RunRecord
 
 
-def efficiency_chart(name: str, runs: Sequence[RunRecord]) -> Chart | None:
-    """Test accuracy against what a model costs; None without predictions."""
+def efficiency_charts(runs: Sequence[RunRecord]) -> list[Chart]:
+    """Test accuracy against what a model costs, if any was tested."""
     found, _ = efficiencies(runs)
     if not found:
-        return None
+        return []
     on = fronts(found)
     rows = []
     for place, one in enumerate(found):
@@ -82,4 +82,4 @@ def efficiency_chart(name: str, runs: Sequence[RunRecord]) -> Chart | None:
     chart = sized(alt.layer(front, interval, points, names), title).add_params(kind)
     options = tuple((cost, words[cost], "") for cost in COSTS)
     choices = (Choice("kind", tr("Cost"), options, False, COSTS[0]),)
-    return Chart(name, title, chart.to_dict(), {"models": columns(frame)}, choices)
+    return [Chart("efficiency", title, chart.to_dict(), {"models": columns(frame)}, choices)]

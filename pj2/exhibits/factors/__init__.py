@@ -1,1 +1,54 @@
-"""What the levels of factors are worth."""
+"""What each level of the factors of an experiment's variants is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pj2.exhibits.declare import Figure, Table, Topic
+from pj2.language import said
+
+if TYPE_CHECKING:
+    from pj2.config.schema import Experiment
+    from pj2.config.study import Run
+
+
+def varied(experiment: Experiment, runs: Sequence[Run]) -> bool:
+    """Of experiments with variants."""
+    return bool(experiment.variants)
+
+
+TOPIC = Topic(
+    section="comparison",
+    place=3,
+    exhibits=(
+        Table(
+            name="factors",
+            function="pj2.exhibits.factors.table:factors_table",
+            title=said("Factors in numbers"),
+            summary="What each level of an experiment's factors is worth.",
+            details=(
+                "Test accuracy, and the effect against the first level, paired with runs alike "
+                "in all else."
+            ),
+            predictions=True,
+            exists=varied,
+            targets=("ablations",),
+            example="ablation/factorial",
+        ),
+        Figure(
+            name="factors",
+            function="pj2.exhibits.factors.figure:plot_factors",
+            title=said("Factors"),
+            summary="Test accuracy against each factor of an experiment's variants, seeds shown.",
+            details=(
+                "Thin lines join runs that are alike in all else; bars are the 95 % Student "
+                "interval of the mean over seeds."
+            ),
+            predictions=True,
+            exists=varied,
+            targets=("ablations",),
+            example="ablation/factorial",
+        ),
+    ),
+)

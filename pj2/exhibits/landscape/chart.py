@@ -19,13 +19,13 @@ _POINTS = 150_000  # over all runs of a study's landscape
 _BINS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
-def landscape_chart(name: str, runs: Sequence[RunRecord]) -> Chart:
+def landscape_charts(runs: Sequence[RunRecord]) -> list[Chart]:
     """The band of training losses over the learning rates that the reader chooses.
 
     Each run carries its losses, exactly; of a long one the least and the greatest of
     every `width` steps. The page takes the extremes over the chosen runs as
-    `analysis.band.landscape_band` does: every seed by itself, cut to the shortest run
-    that did not diverge.
+    `pj2.exhibits.landscape.numbers.landscape_band` does: every seed by itself, cut to the
+    shortest run that did not diverge.
     """
     most = share(_POINTS, runs, 2000)
     recorded = [steps(run)["loss"].to_numpy(np.float32) for run in runs]
@@ -65,7 +65,8 @@ def landscape_chart(name: str, runs: Sequence[RunRecord]) -> Chart:
         choices.insert(1, seed)
     band = {"width": width, "seed": seeds[0], "top": losses.top, "runs": members}
     title = tr("Band of the training loss over learning rates")
-    return Chart(name, title, _spec(title, shown, losses.top), {}, tuple(choices), True, band)
+    spec = _spec(title, shown, losses.top)
+    return [Chart("band", title, spec, {}, tuple(choices), True, band)]
 
 
 def _bin_name(size: int) -> str:

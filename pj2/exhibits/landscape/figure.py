@@ -34,7 +34,7 @@ _WIDTH = 5.0  # inches: still legible when a journal's column (3.4 inches) shrin
 def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: PathLike) -> None:
     """Draw the bands of all models on one pair of axes: training loss over steps.
 
-    `band_path` is the Parquet file of `analysis.band.landscape_band` for the same
+    `band_path` is the file of `pj2.exhibits.landscape.numbers.landscape_band` for the same
     runs. A long band is binned for display only (bin minima and maxima). Diverged
     runs are named in the legend, with a cross where they left.
     """

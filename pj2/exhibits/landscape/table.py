@@ -34,7 +34,7 @@ _CAPTION = said(
 def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Table:
     """Return a row a model; in the CSV a row a model and seed.
 
-    `band_path` is the Parquet file of `analysis.band.landscape_band` for the same runs.
+    `band_path` is the file of `pj2.exhibits.landscape.numbers.landscape_band` for the same runs.
 
     CSV: ``model, learning_rates, seed, diverged`` (``lr@step``, both separated by
     blanks), ``steps, mean_width, median_width`` (nats), ``common_steps,

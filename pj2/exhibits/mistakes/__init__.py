@@ -1,1 +1,24 @@
-"""What a model is surest of, and wrong about."""
+"""What a model was surest of, and wrong about."""
+
+from pj2.exhibits.declare import IMAGES, Figure, Topic
+from pj2.language import said
+
+TOPIC = Topic(
+    section="mistakes",
+    exhibits=(
+        Figure(
+            name="mistakes",
+            function="pj2.exhibits.mistakes.figure:plot_mistakes",
+            title=said("Most confident mistakes"),
+            summary="A model's most confident mistakes on the test set, as pictures.",
+            details=(
+                "At most 24. Made from the predictions with the weights of the epoch that "
+                "validation chose; of several seeds, images that most of them get wrong."
+            ),
+            levels=("model",),
+            predictions=True,
+            options=(IMAGES,),
+            targets=("mistakes",),
+        ),
+    ),
+)

@@ -1,1 +1,81 @@
 """The loss along the step, and internal covariate shift."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pj2.exhibits.declare import Figure, Table, Topic, never
+from pj2.language import said
+
+if TYPE_CHECKING:
+    from pj2.config.schema import Experiment
+    from pj2.config.study import Run
+
+
+def probed(experiment: Experiment, runs: Sequence[Run]) -> bool:
+    """Of experiments whose runs are probed."""
+    return experiment.probe is not None
+
+
+def shifted(experiment: Experiment, runs: Sequence[Run]) -> bool:
+    """Of those whose probes measure covariate shift."""
+    return experiment.probe is not None and experiment.probe.covariate_shift
+
+
+TOPIC = Topic(
+    section="geometry",
+    place=1,
+    exhibits=(
+        Figure(
+            name="gradient_probes",
+            function="pj2.exhibits.probes.figure:plot_probes",
+            title=said("Along the step"),
+            summary=(
+                "Loss variation, gradient predictiveness and effective smoothness along the step."
+            ),
+            details=(
+                "Measured on the same minibatch at several step lengths while the models train "
+                "(Santurkar et al. 2018, section 3.1)."
+            ),
+            exists=probed,
+            targets=("gradient_probes",),
+            example="default/probes",
+        ),
+        Table(
+            name="probe_ratios",
+            function="pj2.exhibits.probes.table:probe_ratios_table",
+            title=said("Ratios between models"),
+            summary="How the models of an experiment compare in what their probes measured.",
+            exists=probed,
+            targets=("gradient_probes",),
+            example="default/probes",
+        ),
+        Table(
+            name="gradient_probes",
+            function="pj2.exhibits.probes.table:probes_table",
+            title=said("Probes in numbers"),
+            summary="Medians of what the probes of each run measured.",
+            details=(
+                "Along the step: loss variation, gradient predictiveness and effective smoothness."
+            ),
+            exists=probed,
+            on_page=never,
+            targets=("gradient_probes",),
+            example="default/probes",
+        ),
+        Figure(
+            name="covariate_shift",
+            function="pj2.exhibits.probes.covariate_shift:plot_covariate_shift",
+            title=said("Internal covariate shift"),
+            summary="How far an update of the layers below turns each layer's gradient.",
+            details=(
+                "Medians and quartiles over the probed steps (Santurkar et al. 2018, definition "
+                "2.1)."
+            ),
+            exists=shifted,
+            targets=("gradient_probes",),
+            example="batchnorm/covariate_shift",
+        ),
+    ),
+)

@@ -1,1 +1,67 @@
-"""The loss around trained weights."""
+"""The loss around trained weights: surfaces and lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pj2.exhibits.declare import INTERPOLATIONS, Figure, Topic, View
+from pj2.language import said
+
+if TYPE_CHECKING:
+    from pj2.config.schema import Experiment
+    from pj2.config.study import Run
+
+
+def has_surface(experiment: Experiment, runs: Sequence[Run]) -> bool:
+    """Of experiments that ask for a surface."""
+    return experiment.surface is not None
+
+
+TOPIC = Topic(
+    section="geometry",
+    place=2,
+    exhibits=(
+        Figure(
+            name="loss_surfaces",
+            function="pj2.exhibits.surfaces.figure:plot_surfaces",
+            title=said("Loss surfaces"),
+            summary="Loss surfaces as contours and in three dimensions, a column a model.",
+            details=(
+                "Around the weights of each model's best run, along two random directions that "
+                "are normalised filter by filter (Li et al. 2018), on a common logarithmic "
+                "scale."
+            ),
+            measured="surface.parquet",
+            exists=has_surface,
+            targets=("loss_surfaces",),
+        ),
+        View(
+            name="loss_surfaces",
+            function="pj2.exhibits.surfaces.view:write_surface_view",
+            title=said("Interactive loss surfaces"),
+            summary="Loss surfaces to turn with the mouse, in one HTML file.",
+            details=(
+                "Where this stays blank, the browser shows no file of this size inside a page: "
+                "make the report as a ZIP, or open the file itself."
+            ),
+            measured="surface.parquet",
+            exists=has_surface,
+            targets=("loss_surfaces",),
+        ),
+        Figure(
+            name="loss_lines",
+            function="pj2.exhibits.surfaces.figure:plot_lines",
+            title=said("Loss along a line"),
+            summary="The loss along a random direction, and between two runs.",
+            details=(
+                "The direction is filter-normalised; between a model's two best runs, the "
+                "height of the barrier is named."
+            ),
+            measured="line.parquet",
+            options=(INTERPOLATIONS,),
+            exists=has_surface,
+            targets=("loss_surfaces",),
+        ),
+    ),
+)

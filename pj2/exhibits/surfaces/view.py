@@ -14,8 +14,8 @@ from pj2.runs.reading import PathLike
 from pj2.store.files import write_text
 
 
-def write_surface_view(surfaces: Iterable[PathLike], output: PathLike) -> None:
-    """Write a page with the surfaces side by side, on a common logarithmic scale."""
+def write_surface_view(surfaces: Iterable[PathLike], stem: PathLike) -> None:
+    """Write ``stem.html``, a page with the surfaces side by side, on a common logarithmic scale."""
     measured = [read_measured(path, GRID_COLUMNS) for path in surfaces]
     grids = [as_grid(surface) for surface in measured]
     logs = [np.log10(np.where(np.isfinite(loss), loss, np.nan)) for _, _, loss in grids]
@@ -47,4 +47,4 @@ def write_surface_view(surfaces: Iterable[PathLike], output: PathLike) -> None:
         margin={"l": 10, "r": 10, "t": 80, "b": 10},
     )
     page = figure.to_html(include_plotlyjs=True, full_html=True, div_id="loss-surfaces")
-    write_text(output, page)
+    write_text(f"{stem}.html", page)

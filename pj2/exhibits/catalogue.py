@@ -1,0 +1,139 @@
+"""Every figure and table: each folder beside this file declares its own as ``TOPIC``."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pj2.exhibits
+from pj2.exhibits.declare import Exhibit, Level, Topic
+from pj2.language import said
+
+if TYPE_CHECKING:
+    from pj2.config.schema import StudyConfig
+    from pj2.config.study import Run
+
+Key = tuple[str, ...]  # (experiment, model), (experiment,), or () of the whole study
+
+# The sections of the page, in their order: a title, and what to know before looking.
+SECTIONS: dict[str, tuple[str, str]] = {
+    "comparison": (
+        said("Comparison"),
+        said(
+            "Every run, and every setting over its seeds. A heading sorts its column; "
+            "intervals stand in brackets."
+        ),
+    ),
+    "curves": (
+        said("Curves"),
+        said(
+            "Point at a line for its values. A point of the training loss is the mean of "
+            "several steps, one of the training accuracy the mean of an epoch."
+        ),
+    ),
+    "landscape": (
+        said("Landscape"),
+        said(
+            "At every step the least and the greatest training loss over learning rates: the "
+            "narrower the band, the less the learning rate matters. The band is computed "
+            "anew from the learning rates that you choose."
+        ),
+    ),
+    "geometry": (
+        said("Probes and surfaces"),
+        said(
+            "The loss along the step and around trained weights, where the config asks for "
+            "it (probe, surface, curvature)."
+        ),
+    ),
+    "confusion": (
+        said("Confusion"),
+        said("Each model at the learning rate that validation chose; counts: means over seeds."),
+    ),
+    "calibration": (
+        said("Calibration"),
+        said("How far a model's probabilities can be trusted."),
+    ),
+    "mistakes": (
+        said("Mistakes"),
+        said("Test images that a model was surest of, and wrong about."),
+    ),
+    "filters": (
+        said("Filters"),
+        said("The weights of the first convolution, as pictures."),
+    ),
+}
+
+
+@cache
+def topics() -> tuple[Topic, ...]:
+    """Return what the folders beside this file declare, in the order of the page."""
+    folders = pkgutil.iter_modules(pj2.exhibits.__path__, "pj2.exhibits.")
+    found: list[Topic] = [import_module(each.name).TOPIC for each in folders if each.ispkg]
+    order = list(SECTIONS)
+    return tuple(sorted(found, key=lambda topic: (order.index(topic.section), topic.place)))
+
+
+def exhibits(kind: str | None = None) -> dict[str, Exhibit]:
+    """Return the exhibits of a kind by name; of no kind, all, as ``kind name``."""
+    return {
+        each.name if kind else f"{each.kind} {each.name}": each
+        for topic in topics()
+        for each in topic.exhibits
+        if kind in (None, each.kind)
+    }
+
+
+def section_of(exhibit: Exhibit) -> str:
+    """Return the name of the section that an exhibit stands in."""
+    return next(topic.section for topic in topics() if exhibit in topic.exhibits)
+
+
+def targets() -> dict[str, list[Exhibit]]:
+    """Return the targets of the pipeline, each with the exhibits that it makes."""
+    found: dict[str, list[Exhibit]] = {}
+    for exhibit in exhibits().values():
+        for target in exhibit.targets:
+            found.setdefault(target, []).append(exhibit)
+    return found
+
+
+def keys(exhibit: Exhibit, level: Level, study: StudyConfig, runs: Iterable[Run]) -> list[Key]:
+    """Return whose exhibits there are at a level, in the order of the config."""
+    if level == "study":
+        return [()]
+    found: list[Key] = []
+    for name, own in _by_experiment(runs).items():
+        if exhibit.exists(study.experiments[name], own):
+            models = dict.fromkeys(run.model for run in own)
+            found += [(name,)] if level == "experiment" else [(name, model) for model in models]
+    return found
+
+
+def paths(exhibit: Exhibit, chosen: Iterable[Key], *endings: str) -> Iterator[str]:
+    """Yield the files of an exhibit for some keys, below ``results/<study>``; all by default."""
+    for key in chosen:
+        stem = "/".join([exhibit.folder, exhibit.name, *key])
+        yield from (f"{stem}.{ending}" for ending in endings or exhibit.endings)
+
+
+def on_page(study: StudyConfig, runs: Sequence[Run]) -> dict[str, dict[str, list[Key]]]:
+    """Return what the page of a study shows: by kind and name, the keys of the files."""
+    own = _by_experiment(runs)
+    found: dict[str, dict[str, list[Key]]] = {}
+    for exhibit in exhibits().values():
+        shown = [e for e in own if exhibit.on_page(study.experiments[e], own[e])]
+        chosen = keys(exhibit, exhibit.levels[0], study, runs)
+        chosen = [key for key in chosen if (key[0] in shown if key else shown)]
+        found.setdefault(exhibit.kind, {})[exhibit.name] = chosen
+    return found
+
+
+def _by_experiment(runs: Iterable[Run]) -> Mapping[str, list[Run]]:
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        found.setdefault(run.experiment, []).append(run)
+    return found

@@ -1,0 +1,196 @@
+"""How a topic declares its figures and tables: once, and without importing what draws them.
+
+The pipeline's rules and targets, the commands of ``pj2 figure`` and ``pj2 table``, the page,
+the captions of ``snakemake --report``, what is published and the list in the documentation
+are all made from these declarations; see `pj2.exhibits.catalogue`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from pj2.config.schema import Experiment
+    from pj2.config.study import Run
+    from pj2.exhibits.vega import Chart
+    from pj2.runs.reading import RunRecord
+
+    Predicate = Callable[[Experiment, Sequence[Run]], bool]
+
+Level = Literal["study", "experiment", "model"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """Something to read beside the runs: an option of the command, an input of the rule."""
+
+    name: str
+    help: str
+    example: str
+    many: bool = False
+
+
+IMAGES = Option("data", "Folder that `pj2 prepare` wrote.", "results/data/cifar10-sample-5de780bd")
+BAND = Option(
+    "band", "The file that `pj2 band` wrote.", "results/default/landscape/landscape.parquet"
+)
+CLAIMS = Option(
+    "claims", "The published figures: workflow/published.yaml.", "workflow/published.yaml"
+)
+INTERPOLATIONS = Option(
+    "between",
+    "What `pj2 geometry interpolation` wrote.",
+    "results/default/geometry/*/model=VGG_A/interpolation.parquet",
+    many=True,
+)
+
+
+def always(experiment: Experiment, runs: Sequence[Run]) -> bool:
+    """Of every experiment."""
+    return True
+
+
+def never(experiment: Experiment, runs: Sequence[Run]) -> bool:
+    """Of none."""
+    return False
+
+
+def several_models(experiment: Experiment, runs: Sequence[Run]) -> bool:
+    """Of experiments with several models, or variants of one."""
+    return len({run.model for run in runs}) > 1
+
+
+def several_rates(experiment: Experiment, runs: Sequence[Run]) -> bool:
+    """Of experiments that train a model at several learning rates."""
+    rates = {(run.model, run.settings.learning_rate) for run in runs}
+    return len(rates) > len({run.model for run in runs})
+
+
+def several_seeds(experiment: Experiment, runs: Sequence[Run]) -> bool:
+    """Of experiments with several seeds."""
+    return len({run.settings.seed for run in runs}) > 1
+
+
+def _imported(name: str) -> Callable[..., Any]:
+    module, _, attribute = name.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), attribute)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exhibit:
+    """Something to look at, made from finished runs.
+
+    Args:
+        name: of its folder below ``results/<study>``, or of its file where there is but one.
+        function: what makes it, as ``module:name``; see `made_by`.
+        title: its heading on the page, marked with `pj2.language.said`.
+        summary: one sentence: the first of its help and of its caption.
+        details: further sentences of its caption.
+        levels: there is one of the study, of each experiment or of each model of an
+            experiment; the page shows those of the first.
+        measured: the file below ``geometry`` that it shows of each model, in place of runs.
+        predictions: whether it shows what runs predicted.
+        options: what else it reads.
+        exists: for which experiments it is made.
+        on_page: of which of these the page shows it; of a study, if it holds of any.
+        targets: the targets of the pipeline that make it.
+        example: the study and the experiment that its help takes as an example.
+    """
+
+    kind: ClassVar[str]
+    folder: ClassVar[str]
+    endings: ClassVar[tuple[str, ...]]
+    shown: ClassVar[str]  # the ending that `snakemake --report` and the page show
+
+    name: str
+    function: str
+    title: str
+    summary: str
+    details: str = ""
+    levels: tuple[Level, ...] = ("experiment",)
+    measured: str = ""
+    predictions: bool = False
+    options: tuple[Option, ...] = ()
+    exists: Predicate = always
+    on_page: Predicate = always
+    targets: tuple[str, ...] = ()
+    example: str = "default/landscape"
+
+    @property
+    def module(self) -> str:
+        """The module whose code makes it."""
+        return self.function.partition(":")[0]
+
+    @property
+    def caption(self) -> str:
+        """What it shows, in a few sentences."""
+        return f"{self.summary} {self.details}".strip()
+
+    def made_by(self) -> Callable[..., Any]:
+        """Import and return its function.
+
+        That takes the paths of the files to show, then those of its options, each in their
+        order; a figure's function takes the path to draw to, without an ending, too.
+        """
+        return _imported(self.function)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure(Exhibit):
+    """A picture; on the page, the charts that show the same stand for it, if there are any.
+
+    ``chart`` is a function of runs that returns charts, as ``module:name``, and
+    ``chart_level`` says whose runs each takes.
+    """
+
+    kind: ClassVar[str] = "figure"
+    folder: ClassVar[str] = "figures"
+    endings: ClassVar[tuple[str, ...]] = ("png", "svg")
+    shown: ClassVar[str] = "png"
+
+    chart: str = ""
+    chart_level: Level = "experiment"
+
+    def charts_of(self, runs: Sequence[RunRecord]) -> list[Chart]:
+        """Return the charts of some runs."""
+        found: list[Chart] = _imported(self.chart)(runs)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class View(Exhibit):
+    """A page of its own, to turn with the mouse, beside the figure of its name."""
+
+    kind: ClassVar[str] = "view"
+    folder: ClassVar[str] = "figures"
+    endings: ClassVar[tuple[str, ...]] = ("html",)
+    shown: ClassVar[str] = "html"
+
+    on_page: Predicate = never
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Exhibit):
+    """A table; its function returns a `pj2.exhibits.format.Table`."""
+
+    kind: ClassVar[str] = "table"
+    folder: ClassVar[str] = "tables"
+    endings: ClassVar[tuple[str, ...]] = ("csv", "md", "tex", "html")
+    shown: ClassVar[str] = "html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    """The exhibits of a folder, in their order, and where on the page they stand.
+
+    ``section`` is a key of `pj2.exhibits.catalogue.SECTIONS`; of the topics of a section that
+    with the least ``place`` comes first.
+    """
+
+    section: str
+    place: int = 0
+    exhibits: tuple[Exhibit, ...]

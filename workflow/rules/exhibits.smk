@@ -1,0 +1,57 @@
+# Every figure and table: functions of what runs recorded and predicted, and of what was
+# measured around their weights. pj2/exhibits declares them; there is a rule for each kind
+# and level, and a target for each name that they go by.
+for kind, level in KINDS_AND_LEVELS:
+
+    rule:
+        name:
+            f"{kind}_of_{level}"
+        input:
+            unpack(shown_by(kind)),
+        output:
+            files_of(kind, level),
+        log:
+            f"{RESULTS}/logs/{kind}s/{{exhibit}}{PLACES[level]}.log",
+        wildcard_constraints:
+            exhibit="|".join(names_of(kind, level)),
+        group:
+            SHOW_JOB
+        conda:
+            "../envs/pj2.yaml"
+        params:
+            command=command_of(kind),
+            options=options_of(kind),
+            stem=stem_of_output,
+            code=code_behind(kind),
+            caption=lambda wildcards, kind=kind: exhibits(kind)[wildcards.exhibit].caption,
+        shell:
+            "python -m pj2 {params.command} {input.files} {params.options} --output {params.stem} > {log} 2>&1"
+
+
+# The min/max band of the training loss over learning rates, which a figure and a table show.
+rule landscape_band:
+    input:
+        index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
+        runs=lambda wildcards: runs_of(cells_of(wildcards)),
+    output:
+        BAND,
+    log:
+        f"{RESULTS}/logs/landscape/{{experiment}}.log",
+    group:
+        SHOW_JOB
+    conda:
+        "../envs/pj2.yaml"
+    params:
+        code=code_of("pj2.exhibits.landscape.numbers").digest,
+    shell:
+        "python -m pj2 band {input.index} --output {output} > {log} 2>&1"
+
+
+for target, made in targets().items():
+
+    rule:
+        name:
+            target
+        input:
+            [path for exhibit in made for path in paths_of(exhibit)],
+        localrule: True
