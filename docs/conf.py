@@ -20,14 +20,27 @@ language = "en"
 
 extensions = [
     "myst_parser",
+    "sphinx.ext.apidoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "command_reference",
     "config_reference",
+    "exhibit_reference",
 ]
 exclude_patterns = ["_build"]
 smartquotes_action = "D"  # dashes only: quotes stay as they are
 myst_heading_anchors = 3
+
+# A page a package, written anew each time; nothing that imports typer's commands.
+apidoc_modules = [
+    {
+        "path": "../pj2",
+        "destination": "reference/api",
+        "exclude_patterns": ["../pj2/cli/*", "../pj2/__main__.py"],
+        "automodule_options": ["members"],
+        "module_first": True,
+    }
+]
 
 default_role = "code"
 autodoc_member_order = "bysource"
