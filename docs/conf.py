@@ -27,11 +27,11 @@ extensions = [
     "config_reference",
     "exhibit_reference",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "reference/api/modules.rst"]
 smartquotes_action = "D"  # dashes only: quotes stay as they are
 myst_heading_anchors = 3
 
-# A page a package, written anew each time; nothing that imports typer's commands.
+# A page a package, written anew each time. The commands have a page of their own.
 apidoc_modules = [
     {
         "path": "../pj2",
@@ -53,6 +53,7 @@ toc_object_entries_show_parents = "hide"
 # A reference to anything of this package must be found; other projects' pages are on the net.
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!pj2\.).*")]
+suppress_warnings = ["ref.python"]  # the type `bytes` is the name of some attributes too
 nitpick_ignore = [("py:class", "pj2.models.registry.Constructor")]  # a type variable
 
 html_theme = "furo"

@@ -127,7 +127,7 @@ class StoreConfig(Strict):
     path: Annotated[str, AfterValidator(os.path.expanduser)] = ".pj2/store"
     """A folder; `PJ2_STORE` overrides it."""
     remote: str | None = None
-    """Another folder, or a URI such as `s3://bucket/prefix`; `PJ2_STORE_REMOTE` overrides it."""
+    """Another folder, or a URI such as ``s3://bucket/prefix``; `PJ2_STORE_REMOTE` overrides it."""
 
 
 class ReportConfig(Strict):
