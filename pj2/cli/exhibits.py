@@ -74,11 +74,6 @@ def band(
     write_table(output, landscape_band(load_runs(index)))
 
 
-def command_name(exhibit: Exhibit) -> str:
-    """Return the name of an exhibit's command."""
-    return exhibit.name.replace("_", "-")
-
-
 def _make(exhibit: Exhibit, given: dict[str, Any]) -> None:
     """Make an exhibit from what its command was given."""
     options = [given[option.name] for option in exhibit.options]
@@ -114,7 +109,7 @@ def _signature(exhibit: Exhibit) -> inspect.Signature:
 
 def _help(exhibit: Exhibit) -> str:
     """Return the help of an exhibit's command: what it shows, and an example."""
-    name, (study, experiment) = command_name(exhibit), exhibit.example.split("/")
+    study, experiment = exhibit.example.split("/")
     options = [f"--{each.name} {each.example}" for each in exhibit.options if not each.many]
     folder = f"results/{study}/{'geometry' if exhibit.measured else 'index'}"
     files = {
@@ -123,7 +118,7 @@ def _help(exhibit: Exhibit) -> str:
         "model": "experiment=comparison/model=BasicCNN.json",
     }[exhibit.levels[0]]
     files = f"*/*/{exhibit.measured}" if exhibit.measured else files
-    first = f"Example: pj2 {exhibit.kind} {name} --output {name}"
+    first = f"Example: pj2 {exhibit.kind} {exhibit.command} --output {exhibit.command}"
     lines = " \\\n    ".join([first, *options, f"{folder}/{files}"])
     return f"{exhibit.caption}\n\n\b\n{lines}\n"
 
@@ -134,7 +129,7 @@ def _add(app: typer.Typer, exhibit: Exhibit) -> None:
 
     command.__signature__ = _signature(exhibit)  # type: ignore[attr-defined]
     command.__annotations__ = {}
-    app.command(command_name(exhibit), help=_help(exhibit))(command)
+    app.command(exhibit.command, help=_help(exhibit))(command)
 
 
 for _app, _kind in ((figures, "figure"), (views, "view"), (tables, "table")):

@@ -126,6 +126,11 @@ class Exhibit:
         return self.function.partition(":")[0]
 
     @property
+    def command(self) -> str:
+        """The name of its command."""
+        return self.name.replace("_", "-")
+
+    @property
     def caption(self) -> str:
         """What it shows, in a few sentences."""
         return f"{self.summary} {self.details}".strip()

@@ -117,10 +117,6 @@ def in_storage(chosen, names, of_probed=()):
     ]
 
 
-def cell_of(wildcards):
-    return [(wildcards.experiment, wildcards.model)]
-
-
 def cells_of(wildcards):
     """The pairs that wildcards name: one, those of an experiment, or those of the study."""
     named = tuple(wildcards[name] for name in ("experiment", "model") if name in wildcards.keys())
@@ -203,8 +199,8 @@ KINDS_AND_LEVELS = sorted({(each.kind, level) for each in exhibits().values() fo
 # What some read beside the runs: the files of an option of the command.
 OPTIONS = {
     "data": lambda wildcards: [ancient(INFO), ancient(IMAGES)],
-    "band": lambda wildcards: BAND.format(**wildcards),
-    "claims": lambda wildcards: local(PUBLISHED),
+    "band": lambda wildcards: [BAND.format(**wildcards)],
+    "claims": lambda wildcards: [local(PUBLISHED)],
     "between": interpolations,
 }
 
@@ -257,7 +253,7 @@ def shown_by(kind):
 def command_of(kind):
     """A params function: the command that makes an exhibit."""
     language = "" if kind == "table" else f" --language {LANGUAGE}"
-    return lambda wildcards: f"{kind}{language} {wildcards.exhibit.replace('_', '-')}"
+    return lambda wildcards: f"{kind}{language} {exhibits(kind)[wildcards.exhibit].command}"
 
 
 def options_of(kind):
@@ -266,9 +262,8 @@ def options_of(kind):
     def words(wildcards, input):
         given = {each.name: input[each.name] for each in exhibits(kind)[wildcards.exhibit].options}
         if "data" in given:
-            given["data"] = os.path.dirname(input.data[0])
-        listed = {name: [value] if isinstance(value, str) else value for name, value in given.items()}
-        return [f"--{name} {path}" for name, files in listed.items() for path in files]
+            given["data"] = [os.path.dirname(input.data[0])]
+        return [f"--{name} {path}" for name, files in given.items() for path in files]
 
     return words
 

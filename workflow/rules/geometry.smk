@@ -6,7 +6,7 @@
 rule surface_rows:
     input:
         index=INDEX,
-        runs=lambda wildcards: runs_of(cell_of(wildcards)),
+        runs=lambda wildcards: runs_of(cells_of(wildcards)),
         info=ancient(INFO),
         images=ancient(IMAGES),
     output:
