@@ -48,13 +48,14 @@ def write_view(language: _Language = "en") -> None:
 
 
 @tables.callback()
-def write_table() -> None:
-    """Write one table from finished runs, as CSV, Markdown, LaTeX and HTML.
+def write_table(language: _Language = "en") -> None:
+    """Write one table from finished runs, as CSV, Markdown, LaTeX, HTML and JSON.
 
     \b
     Example: pj2 table comparison --output comparison \\
         results/default/index/*/*.json
     """
+    draw_figure(language)
 
 
 def band(
