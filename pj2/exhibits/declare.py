@@ -160,9 +160,9 @@ class Figure(Exhibit):
     chart: str = ""
     chart_level: Level = "experiment"
 
-    def charts_of(self, runs: Sequence[RunRecord]) -> list[Chart]:
-        """Return the charts of some runs."""
-        found: list[Chart] = _imported(self.chart)(runs)
+    def charts_of(self, runs: Sequence[RunRecord]) -> list[Chart] | None:
+        """Return the charts of some runs; None where only a picture can show so many."""
+        found: list[Chart] | None = _imported(self.chart)(runs)
         return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -80,7 +80,7 @@ class _Maker:
         elif isinstance(exhibit, Figure) and exhibit.chart:
             yield from self._charts(exhibit)
         elif isinstance(exhibit, Figure):
-            yield from self._pictures(exhibit)
+            yield from self._pictures(exhibit, self._shown.contents.figures.get(exhibit.name, []))
 
     def _tables(self, exhibit: Table) -> Iterator[Item]:
         contents = self._shown.contents
@@ -89,9 +89,9 @@ class _Maker:
             if table.rows:
                 yield self._item(exhibit, key, table=table)
 
-    def _pictures(self, exhibit: Figure) -> Iterator[Item]:
+    def _pictures(self, exhibit: Figure, keys: Sequence[Key]) -> Iterator[Item]:
         contents = self._shown.contents
-        for place, key in enumerate(contents.figures.get(exhibit.name, [])):
+        for place, key in enumerate(keys):
             path = contents.path(exhibit, key, "png")
             picture = embed(path) if place < _PICTURES else None
             yield self._item(exhibit, key, picture=picture)
@@ -102,7 +102,10 @@ class _Maker:
         parts = {"study": 0, "experiment": 1, "model": 2}[exhibit.chart_level]
         for key in dict.fromkeys(key[:parts] for key in there):
             alike = [each for each in there if each[:parts] == key]
-            for chart in exhibit.charts_of(self._shown.of(key)):
+            charts = exhibit.charts_of(self._shown.of(key))
+            if charts is None:
+                yield from self._pictures(exhibit, alike)
+            for chart in charts or []:
                 chart = replace(chart, name=_anchor(chart.name, *key))
                 yield Item(
                     f"chart-{chart.name}",

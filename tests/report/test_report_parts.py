@@ -18,6 +18,7 @@ from pj2.exhibits.confusion.chart import confusion_charts
 from pj2.exhibits.curves.chart import accuracy_curves, loss_curves
 from pj2.exhibits.efficiency.chart import efficiency_charts
 from pj2.exhibits.format import Table, write_all_formats
+from pj2.exhibits.landscape import chart as landscape
 from pj2.exhibits.landscape.chart import landscape_charts
 from pj2.exhibits.palette import _DARK_PAGE, _luminance, on_dark
 from pj2.report.contents import read_contents
@@ -159,18 +160,29 @@ def test_a_study_without_predictions_has_neither(tmp_path):
     assert efficiency_charts(lost) == []
 
 
-def test_a_long_landscape_keeps_the_extremes_of_every_few_steps(tmp_path):
+def test_a_landscape_has_every_loss_as_it_was_recorded(tmp_path, monkeypatch):
     losses = np.random.default_rng(0).normal(2, 1, 5001).astype(np.float32)
-    entry = make_run(tmp_path, "VGG_A", losses)
-    (chart,) = landscape_charts(load_runs(make_index(tmp_path, [entry])))
-    assert chart.band["width"] == 3
-    (run,) = chart.band["runs"]
+    runs = load_runs(make_index(tmp_path, [make_run(tmp_path, "VGG_A", losses)]))
+    (made,) = landscape_charts(runs)
+    (run,) = made.band["runs"]
     assert run["steps"] == 5001
-    assert len(run["low"]) == len(run["high"]) == 1667
-    np.testing.assert_array_equal(
-        np.asarray(run["high"], np.float32), losses.reshape(-1, 3).max(axis=1)
-    )
-    assert chart.choices[-1].options[0][1] == "bins of 3 steps"
+    np.testing.assert_array_equal(np.frombuffer(base64.b64decode(run["loss"]), "<f4"), losses)
+    monkeypatch.setattr(landscape, "_MOST", 5000)
+    assert landscape_charts(runs) is None
+
+
+def test_the_efficiency_of_several_seeds_is_drawn_as_in_the_figure(tmp_path):
+    guesses = [(0, 1, 2, 2), (0, 1, 2, 3), (0, 0, 0, 3)]
+    entries = [
+        make_run(tmp_path, "A", [1.0], seed=seed, predicted=predicted)
+        for seed, predicted in enumerate(guesses)
+    ]
+    runs = load_runs(make_index(tmp_path, entries))
+    (chart,) = efficiency_charts(runs)
+    row = rows(chart.data["models"]).iloc[0]
+    accuracies = pd.Series([75.0, 100.0, 50.0])
+    assert row["low"] == pytest.approx(accuracies.mean() - accuracies.std(), rel=1e-4)
+    assert row["high"] == pytest.approx(accuracies.mean() + accuracies.std(), rel=1e-4)
 
 
 def test_contents_that_are_not_the_pipelines_are_a_users_mistake(tmp_path):

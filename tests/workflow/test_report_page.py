@@ -9,15 +9,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from analysis.made_up import make_index, make_run
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
+from pj2.exhibits.format import write_all_formats
+from pj2.exhibits.landscape.chart import landscape_charts
 from pj2.exhibits.landscape.numbers import landscape_band
+from pj2.exhibits.landscape.table import landscape_table
 from pj2.language import use_language
 from pj2.report.contents import Contents, Shown, read_contents
 from pj2.report.glance import at_a_glance
 from pj2.report.page import write_report
 from pj2.runs.reading import load_runs
+from pj2.store.files import write_table
 
 pytestmark = pytest.mark.workflow
 
@@ -166,9 +171,42 @@ def test_the_choice_of_learning_rates_changes_the_band(open_page, study, monkeyp
     pd.testing.assert_frame_equal(
         band_on(page, f"band-{name}"),
         expected.astype({"min": np.float64, "max": np.float64}),
-        rtol=1e-6,  # the page has the shortest decimals that give the float32 back
+        check_exact=True,
         check_dtype=False,
     )
+
+
+def test_long_runs_of_several_seeds_have_the_band_and_widths_of_the_table(open_page, tmp_path):
+    """More steps than a line has points: what is drawn is binned, and widths are not."""
+    random = np.random.default_rng(0)
+    entries = [
+        make_run(tmp_path, model, random.gamma(2, 1, 5003), lr=rate, seed=seed)
+        for model in ("A", "B")
+        for rate in ("0.1", "0.2", "0.3")
+        for seed in (0, 1, 2)
+    ]
+    index = make_index(tmp_path, entries)
+    runs = load_runs(index)
+    write_table(tmp_path / "band.parquet", landscape_band(runs))
+    write_all_formats(landscape_table(index, tmp_path / "band.parquet"), tmp_path / "table")
+    written = pd.read_csv(tmp_path / "table.csv").set_index(["model", "seed"])
+    (chart,) = landscape_charts(runs)
+    page = open_page()
+    for seed in (0, 1, 2):
+        chosen = {"rates": ["0.1", "0.2", "0.3"], "models": ["A", "B"], "seed": str(seed)}
+        raw, binned = (
+            page.evaluate("([band, chosen]) => computeBand(band, chosen)", [chart.band, asked])
+            for asked in ({**chosen, "bin": 1}, {**chosen, "bin": 50})
+        )
+        band = landscape_band([run for run in runs if run.seed == seed]).to_pandas()
+        assert [row["min"] for row in raw["rows"]] == band["min"].tolist()
+        assert [row["max"] for row in raw["rows"]] == band["max"].tolist()
+        assert len(binned["rows"]) == 2 * 101
+        for widths in (raw["widths"], binned["widths"]):
+            for width in widths:
+                row = written.loc[width["model"], seed]
+                assert width["width"] == row["common_median_width"]
+                assert width["steps"] == row["common_steps"]
 
 
 def test_bins_take_the_extremes_of_their_steps(open_page, study, monkeypatch):

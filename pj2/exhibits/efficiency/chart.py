@@ -23,7 +23,6 @@ def efficiency_charts(runs: Sequence[RunRecord]) -> list[Chart]:
     on = fronts(found)
     rows = []
     for place, one in enumerate(found):
-        ends = one.wilson or (one.accuracy.low, one.accuracy.high)
         for cost in COSTS:
             rows.append(
                 {
@@ -31,8 +30,8 @@ def efficiency_charts(runs: Sequence[RunRecord]) -> list[Chart]:
                     "kind": cost,
                     "cost": one.cost(cost),
                     "accuracy": 100 * one.accuracy.mean,
-                    "low": 100 * ends[0],
-                    "high": 100 * ends[1],
+                    "low": 100 * one.spread[0],
+                    "high": 100 * one.spread[1],
                     "seeds": one.accuracy.n,
                     "front": tr("yes") if on[cost][place] else tr("no"),
                 }
@@ -71,7 +70,7 @@ def efficiency_charts(runs: Sequence[RunRecord]) -> list[Chart]:
             alt.Tooltip("model:N", title=tr("model")),
             alt.Tooltip("cost:Q", title=tr("cost"), format=",.0f"),
             alt.Tooltip("accuracy:Q", title=tr("test accuracy (%)"), format=".2f"),
-            alt.Tooltip("low:Q", title=tr("interval from"), format=".2f"),
+            alt.Tooltip("low:Q", title=tr("drawn from"), format=".2f"),
             alt.Tooltip("high:Q", title=tr("to"), format=".2f"),
             alt.Tooltip("seeds:Q", title=tr("seeds")),
             alt.Tooltip("front:N", title=tr("on the Pareto front")),
@@ -82,4 +81,10 @@ def efficiency_charts(runs: Sequence[RunRecord]) -> list[Chart]:
     chart = sized(alt.layer(front, interval, points, names), title).add_params(kind)
     options = tuple((cost, words[cost], "") for cost in COSTS)
     choices = (Choice("kind", tr("Cost"), options, False, COSTS[0]),)
-    return [Chart("efficiency", title, chart.to_dict(), {"models": columns(frame)}, choices)]
+    caption = tr(
+        "Bars: mean ± standard deviation over seeds; of a single seed the 95 % Wilson interval."
+    )
+    data = {"models": columns(frame)}
+    return [
+        Chart("efficiency", title, chart.to_dict(), data, choices, caption=caption),
+    ]

@@ -102,7 +102,7 @@ def _draw(
     axes.plot(x, 100 * np.array(y), **_FRONT)
     for one, cost, look in zip(found, costs, looks, strict=True):
         accuracy = one.accuracy.mean
-        low, high = one.wilson or (accuracy - one.accuracy.sd, accuracy + one.accuracy.sd)
+        low, high = one.spread
         axes.errorbar(
             cost, 100 * accuracy, yerr=[[100 * (accuracy - low)], [100 * (high - accuracy)]],
             elinewidth=0.9, capsize=2, **look,

@@ -47,6 +47,13 @@ class Efficiency:
         """Multiply-accumulates of one image's forward pass."""
         return int(self.runs[0].info["macs"])
 
+    @property
+    def spread(self) -> tuple[float, float]:
+        """From where to where its accuracy is drawn: the Wilson interval of a single seed, of
+        several their mean ± standard deviation."""
+        mean, sd = self.accuracy.mean, self.accuracy.sd
+        return self.wilson or (mean - sd, mean + sd)
+
     def cost(self, name: str) -> float:
         """Return one of `COSTS`, seconds as their mean over seeds."""
         return self.seconds.mean if name == "seconds" else float(getattr(self, name))

@@ -2,53 +2,52 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
-import numpy as np
 
 from pj2.exhibits import style
-from pj2.exhibits.columns import bin_width, bins, share, short
 from pj2.exhibits.palette import colours
 from pj2.exhibits.vega import HEIGHT, Chart, Choice, colour_scale, sized
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, steps
 
-_POINTS = 150_000  # over all runs of a study's landscape
+_MOST = 2_000_000  # losses of an experiment's runs: some 11 MB of the page
+_DRAWN = 5_000  # points of a line, before the reader asks for more
 _BINS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
-def landscape_charts(runs: Sequence[RunRecord]) -> list[Chart]:
+def landscape_charts(runs: Sequence[RunRecord]) -> list[Chart] | None:
     """The band of training losses over the learning rates that the reader chooses.
 
-    Each run carries its losses, exactly; of a long one the least and the greatest of
-    every `width` steps. The page takes the extremes over the chosen runs as
-    `pj2.exhibits.landscape.numbers.landscape_band` does: every seed by itself, cut to the
-    shortest run that did not diverge.
+    Each run has its losses, exactly, from which the page takes the extremes over the chosen
+    runs as `pj2.exhibits.landscape.numbers.landscape_band` does: every seed by itself, cut to
+    the shortest run that did not diverge. None for more losses than a page can hold.
     """
-    most = share(_POINTS, runs, 2000)
-    recorded = [steps(run)["loss"].to_numpy(np.float32) for run in runs]
+    recorded = [steps(run)["loss"].to_numpy("<f4") for run in runs]
+    if sum(map(len, recorded)) > _MOST:
+        return None
     longest = max(map(len, recorded))
-    width = bin_width(longest, most)
-    members: list[dict[str, Any]] = []
     losses = style.LossRange(sum(map(len, recorded)))
+    members: list[dict[str, Any]] = []
     for run, loss in zip(runs, recorded, strict=True):
         losses.add(loss)
-        low, high, _ = bins(loss, width)
         member = {
             "model": run.model,
             "rate": run.lr,
             "seed": str(run.seed),
             "steps": len(loss),
             "diverged": run.diverged_at is not None,
-            "low": short(low),
+            "loss": base64.b64encode(loss.tobytes()).decode(),
         }
-        members.append(member if width == 1 else member | {"high": short(high)})
+        members.append(member)
     rates = sorted({run.lr for run in runs}, key=float)
     seeds = list(dict.fromkeys(str(run.seed) for run in runs))
     shown = colours(run.model for run in runs)
-    sizes = [size * width for size in _BINS if size * width <= max(width, longest // 10)]
+    sizes = [size for size in _BINS if size <= max(1, longest // 10)]
+    first = next((size for size in sizes if longest <= size * _DRAWN), sizes[-1])
     choices = [
         Choice("rates", tr("Learning rates"), tuple((rate, rate, "") for rate in rates)),
         Choice("models", tr("Models"), tuple((key, key, shown[key]) for key in shown)),
@@ -57,13 +56,13 @@ def landscape_charts(runs: Sequence[RunRecord]) -> list[Chart]:
             tr("Shown"),
             tuple((str(size), _bin_name(size), "") for size in sizes),
             False,
-            str(sizes[0]),
+            str(first),
         ),
     ]
     if len(seeds) > 1:
         seed = Choice("seed", tr("Seed"), tuple((s, s, "") for s in seeds), False, seeds[0])
         choices.insert(1, seed)
-    band = {"width": width, "seed": seeds[0], "top": losses.top, "runs": members}
+    band = {"seed": seeds[0], "top": losses.top, "runs": members}
     title = tr("Band of the training loss over learning rates")
     spec = _spec(title, shown, losses.top)
     return [Chart("band", title, spec, {}, tuple(choices), True, band)]

@@ -14,35 +14,39 @@ function computeBand(band, { rates, models, seed, bin }) {
   const bands = [...groups].map(([model, runs]) => {
     const whole = runs.filter((run) => !run.diverged).map((run) => run.steps);
     const steps = whole.length ? Math.min(...whole) : Math.max(...runs.map((run) => run.steps));
-    const places = Math.ceil(steps / band.width);
-    const low = new Array(places).fill(Infinity);
-    const high = new Array(places).fill(-Infinity);
+    const low = new Float32Array(steps).fill(Infinity);
+    const high = new Float32Array(steps).fill(-Infinity);
     for (const run of runs) {
-      const highest = run.high ?? run.low;
-      for (let place = 0; place < Math.min(places, run.low.length); place++) {
-        low[place] = Math.min(low[place], run.low[place]);
-        high[place] = Math.max(high[place], highest[place]);
+      run.losses ??= decode(run.loss);
+      for (let step = 0; step < Math.min(steps, run.steps); step++) {
+        low[step] = Math.min(low[step], run.losses[step]);
+        high[step] = Math.max(high[step], run.losses[step]);
       }
     }
     return { model, steps, low, high };
   });
-  const common = Math.ceil(Math.min(...bands.map((one) => one.steps)) / band.width);
+  const common = Math.min(...bands.map((one) => one.steps));
   const rows = [];
   const widths = [];
   for (const { model, low, high } of bands) {
-    const apart = low.slice(0, common).map((value, place) => high[place] - value);
-    widths.push({ model, width: median(apart), steps: common * band.width });
-    const together = Math.max(1, Math.round(bin / band.width));
-    for (let start = 0; start < low.length; start += together) {
+    const apart = Array.from({ length: common }, (_, step) => high[step] - low[step]);
+    widths.push({ model, width: median(apart), steps: common });
+    for (let start = 0; start < low.length; start += bin) {
       rows.push({
         model,
-        step: start * band.width,
-        min: Math.min(...low.slice(start, start + together)),
-        max: Math.max(...high.slice(start, start + together)),
+        step: start,
+        min: Math.min(...low.slice(start, start + bin)),
+        max: Math.max(...high.slice(start, start + bin)),
       });
     }
   }
   return { rows, widths };
+}
+
+// Losses are float32, the least significant byte first, in base64.
+function decode(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return new Float32Array(bytes.buffer);
 }
 
 function median(values) {
