@@ -1,35 +1,30 @@
-"""The sides of a comparison: their runs, and which of them face each other."""
+"""The sides of a comparison: what a user names, and the runs of it."""
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
-from pj2.config.names import canonical_learning_rate
+from pj2.config.names import spelled_learning_rate
 from pj2.errors import UserError
 from pj2.runs.reading import (
-    PathLike,
+    INFO_KEYS,
     RunRecord,
     by_model,
-    by_setting,
-    chosen_setting,
+    epochs,
     model_names,
     read_object,
+    test_result,
 )
 
-RUN_KEYS = ("experiment", "model", "lr", "seed")
-_INFO_KEYS = (
-    "status", "diverged_at_step", "best_epoch", "epochs_run", "settings", "seconds", "hardware",
-    "precision", "data",
-)  # fmt: skip
-
-Tell = Callable[[str], None]
+RESULTS = Path("results")
+_RUN = re.compile(
+    r"experiment=([^/]+)/model=([^/]+)/lr=(\d+(?:\.\d+)?(?:e[+-]\d+)?)/seed=(\d+)", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -40,40 +35,47 @@ class Side:
     folder: Path
     runs: tuple[RunRecord, ...]
 
-
-class Cell(NamedTuple):
-    """One setting of a side: runs that differ in their seed alone."""
-
-    side: str
-    experiment: str
-    model: str
-    lr: str
+    def name_of(self, run: RunRecord, *details: str) -> str:
+        """Name a run by this side and its model, as far as the side's name leaves them open."""
+        several = len({each.experiment for each in self.runs}) > 1
+        words = [run.experiment, run.model, *details] if several else [run.model, *details]
+        already = re.split("/(?:experiment=|model=)?", f"/{self.name}")
+        return " ".join([self.name, *(word for word in words if word not in already)])
 
 
-def ignore(line: str) -> None:
-    """Tell nobody."""
+def find_sides(arguments: Sequence[str]) -> tuple[list[Side], list[str]]:
+    """Return the sides that arguments name, two or more, and a line for each run that is no use.
 
+    An argument is a run's folder, a folder above runs, a study's folder, or the name of
+    a study in ``results``. A single one stands for each of its models.
 
-def runs_below(folder: PathLike, tell: Tell = ignore) -> list[RunRecord]:
-    """Return the finished runs of a folder: it is a run's, one above runs, or a study's.
-
-    Runs are known by the last parts of their path, experiment=/model=/lr=/seed=, and
-    are sorted by them. One without a readable run.json is left out, and `tell` gets a
-    line about it. There may be none.
+    Raises UserError, a line a problem, for an argument without a finished run, or above
+    several studies, and for a single one whose runs are all of one model.
     """
-    top = Path(folder)
-    if os.path.basename(os.path.abspath(top)).startswith("seed=") or (top / "run.json").is_file():
-        places = [top]
-    else:
-        below = top / "runs" if (top / "runs").is_dir() else top
-        places = sorted(path for path in below.rglob("seed=*") if path.is_dir())
-    runs = []
-    for place in places:
+    problems: list[str] = []
+    told: list[str] = []
+    sides: list[Side] = []
+    for argument in arguments:
         try:
-            runs.append(_read_run(place))
+            folder = _folder(argument)
+            runs, left_out = runs_below(folder)
+            told += left_out
+            _check(argument, runs)
+            sides.append(Side(argument, folder, tuple(runs)))
         except UserError as error:
-            tell(f"{error}; left out")
-    return sorted(runs, key=lambda run: (run.experiment, run.model, run.learning_rate, run.seed))
+            problems += error.problems
+    if problems:
+        raise UserError([*told, *problems])
+    if len(sides) > 1:
+        names = _names([side.folder for side in sides])
+        return [replace(side, name=name) for side, name in zip(sides, names, strict=True)], told
+    models = sides_by_model(sides[0].folder, sides[0].runs)
+    if len(models) == 1:
+        raise UserError(
+            f"{arguments[0]}: has runs of {models[0].name} only; name a second run or study to "
+            "compare them with"
+        )
+    return models, told
 
 
 def sides_by_model(folder: Path, runs: Sequence[RunRecord]) -> list[Side]:
@@ -82,131 +84,91 @@ def sides_by_model(folder: Path, runs: Sequence[RunRecord]) -> list[Side]:
     return [Side(names[key], folder, tuple(group)) for key, group in by_model(runs).items()]
 
 
+def _folder(argument: str) -> Path:
+    """Return the folder that an argument names. Raises UserError with the nearest there is."""
+    spelled = Path(
+        *(
+            f"lr={spelled_learning_rate(part[3:])}" if part.startswith("lr=") else part
+            for part in Path(argument).parts
+        )
+    )
+    if argument:
+        for folder in (Path(argument), RESULTS / argument, spelled):
+            if folder.is_dir():
+                return folder
+    # A path that is not there was meant from here, or else below results.
+    depths = ["/".join(["*=*"] * depth) for depth in range(1, 5)]
+    below = [RESULTS.glob(pattern) for pattern in ("*", *(f"*/runs/{each}" for each in depths))]
+    folders = [str(path) for paths in below for path in paths if path.is_dir()]
+    folders += [str(path) for each in depths for path in Path().glob(each)]
+    nearest = difflib.get_close_matches(str(spelled), folders, n=1, cutoff=0.0)
+    hint = f"; the nearest is {nearest[0]}" if nearest else ""
+    raise UserError(f"{argument}: no such run or study{hint}")
+
+
+def runs_below(folder: Path) -> tuple[list[RunRecord], list[str]]:
+    """Return the finished runs of a folder: it is a run's, one above runs, or a study's.
+
+    Runs are known by the last parts of their path, experiment=/model=/lr=/seed=, and
+    are sorted by them. One whose records cannot be read, or that has no predictions yet,
+    is left out: also returns a line about each of those.
+    """
+    below = folder / "runs" if (folder / "runs").is_dir() else folder
+    places = [folder] if (folder / "run.json").is_file() else sorted(below.rglob("seed=*"))
+    runs: list[RunRecord] = []
+    told: list[str] = []
+    for place in places:
+        try:
+            runs.append(_read_run(place))
+        except UserError as error:
+            told.append(f"{error}; left out")
+    runs.sort(key=lambda run: (run.experiment, run.model, run.learning_rate, run.seed))
+    return runs, told
+
+
 def _read_run(folder: Path) -> RunRecord:
-    """Read a run.json. Raises UserError, one line, if it is not that of a run in its place."""
-    parts = [part.partition("=") for part in Path(os.path.abspath(folder)).parts[-len(RUN_KEYS) :]]
-    cell = {key: value for key, _, value in parts}
-    if tuple(cell) != RUN_KEYS or not cell["seed"].isdecimal() or not _is_rate(cell["lr"]):
+    """Read a run. Raises UserError, one line, if it is not a finished one in its place."""
+    named = _RUN.fullmatch("/".join(Path(os.path.abspath(folder)).parts[-4:]))
+    if named is None:
         raise UserError(
             f"{folder}: not the folder of a run, which is experiment=…/model=…/lr=…/seed=…"
         )
     if not (folder / "run.json").exists():
         raise UserError(f"{folder}: has no run.json, so it is not finished")
-    info = read_object(folder / "run.json", _INFO_KEYS)
-    return RunRecord(cell["experiment"], cell["model"], cell["lr"], int(cell["seed"]), folder, info)
+    experiment, model, lr, seed = named.groups()
+    info = read_object(folder / "run.json", INFO_KEYS)
+    run = RunRecord(experiment, model, lr, int(seed), folder, info)
+    for read in (epochs, test_result):
+        read(run)
+    return run
 
 
-def _is_rate(text: str) -> bool:
-    try:
-        canonical_learning_rate(text)
-    except ValueError:
-        return False
-    return True
+def _check(argument: str, runs: Sequence[RunRecord]) -> None:
+    """Raise UserError if an argument has no runs, or one twice."""
+    if not runs:
+        raise UserError(f"{argument}: no finished run in it or below it")
+    seen: dict[tuple[str, str, str, int], Path] = {}
+    for run in runs:
+        first = seen.setdefault((run.experiment, run.model, run.lr, run.seed), run.folder)
+        if first != run.folder:
+            raise UserError(
+                f"{argument}: holds one run twice, in {first} and {run.folder}; it is above "
+                "several studies, name them one by one"
+            )
 
 
-def label_of(side: Side, run: RunRecord) -> str:
-    """Name a run in a list: its side, and its cell as far as the side's name leaves it open."""
-    parts = [run.model, f"lr={run.lr}", f"seed={run.seed}"]
-    if len({each.experiment for each in side.runs}) > 1:
-        parts.insert(0, run.experiment)
-    said = re.split("[ /]", side.name)
-    return " ".join([side.name, *(part for part in parts if part not in said)])
-
-
-def cell_of(side: Side, run: RunRecord) -> Cell:
-    """Return the setting that a run of a side belongs to."""
-    return Cell(side.name, run.experiment, run.model, run.lr)
-
-
-def cells_of(sides: Iterable[Side]) -> dict[Cell, list[RunRecord]]:
-    """Return every setting of every side with its runs."""
-    return {
-        cell_of(side, group[0]): group for side in sides for group in by_setting(side.runs).values()
-    }
-
-
-# Which runs are compared with which.
-
-_Settings = Mapping[tuple[str, str, str], list[RunRecord]]
-_Key = Callable[[tuple[str, str, str]], tuple[str, ...]]
-
-
-class Pair(NamedTuple):
-    """Two settings, and the runs of each that are compared: `matched_by` says why."""
-
-    one: Cell
-    other: Cell
-    runs: list[tuple[RunRecord, RunRecord]]
-    matched_by: str
-
-
-def opponents(sides: Sequence[Side]) -> list[tuple[Side, Side]]:
-    """Return the pairs of sides to compare, in their order."""
-    pairs = list(combinations(sides, 2))
-    if len({side.folder for side in sides}) > 1:
-        return pairs
-    # An experiment holds what is meant to be compared; between two, recipes differ as well.
-    within = [
-        (one, other) for one, other in pairs if one.runs[0].experiment == other.runs[0].experiment
+def _names(folders: Sequence[Path]) -> list[str]:
+    """Name folders by their paths from the study on, without the parts that all have in common."""
+    paths = [list(Path(os.path.abspath(folder)).parts) for folder in folders]
+    studies = [
+        max(place for place, part in enumerate(path) if "=" not in part and part != "runs")
+        for path in paths
     ]
-    return within or pairs
-
-
-def match(one: Side, other: Side) -> list[Pair]:
-    """Pair the settings of two sides.
-
-    Runs that both have, by model, learning rate and seed, are pairs: of the same
-    experiment, or else of any. Failing that, two runs are a pair, two settings are one
-    by seed, and two models are paired by learning rate and seed, or else at the learning
-    rates that validation chose.
-    """
-    left: _Settings = by_setting(one.runs)
-    right: _Settings = by_setting(other.runs)
-    pairs: list[Pair] = []
-    keys: tuple[_Key, ...] = (lambda setting: setting, lambda setting: setting[1:])
-    for key in keys:  # with the experiment, and without
-        found = _paired(one, other, left, right, key, "the same model, learning rate and seed")
-        pairs += found
-        left = _without(left, [pair.one for pair in found])
-        right = _without(right, [pair.other for pair in found])
-    if pairs:
-        return pairs
-    if len(one.runs) == len(other.runs) == 1 and one.runs[0].seed != other.runs[0].seed:
-        (run,), (opponent,) = one.runs, other.runs
-        words = "the only run of each side, of different seeds"
-        return [Pair(cell_of(one, run), cell_of(other, opponent), [(run, opponent)], words)]
-    if len(left) == len(right) == 1:
-        return _paired(one, other, left, right, lambda _: (), "the same seed")
-    if len(by_model(one.runs)) > 1 or len(by_model(other.runs)) > 1:
-        return []
-    words = "the same learning rate and seed"
-    pairs = _paired(one, other, left, right, lambda setting: setting[2:], words)
-    if pairs:
-        return pairs
-    left, right = by_setting(chosen_setting(one.runs)), by_setting(chosen_setting(other.runs))
-    words = "the same seed, each at the learning rate of its best validation accuracy"
-    return _paired(one, other, left, right, lambda _: (), words)
-
-
-def _paired(
-    one: Side, other: Side, left: _Settings, right: _Settings, key: _Key, words: str
-) -> list[Pair]:
-    """Pair settings of equal keys that have seeds in common; a key that is not unique, never."""
-    pairs = []
-    theirs = _by_key(right, key)
-    for asked, group in _by_key(left, key).items():
-        seeds = {run.seed: run for run in theirs.get(asked, ())}
-        runs = [(run, seeds[run.seed]) for run in group if run.seed in seeds]
-        if runs:
-            pairs.append(Pair(cell_of(one, runs[0][0]), cell_of(other, runs[0][1]), runs, words))
-    return pairs
-
-
-def _by_key(settings: _Settings, key: _Key) -> dict[tuple[str, ...], list[RunRecord]]:
-    times = Counter(map(key, settings))
-    return {key(setting): group for setting, group in settings.items() if times[key(setting)] == 1}
-
-
-def _without(settings: _Settings, cells: Iterable[Cell]) -> _Settings:
-    gone = {(cell.experiment, cell.model, cell.lr) for cell in cells}
-    return {setting: group for setting, group in settings.items() if setting not in gone}
+    from_study = [path[place:] for path, place in zip(paths, studies, strict=True)]
+    if len(set(map(tuple, from_study))) == len(paths):  # not so of one study in two clones
+        paths = from_study
+    for end in (0, -1):
+        while min(map(len, paths)) > 1 and len({path[end] for path in paths}) == 1:
+            for path in paths:
+                path.pop(end)
+    return ["/".join(path) for path in paths]

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pj2.cli.sides import find_sides, tell
 from pj2.cli.store import Json
 from pj2.wording import named
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.table import Table
 
-    from pj2.analysis.compare import Comparison, EndValues
-    from pj2.analysis.sides import Cell
-    from pj2.statistics import PairedDifference
+    from pj2.analysis.compare import Comparison, Setting
 
 MOST_ROWS = 20
-_NUMBER = re.compile(r"[<+-]?\d|–")
-_BREAKS = re.compile(r" (?=\[|to )")  # where a cell of several numbers may go on below
+_OF_RUN = ("status", "diverged_at_step", "fingerprint")
+_NUMBER = re.compile(r"[\[+−]?\d|–")
 _ENDLESS = 100_000  # columns: as wide as a table likes to be
+
+_Rows = Sequence[Mapping[str, str]]
 
 
 def compare(
@@ -38,335 +37,192 @@ def compare(
     ],
     as_json: Json = False,
 ) -> None:
-    """Compare runs or studies: settings, end values, and how sure the differences are.
+    """Compare runs or studies: how they were made, end values, how sure the differences are.
+
+    A difference is of the first less the second: after `pj2 compare old new`, +1.50 says
+    that old is 1.50 percentage points better.
 
     Example: pj2 compare results/default/runs/experiment=landscape
     """
     from rich.console import Console
 
     from pj2.analysis.compare import compare_sides
+    from pj2.analysis.sides import find_sides
 
-    found = compare_sides(find_sides(sides), tell, None if as_json else MOST_ROWS)
+    facing, told = find_sides(sides)
+    for line in told:
+        print(f"pj2: {line}", file=sys.stderr)
+    found = compare_sides(facing, None if as_json else MOST_ROWS)
     if as_json:
-        print(json.dumps(found.as_json(), indent=2, allow_nan=False))
+        print(json.dumps(_as_json(found), indent=2, allow_nan=False))
         return
     # Cells hold brackets, which are not to be read as markup.
     console = Console(markup=False, highlight=False, emoji=False)
-    for part in _parts(found):
-        _show(part, console)
+    if not console.is_terminal:
+        console.width = _ENDLESS
+    for show in (_show_sides, _show_end_values, _show_differences):
+        show(found, console)
 
 
-class _Part(NamedTuple):
-    """A table with a title above it and notes below, or only those.
-
-    The first cells of a row say what it is about. `labels` say the same in words, one a
-    row, for where there is no room for `named` columns.
-    """
-
-    title: str
-    header: Sequence[str] = ()
-    rows: Sequence[Sequence[str]] = ()
-    labels: Sequence[str] = ()
-    named: int = 1
-    notes: Sequence[str] = ()
-
-
-def _show(part: _Part, console: Console) -> None:
-    """Print a part: on a terminal within its width, elsewhere as aligned text of any width."""
-    if console.is_terminal:
-        console.print(part.title, style="bold")
-        if part.rows:
-            console.print(_fitting(part, console))
-    else:
-        print(part.title)
-        if part.rows:
-            print(_aligned(part))
-    for note in part.notes:
-        console.print(note, soft_wrap=not console.is_terminal)
-    console.print()
-
-
-def _aligned(part: _Part) -> str:
-    from tabulate import tabulate
-
-    header = [" ".join(name.split()) for name in part.header]
-    align = ["right" if right else "left" for right in _numeric(part.rows)]
-    return tabulate(part.rows, header, tablefmt="plain", colalign=align, disable_numparse=True)
-
-
-def _fitting(part: _Part, console: Console) -> RenderableType:
-    """Return the table as wide as it likes to be, or else narrow, or else as a list.
-
-    No number is ever broken.
-    """
-    endless = console.options.update(width=_ENDLESS)
-    wide = _rich_table(part.header, part.rows)
-    if console.measure(wide, options=endless).maximum <= console.width:
-        return wide
-    labels = part.labels or [row[0] for row in part.rows]
-    header, rows = part.header[part.named :], [row[part.named :] for row in part.rows]
-    broken = [[_BREAKS.sub("\n", cell) for cell in row] for row in rows]
-    both = [[label, *row] for label, row in zip(labels, broken, strict=True)]
-    narrow = _rich_table(["", *header], both)
-    if console.measure(narrow, options=endless).minimum <= console.width:
-        return narrow
-    lines = []
-    for label, row in zip(labels, rows, strict=True):
-        lines.append(label)
-        names = (" ".join(name.split()) for name in header)
-        lines += [f"  {name}: {cell}" for name, cell in zip(names, row, strict=True)]
-    return "\n".join(lines)
-
-
-def _rich_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Return a table in which text wraps between words, and numbers do not."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for place, (name, right) in enumerate(zip(header, _numeric(rows), strict=True)):
-        text = "\n".join([name, *(row[place] for row in rows)])
-        # Without a least width rich squeezes columns of words to nothing, and cuts numbers.
-        least = max(map(len, text.split("\n") if right else text.split()), default=0)
-        justify: Any = "right" if right else "left"
-        table.add_column(name, justify=justify, no_wrap=right, min_width=least)
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def _numeric(rows: Sequence[Sequence[str]]) -> list[bool]:
-    """Tell of each column whether its cells are numbers, or none."""
-    return [all(map(_NUMBER.match, cells)) for cells in zip(*rows, strict=True)]
-
-
-def _parts(found: Comparison) -> list[_Part]:
-    """Return what is printed of a comparison, from top to bottom."""
-    return [_sides(found), _settings(found), _end_values(found), _differences(found)]
-
-
-def _sides(found: Comparison) -> _Part:
+def _show_sides(found: Comparison, console: Console) -> None:
     lines = []
     for side in found.sides:
         runs = f"{len(side.runs)} run{'s' if len(side.runs) != 1 else ''}"
         lines.append(f"{side.name}: {runs} of {side.folder}")
-    return _Part("Compared", notes=lines)
-
-
-def _settings(found: Comparison) -> _Part:
+    _show(console, "Compared", [], lines)
     names = [side.name for side in found.sides]
     rows = [
-        [key, *(_value_list(key, values) for values in columns)]
-        for key, columns in found.settings.items()
+        {"Setting": key} | dict(zip(names, [_in_words(key, each) for each in values], strict=True))
+        for key, values in found.differing.items()
     ]
+    code = f"differs in {named(found.code, ', ')}" if found.code else "the same"
     if found.code is None:
         code = "not recorded"
-    else:
-        code = f"differs in {named(found.code, ', ')}" if found.code else "the same"
     title = "Settings that differ" if rows else "Settings: the same"
-    return _Part(title, ["setting", *names], rows, notes=[f"training code: {code}"])
+    _show(console, title, rows, [f"Training code: {code}"])
 
 
-def _value_list(key: str, values: Sequence[Any]) -> str:
+def _in_words(key: str, values: Sequence[Any]) -> str:
     texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
     if key == "data.hash":
         texts = [text[:12] for text in texts]
     return named(texts, ", ") if texts else "–"
 
 
-def _end_values(found: Comparison) -> _Part:
-    from pj2.exhibits.format import count, percent
+def _show_end_values(found: Comparison, console: Console) -> None:
+    from pj2.exhibits.comparison.summary import summary_row, summary_shown
 
-    shown = _most_apart(found)
-    names, cells, labels, common = _identified(
-        [
-            {
-                "side": end.cell.side,
-                "experiment": end.cell.experiment,
-                "model": end.cell.model,
-                "lr": end.cell.lr,
-                "seeds": str(len(end.seeds)),
-            }
-            for end in shown
-        ],
-        [end.cell.side for end in shown],
+    settings: Sequence[Setting] = found.settings
+    if len(settings) > MOST_ROWS:
+        compared = dict.fromkeys(each for pair, _ in found.differences for each in pair[:2])
+        settings = list(compared or settings)[:MOST_ROWS]
+    shown = [{"Side": each.side, **summary_shown(summary_row(each.runs))} for each in settings]
+    rows, notes = _told_apart(shown)
+    notes.append(
+        "Accuracies: ± the standard deviation over seeds; in brackets a 95 % interval, Student's "
+        "of several seeds, Wilson's of one."
     )
-    rows = []
-    for cell, end in zip(cells, shown, strict=True):
-        mean = {name: None if one is None else one.mean for name, one in end.means.items()}
-        rows.append(
-            [
-                *cell,
-                _decimals(mean["epochs"], 1).removesuffix(".0"),
-                percent(mean["val_accuracy_last"]),
-                percent(mean["val_accuracy_best"]),
-                _test_accuracy(end),
-                _decimals(mean["train_loss_last"], 3),
-                _decimals(mean["val_loss_last"], 3),
-                count(mean["seconds"]),
-            ]
+    if more := len(found.settings) - len(rows):
+        notes.append(f"And {more:,} settings more; --json has all.")
+    _show(console, "End values", rows, notes)
+
+
+def _show_differences(found: Comparison, console: Console) -> None:
+    from pj2.exhibits.pairwise.table import pairwise_shown
+
+    shown = pairwise_shown([row for _, row in found.differences])
+    rows, notes = _told_apart(
+        [dict(zip(map(str, shown), row, strict=True)) for row in shown.to_numpy()]
+    )
+    title = "Test accuracy: no two runs to compare"
+    if rows:
+        names = [side.name for side in found.sides]
+        one, other = names if len(names) == 2 else ("the first", "the second")
+        title = f"Test accuracy, {one} − {other} (+: {one} is better)"
+        notes += [
+            "In brackets 95 % intervals: over images, of these very networks; over seeds; over "
+            "both. p: McNemar's test of each seed, Holm-adjusted for all pairs.",
+            f"Pairs: {named(list(dict.fromkeys(p.matched_by for p, _ in found.differences)))}.",
+        ]
+    if len(rows) == MOST_ROWS < found.pairs:
+        notes.append(
+            f"These {MOST_ROWS} of {found.pairs:,} pairs are furthest apart; --json has all."
         )
-    measures = (
-        "epochs",
-        "val %\nlast",
-        "val %\nbest",
-        "test %",
-        "train\nloss",
-        "val\nloss",
-        "time\ns",
-    )
-    notes = _notes_on_end_values(found, shown)
-    header = [*names, *measures]
-    return _Part(f"End values{common}", header, rows, labels, len(names), notes)
+    if found.left_out:
+        notes.append(named(found.left_out, " "))
+    if found.unmatched:
+        notes.append(f"In no pair: {named(found.unmatched)}.")
+    _show(console, title, rows, notes)
 
 
-def _notes_on_end_values(found: Comparison, shown: Sequence[EndValues]) -> list[str]:
-    notes = ["test: at the chosen epoch; in brackets one run's 95 % Wilson interval"]
-    if any(len(end.seeds) > 1 for end in shown):
-        notes = ["means over seeds; test: at the chosen epoch, ± the standard deviation over seeds"]
-        if any(end.test_interval for end in shown):
-            notes[0] += "; in brackets one run's 95 % Wilson interval"
-    if any(key.startswith("loss.") for key in found.settings):
-        notes.append("train losses of different loss functions are not to be compared")
-    if len(shown) < len(found.end_values):
-        notes.append(f"and {len(found.end_values) - len(shown):,} settings more; --json has all")
-    if found.diverged:
-        notes.append(f"diverged: {named(found.diverged)}")
-    if found.untested:
-        notes.append(f"no predictions: {named(found.untested)}")
-    return notes
-
-
-def _most_apart(found: Comparison) -> Sequence[EndValues]:
-    """Return the end values to show: of too many, first those whose differences are greatest."""
-    if len(found.end_values) <= MOST_ROWS:
-        return found.end_values
-    ranked = sorted(
-        found.differences, key=lambda each: -abs(each.paired.difference) if each.paired else 0.0
-    )
-    cells: dict[Cell, None] = dict.fromkeys(
-        cell for each in ranked for cell in (each.one, each.other)
-    )
-    cells |= dict.fromkeys(end.cell for end in found.end_values)
-    chosen = set(list(cells)[:MOST_ROWS])
-    return [end for end in found.end_values if end.cell in chosen]
-
-
-def _test_accuracy(end: EndValues) -> str:
-    from pj2.exhibits.format import MISSING, percent
-
-    mean = end.means["test_accuracy"]
-    if mean is None:
-        return MISSING
-    if mean.n > 1:
-        return f"{percent(mean.mean)} ± {100 * mean.sd:.2f}"
-    return percent(mean.mean, end.test_interval)
-
-
-def _decimals(value: float | None, places: int) -> str:
+def _told_apart(rows: _Rows) -> tuple[_Rows, list[str]]:
+    """Take out the columns that are empty or the same in all rows; also say what these are."""
     from pj2.exhibits.format import MISSING
 
-    return MISSING if value is None else f"{value:.{places}f}"
+    columns = {name: {row[name] for row in rows} for name in (rows[0] if rows else ())}
+    same = {
+        name: rows[0][name]
+        for name, cells in columns.items()
+        if cells == {MISSING} or (len(cells) == 1 < len(rows) and name != "Verdict")
+    }
+    apart = [{name: row[name] for name in row if name not in same} for row in rows]
+    words = [f"{name} {cell}" for name, cell in same.items() if cell != MISSING]
+    return apart, [f"In all rows: {'; '.join(words)}."] if words else []
 
 
-def _differences(found: Comparison) -> _Part:
-    shown = found.differences
-    names, cells, labels, common = _identified(
-        [
-            {
-                "one": each.one.side,
-                "other": each.other.side,
-                "experiment": _either(each.one.experiment, each.other.experiment),
-                "model": _either(each.one.model, each.other.model),
-                "lr": _either(each.one.lr, each.other.lr),
-                "seeds": str(len(each.seeds)),
-                "images": f"{each.paired.images:,}" if each.paired else "–",
-            }
-            for each in shown
-        ],
-        [_either(each.one.side, each.other.side) for each in shown],
+def _show(console: Console, title: str, rows: _Rows, notes: Sequence[str]) -> None:
+    """Print a table between its title and notes: on a terminal within its width."""
+    console.print(title, style="bold")
+    if rows:
+        console.print(_fitting(rows, console))
+    for note in notes:
+        console.print(note)
+    console.print()
+
+
+def _fitting(rows: _Rows, console: Console) -> RenderableType:
+    """Return a table whose text wraps between words, or a list if not even that has room."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for heading in rows[0]:
+        cells = [row[heading] for row in rows]
+        # Without a least width rich squeezes columns of words to nothing, and cuts numbers.
+        least = max(len(word) for text in (heading, *cells) for word in text.split())
+        right = all(map(_NUMBER.match, cells))
+        table.add_column(heading, min_width=least, justify="right" if right else "left")
+    for row in rows:
+        table.add_row(*row.values())
+    endless = console.options.update(width=_ENDLESS)
+    if console.measure(table, options=endless).minimum <= console.width:
+        return table
+    return "\n".join(
+        "".join(f"{heading}: {cell}\n" for heading, cell in row.items()) for row in rows
     )
-    rows = [
-        [*cell, _difference(each.paired), _p_values(each.p_values), each.verdict]
-        for cell, each in zip(cells, shown, strict=True)
+
+
+def _as_json(found: Comparison) -> dict[str, Any]:
+    from pj2.exhibits.comparison.summary import summary_row
+
+    end_values = [{"side": each.side, **summary_row(each.runs)} for each in found.settings]
+    in_cells = ("model", "other", "lr", "other_lr")
+    differences = [
+        {"one": _cell(pair.one), "other": _cell(pair.other), "matched_by": pair.matched_by}
+        | {key: value for key, value in row.items() if key not in in_cells}
+        for pair, row in found.differences
     ]
-    notes = _notes_on_differences(found)
-    if not rows:
-        return _Part("Test accuracy: no run of one side is like one of another", notes=notes)
-    title = f"Test accuracy, one − other, in points{common}"
-    header = [*names, "one − other", "p", "verdict"]
-    return _Part(title, header, rows, labels, len(names), notes)
+    for row in (*end_values, *differences):
+        row.update({key: None for key, value in row.items() if value != value})  # NaN
+    return {
+        "sides": [
+            {
+                "name": side.name,
+                "folder": str(side.folder),
+                "runs": [
+                    {
+                        "experiment": run.experiment,
+                        "model": run.model,
+                        "learning_rate": run.learning_rate,
+                        "seed": run.seed,
+                        "folder": str(run.folder),
+                        **{key: run.info.get(key) for key in _OF_RUN},
+                    }
+                    for run in side.runs
+                ],
+            }
+            for side in found.sides
+        ],
+        "settings": found.differing,
+        "code_differs_in": found.code,
+        "end_values": end_values,
+        "differences": differences,
+        "pairs": found.pairs,
+        "left_out": found.left_out,
+        "unmatched": found.unmatched,
+    }
 
 
-def _either(one: str, other: str) -> str:
-    return one if one == other else f"{one} / {other}"
-
-
-def _difference(paired: PairedDifference | None) -> str:
-    if paired is None:
-        return "–"
-    low, high = paired.over_both or paired.over_images
-    return f"{100 * paired.difference:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
-
-
-def _p_values(values: Sequence[float]) -> str:
-    if not values:
-        return "–"
-    least, greatest = (f"{p:.3f}" if p >= 0.001 else "<0.001" for p in (min(values), max(values)))
-    return least if least == greatest else f"{least} to {greatest}"
-
-
-def _notes_on_differences(found: Comparison) -> list[str]:
-    notes = []
-    seeds = {min(each.paired.seeds, 2) for each in found.differences if each.paired}
-    if seeds:
-        over = {1: "test images, for these very runs", 2: "seeds and test images"}
-        means = "; or of one seed: over ".join(over[each] for each in sorted(seeds, reverse=True))
-        notes.append(f"in brackets the 95 % interval over {means}")
-        tests = "McNemar's test of each seed, the least and the greatest"
-        tests = tests if 2 in seeds else "McNemar's test"
-        notes.append(f"p: {tests}, Holm-adjusted for all tests of the table")
-    for words in dict.fromkeys(each.matched_by for each in found.differences):
-        notes.append(f"pairs: {words}")
-    if len(found.differences) < found.pairs:
-        more = found.pairs - len(found.differences)
-        notes.append(f"and {more:,} pairs less far apart; --json has all")
-    if found.unmatched:
-        notes.append(f"in no pair: {named(found.unmatched)}")
-    return notes
-
-
-def _identified(
-    rows: Sequence[Mapping[str, str]], sides: Sequence[str]
-) -> tuple[list[str], list[list[str]], list[str], str]:
-    """Return what tells rows apart: a header, cells, and the cells in words; and what all share.
-
-    A column that only repeats `sides`, the side or sides of each row, is left out.
-    """
-    kept, common = [], []
-    for key in rows[0] if rows else ():
-        values = [row[key] for row in rows]
-        if key in ("side", "one", "other"):
-            kept.append(key)
-        elif values == list(sides):
-            continue
-        elif len(set(values)) > 1:
-            kept.append(key)
-        elif key != "experiment":
-            words = _in_words(key, values[0])
-            common.append(f"model {words}" if key == "model" else words)
-    labels = [" ".join(_in_words(key, row[key]) for key in kept).rstrip() for row in rows]
-    common = [words for words in common if words]
-    told = f" ({', '.join(common)})" if common else ""
-    return kept, [[row[key] for key in kept] for row in rows], labels, told
-
-
-def _in_words(key: str, value: str) -> str:
-    if key in ("seeds", "images"):
-        return (
-            ""
-            if value in ("0", "–")
-            else f"{value} {key.removesuffix('s') if value == '1' else key}"
-        )
-    words = {"lr": f"lr={value}", "one": f"{value} −"}
-    return words.get(key, value)
+def _cell(setting: Setting) -> dict[str, str | float]:
+    side, _, experiment, model, lr, _ = setting
+    return {"side": side, "experiment": experiment, "model": model, "learning_rate": float(lr)}

@@ -6,7 +6,6 @@ import difflib
 import os
 import sys
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -199,14 +198,13 @@ def _parse(text: str, study: StudyConfig, config: Path, runs: Sequence[Run]) -> 
 
 def _pairs(folder: str) -> tuple[tuple[str, str], ...]:
     """Return the keys and values in a run's folder, each value in its one spelling."""
-    from pj2.config.names import canonical_learning_rate, learning_rate_text
+    from pj2.config.names import spelled_learning_rate
 
     pairs = []
     for part in folder.split("/") if folder else ():
         key, _, value = part.partition("=")
         if key == "lr":
-            with suppress(ValueError):  # otherwise it matches no run, and is named as it stands
-                value = learning_rate_text(canonical_learning_rate(value))
+            value = spelled_learning_rate(value)
         elif key == "seed" and value.isdecimal():
             value = str(int(value))
         pairs.append((key, value))

@@ -45,6 +45,14 @@ def learning_rate_text(rate: float) -> str:
     return repr(float(rate))
 
 
+def spelled_learning_rate(text: str) -> str:
+    """Return a learning rate in its one spelling; what is none stands as it is."""
+    try:
+        return learning_rate_text(canonical_learning_rate(text))
+    except ValueError:
+        return text
+
+
 def is_name(text: str) -> bool:
     """Tell whether `text` can stand in a path and a wildcard: letters, digits, ``_``."""
     return _NAME.fullmatch(text) is not None

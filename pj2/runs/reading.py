@@ -23,7 +23,7 @@ from pj2.language import tr
 PathLike = str | os.PathLike[str]
 
 _INDEX_KEYS = ("experiment", "model", "lr", "seed", "variant", "folder")
-_INFO_KEYS = (
+INFO_KEYS = (
     "status", "diverged_at_step", "best_epoch", "epochs_run", "settings", "parameters", "macs",
     "first_conv", "seconds", "images_per_second", "hardware", "precision", "data",
 )  # fmt: skip
@@ -118,7 +118,7 @@ def load_runs(index_paths: Iterable[PathLike]) -> list[RunRecord]:
         try:
             for entry in _index_entries(path):
                 folder = Path(os.path.normpath(Path(path).parent / entry["folder"]))
-                info = read_object(folder / "run.json", _INFO_KEYS)
+                info = read_object(folder / "run.json", INFO_KEYS)
                 runs[folder] = RunRecord(
                     str(entry["experiment"]), str(entry["model"]), str(entry["lr"]),
                     int(entry["seed"]), folder, info, dict(entry["variant"]),

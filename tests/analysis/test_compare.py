@@ -11,16 +11,9 @@ import numpy as np
 import pytest
 from analysis.made_up import make_run
 
-from pj2.analysis.compare import (
-    NO_PREDICTIONS,
-    ONE_IMAGE,
-    OTHER_IMAGES,
-    SAME_RUN,
-    Comparison,
-    compare_sides,
-)
+from pj2.analysis.compare import Comparison, Pair, compare_sides
 from pj2.analysis.sides import Side, runs_below, sides_by_model
-from pj2.statistics import holm, mcnemar_p, paired_difference, wilson_interval
+from pj2.statistics import holm, mcnemar_p, paired_difference
 from pj2.store.files import write_json
 
 IMAGES = 60
@@ -44,7 +37,15 @@ def change(folder: Path, section: str, **values: Any) -> None:
 
 
 def side(name: str, folder: Path) -> Side:
-    return Side(name, folder, tuple(runs_below(folder)))
+    return Side(name, folder, tuple(runs_below(folder)[0]))
+
+
+def by_model(root: Path) -> list[Side]:
+    return sides_by_model(root, runs_below(root)[0])
+
+
+def pairs(found: Comparison) -> list[Pair]:
+    return [pair for pair, _ in found.differences]
 
 
 def compared(one: Path, other: Path, **more: Any) -> Comparison:
@@ -56,59 +57,55 @@ def test_runs_of_a_run_a_folder_and_a_study(tmp_path: Path) -> None:
     for lr, seed in (("1e-05", 1), ("1e-05", 0), ("0.0001", 0)):
         run(tmp_path, "A", lr=lr, seed=seed)
     (tmp_path / "logs" / "seed=3").mkdir(parents=True)  # a study's runs are in runs/ alone
-    found = [(each.model, each.lr, each.seed) for each in runs_below(tmp_path)]
+    found = [(each.model, each.lr, each.seed) for each in runs_below(tmp_path)[0]]
     assert found == [("A", "1e-05", 0), ("A", "1e-05", 1), ("A", "0.0001", 0), ("B", "0.001", 0)]
-    assert [each.folder for each in runs_below(first)] == [first]
-    assert len(runs_below(tmp_path / "runs" / "experiment=e" / "model=A" / "lr=1e-05")) == 2
+    assert [each.folder for each in runs_below(first)[0]] == [first]
+    assert len(runs_below(tmp_path / "runs" / "experiment=e" / "model=A" / "lr=1e-05")[0]) == 2
 
 
 def test_runs_that_are_no_use_are_told_and_left_out(tmp_path: Path) -> None:
-    names = ("unfinished", "garbled", "older", "list", "usable")
+    names = ("unfinished", "garbled", "older", "list", "waiting", "damaged", "usable")
     folders = {name: run(tmp_path, name.title()) for name in names}
     (folders["unfinished"] / "run.json").unlink()
     (folders["garbled"] / "run.json").write_text("{")
     (folders["older"] / "run.json").write_text('{"status": "completed"}')
     (folders["list"] / "run.json").write_text("[]")
+    (folders["waiting"] / "predictions.parquet").unlink()
+    (folders["damaged"] / "epochs.parquet").write_bytes(b"")
     misplaced = tmp_path / "runs" / "lr=fast" / "seed=0"
     misplaced.mkdir(parents=True)
-    told: list[str] = []
-    assert [each.model for each in runs_below(tmp_path, told.append)] == ["Usable"]
-    assert len(told) == 5
+    runs, told = runs_below(tmp_path)
+    assert [each.model for each in runs] == ["Usable"]
+    assert len(told) == 7
     assert not any("\n" in line for line in told)
     words = "\n".join(told)
     assert f"{folders['unfinished']}: has no run.json, so it is not finished; left out" in words
     assert "run.json: not valid JSON" in words
     assert "run.json: has no diverged_at_step, best_epoch" in words
+    assert f"{folders['waiting']}/predictions.parquet: cannot be read" in words
+    assert f"{folders['damaged']}/epochs.parquet: not a readable Parquet file" in words
     assert f"{misplaced}: not the folder of a run, which is experiment=…" in words
 
 
 def test_two_runs_with_known_predictions(tmp_path: Path) -> None:
     wrong = range(12), range(10, 30)  # 10 images only the other recognises, 18 only the one
-    a = run(tmp_path, "A", wrong[0], val=(0.5, 0.8, 0.6))
-    b = run(tmp_path, "B", wrong[1], val=(0.5,))
+    a, b = (run(tmp_path, model, each) for model, each in zip("AB", wrong, strict=True))
     found = compared(a, b)
     rights = [np.isin(np.arange(IMAGES), each, invert=True) for each in wrong]
-    (difference,) = found.differences
+    ((pair, row),) = found.differences
     expected = paired_difference(rights[0][None], rights[1][None])
-    assert difference.paired == expected
-    assert expected.difference == pytest.approx(8 / 60)
-    assert difference.p_values == (mcnemar_p(*rights),)
-    assert difference.verdict == "not settled"
-    assert difference.matched_by == "the same seed"
-    assert (difference.one.model, difference.other.model, difference.seeds) == ("A", "B", (0,))
-    one, other = found.end_values
-    means = {name: mean and mean.mean for name, mean in one.means.items()}
-    assert means == pytest.approx(
-        {
-            "epochs": 3, "val_accuracy_last": 0.6, "val_accuracy_best": 0.8,
-            "train_loss_last": 1.0, "val_loss_last": 1.1, "test_accuracy": 0.8, "seconds": 12.5,
-        }
-    )  # fmt: skip
-    assert one.test_interval == wilson_interval(48, 60)
-    assert other.test_interval == wilson_interval(40, 60)
-    assert found.settings == {"model": (("A",), ("B",))}
+    # The first less the second: 48 of 60 less 40 of 60.
+    assert row["difference"] == expected.difference == pytest.approx(8 / 60)
+    assert (row["images_low"], row["images_high"]) == expected.over_images
+    assert row["p_least"] == row["p_greatest"] == mcnemar_p(*rights)
+    assert (row["discordant"], row["verdict"]) == (28, "not settled")
+    assert (pair.one.model, pair.other.model) == ("A", "B")
+    assert (row["model"], row["other"]) == ("one A", "other B")
+    assert found.differing == {"model": (("A",), ("B",))}
     assert found.code is None
-    assert found.unmatched == found.untested == found.diverged == ()
+    assert found.unmatched == found.left_out == ()
+    ((_, back),) = compared(b, a).differences
+    assert back["difference"] == pytest.approx(-8 / 60)
 
 
 def test_over_seeds(tmp_path: Path) -> None:
@@ -116,22 +113,23 @@ def test_over_seeds(tmp_path: Path) -> None:
         run(tmp_path, "A", range(seed), seed=seed)
         run(tmp_path, "B", range(20, 40 + seed), seed=seed)
     run(tmp_path, "B", range(9), seed=7)
-    models = sides_by_model(tmp_path, runs_below(tmp_path))
-    found = compare_sides(models)
-    (difference,) = found.differences
-    assert difference.seeds == (0, 1, 2)
-    assert len(difference.p_values) == 3
-    assert difference.paired is not None
-    assert difference.paired.difference == pytest.approx(20 / 60)
-    assert difference.verdict == "higher"
+    found = compare_sides(by_model(tmp_path))
+    ((_, row),) = found.differences
+    assert row["by_seed"] == pytest.approx({0: 20 / 60, 1: 20 / 60, 2: 20 / 60})
+    assert row["difference"] == pytest.approx(20 / 60)
+    assert row["verdict"] == "higher"
     assert found.unmatched == ("B lr=0.001 seed=7",)
-    one, other = found.end_values
-    assert (one.seeds, other.seeds) == ((0, 1, 2), (0, 1, 2, 7))
-    accuracy = one.means["test_accuracy"]
-    assert accuracy is not None
-    assert (accuracy.mean, accuracy.n) == (pytest.approx(59 / 60), 3)
-    assert accuracy.sd == pytest.approx(1 / 60)
-    assert one.test_interval is None
+    assert [[each.seed for each in setting.runs] for setting in found.settings] == [
+        [0, 1, 2],
+        [0, 1, 2, 7],
+    ]
+
+
+def test_a_verdict_names_the_precisions_where_they_are_not_the_same(tmp_path: Path) -> None:
+    a, b = run(tmp_path, "A"), run(tmp_path, "B", range(30))
+    change(a, "precision", used="bf16")
+    ((_, row),) = compared(a, b).differences
+    assert row["verdict"] == "higher for this seed (bf16 and fp32)"
 
 
 def test_studies_are_matched_run_by_run_also_in_another_experiment(tmp_path: Path) -> None:
@@ -144,16 +142,16 @@ def test_studies_are_matched_run_by_run_also_in_another_experiment(tmp_path: Pat
         run(root, "A", experiment="same", lr="0.1")
     run(after, "A", lr="0.4", experiment="renamed")
     found = compared(before, after)
-    pairs = [(each.one[1:], each.other[1:]) for each in found.differences]
-    assert pairs[0] == (("same", "A", "0.1"), ("same", "A", "0.1"))
-    assert pairs[1:] == [
+    cells = [
+        tuple((each.experiment, each.model, each.lr) for each in pair[:2]) for pair in pairs(found)
+    ]
+    assert cells[0] == (("same", "A", "0.1"), ("same", "A", "0.1"))
+    assert cells[1:] == [
         (("e", model, lr), ("renamed", model, lr)) for model in "AB" for lr in ("0.1", "0.2")
     ]
-    assert {each.matched_by for each in found.differences} == {
-        "the same model, learning rate and seed"
-    }
+    assert {pair.matched_by for pair in pairs(found)} == {"the same model, learning rate and seed"}
     assert found.unmatched == ("other renamed A lr=0.4 seed=0",)
-    assert found.settings == {"learning_rate": ((0.1, 0.2), (0.1, 0.2, 0.4))}
+    assert found.differing == {"learning_rate": ((0.1, 0.2), (0.1, 0.2, 0.4))}
 
 
 def test_models_are_matched_by_learning_rate(tmp_path: Path) -> None:
@@ -161,12 +159,12 @@ def test_models_are_matched_by_learning_rate(tmp_path: Path) -> None:
         for lr in ("0.1", "0.2"):
             run(tmp_path, model, range(len(model)), lr=lr)
     run(tmp_path, "B", lr="0.3")
-    found = compare_sides(sides_by_model(tmp_path, runs_below(tmp_path)))
-    assert [(each.one.lr, each.other.lr) for each in found.differences] == [
+    found = compare_sides(by_model(tmp_path))
+    assert [(pair.one.lr, pair.other.lr) for pair in pairs(found)] == [
         ("0.1", "0.1"),
         ("0.2", "0.2"),
     ]
-    assert found.differences[0].matched_by == "the same learning rate and seed"
+    assert pairs(found)[0].matched_by == "the same learning rate and seed"
     assert found.unmatched == ("B lr=0.3 seed=0",)
 
 
@@ -180,16 +178,17 @@ def test_models_without_a_common_rate_are_matched_at_the_one_that_validation_cho
         ("B", "1.0", 0),
     ):
         run(tmp_path, model, lr=lr, val=(val,))
-    (found,) = compare_sides(sides_by_model(tmp_path, runs_below(tmp_path))).differences
-    assert (found.one.lr, found.other.lr) == ("0.2", "0.3")
-    assert found.matched_by.endswith("each at the learning rate of its best validation accuracy")
+    (pair,) = pairs(compare_sides(by_model(tmp_path)))
+    assert (pair.one.lr, pair.other.lr) == ("0.2", "0.3")
+    assert pair.matched_by.endswith("each at the learning rate of its best validation accuracy")
 
 
 def test_two_runs_of_different_seeds_are_a_pair(tmp_path: Path) -> None:
     found = compared(run(tmp_path, "A", seed=0), run(tmp_path, "A", [1], seed=4))
-    assert found.differences[0].matched_by == "the only run of each side, of different seeds"
-    assert found.differences[0].paired is not None
-    assert found.settings == {"seed": ((0,), (4,))}
+    ((pair, row),) = found.differences
+    assert pair.matched_by == "one run of each side"
+    assert row["difference"] == pytest.approx(1 / 60)
+    assert found.differing == {"seed": ((0,), (4,))}
 
 
 def test_nothing_in_common(tmp_path: Path) -> None:
@@ -203,10 +202,10 @@ def test_nothing_in_common(tmp_path: Path) -> None:
 def test_models_of_a_study_are_compared_within_an_experiment(tmp_path: Path) -> None:
     for experiment, model in (("e", "A"), ("e", "B"), ("f", "A"), ("f", "C")):
         run(tmp_path, model, experiment=experiment)
-    models = sides_by_model(tmp_path, runs_below(tmp_path))
+    models = by_model(tmp_path)
     assert [each.name for each in models] == ["e/A", "B", "f/A", "C"]
     found = compare_sides(models)
-    assert [(each.one.side, each.other.side) for each in found.differences] == [
+    assert [(pair.one.side, pair.other.side) for pair in pairs(found)] == [
         ("e/A", "B"),
         ("f/A", "C"),
     ]
@@ -220,16 +219,17 @@ def test_p_values_are_adjusted_for_the_whole_table(tmp_path: Path) -> None:
     for model, wrong in errors.items():
         run(tmp_path, model, wrong)
         rights[model] = np.isin(np.arange(IMAGES), wrong, invert=True)
-    models = sides_by_model(tmp_path, runs_below(tmp_path))
-    pairs = (("A", "B"), ("A", "C"), ("B", "C"))
-    expected = holm([mcnemar_p(rights[one], rights[other]) for one, other in pairs])
+    models = by_model(tmp_path)
+    both = (("A", "B"), ("A", "C"), ("B", "C"))
+    expected = holm([mcnemar_p(rights[one], rights[other]) for one, other in both])
     found = compare_sides(models).differences
-    assert [each.p_values for each in found] == [(p,) for p in expected]
+    assert [row["p_least"] for _, row in found] == expected
     # Of too many pairs, those that are furthest apart; the rest still counts.
     few = compare_sides(models, most=1)
     assert few.pairs == 3
-    assert few.differences == (found[0],)
-    assert few.differences[0].verdict == "higher for this seed"
+    ((pair, row),) = few.differences
+    assert (pair.one.model, pair.other.model) == ("A", "B")
+    assert (row["p_least"], row["verdict"]) == (expected[0], "higher for this seed")
 
 
 def test_pairs_with_nothing_to_subtract(tmp_path: Path) -> None:
@@ -240,24 +240,18 @@ def test_pairs_with_nothing_to_subtract(tmp_path: Path) -> None:
         for model, guess in (("A", 0), ("B", 1))
     ]
     gone = run(tmp_path / "gone", "A", val=(), diverged=True)
-    waiting = run(tmp_path / "waiting", "B")
-    (waiting / "predictions.parquet").unlink()
     copy = run(tmp_path / "copy", "A", fingerprint="f")
-    for first, second, words in (
-        (one, one, SAME_RUN),
-        (one, copy, SAME_RUN),
-        (one, other, OTHER_IMAGES),
-        (*single, ONE_IMAGE),
-        (one, gone, NO_PREDICTIONS),
-        (one, waiting, NO_PREDICTIONS),
+    for first, second, sentence in (
+        (one, one, "one A and other A, lr 0.001 are the same runs."),
+        (one, copy, "one A and other A, lr 0.001 are the same runs."),
+        (one, other, "one A and other B were not tested on the same images."),
+        (*single, "one A and other B were tested on one image only."),
+        (one, gone, "other A, lr 0.001, seed 0 diverged before it finished an epoch."),
     ):
-        (found,) = compared(first, second).differences
-        assert (found.paired, found.p_values, found.verdict) == (None, (), words)
-    assert compared(one, gone).diverged == ("other A lr=0.001 seed=0 at step 3",)
-    assert compared(one, waiting).untested == ("other B lr=0.001 seed=0",)
+        found = compared(first, second)
+        assert (found.differences, found.left_out, found.pairs) == ((), (sentence,), 1)
     change(copy, "settings", epochs=9)  # the same epochs, more of them
-    (found,) = compared(one, copy).differences
-    assert found.paired is not None
+    assert len(compared(one, copy).differences) == 1
 
 
 def test_a_diverged_seed_leaves_the_others(tmp_path: Path) -> None:
@@ -266,25 +260,10 @@ def test_a_diverged_seed_leaves_the_others(tmp_path: Path) -> None:
     run(tmp_path, "A", val=(), diverged=True, seed=2)
     for seed in range(3):
         run(tmp_path, "B", range(seed + 3), seed=seed)
-    found = compare_sides(sides_by_model(tmp_path, runs_below(tmp_path)))
-    assert found.differences[0].seeds == (0, 1)
-    assert found.diverged == ("A lr=0.001 seed=2 at step 3",)
-    accuracy = found.end_values[0].means["test_accuracy"]
-    assert accuracy is not None
-    assert accuracy.n == 2
-
-
-def test_recordings_that_cannot_be_read_are_told_once(tmp_path: Path) -> None:
-    folders = [run(tmp_path, model) for model in "ABC"]
-    (folders[0] / "epochs.parquet").write_bytes(b"")
-    (folders[1] / "predictions.parquet").write_bytes(b"")
-    told: list[str] = []
-    found = compare_sides(sides_by_model(tmp_path, runs_below(tmp_path)), told.append)
-    assert len(told) == 2
-    assert "epochs.parquet" in told[0]
-    assert told[1].endswith("; left out of the test accuracies")
-    assert found.end_values[0].means["val_loss_last"] is None
-    assert found.untested == ("B lr=0.001 seed=0",)
+    found = compare_sides(by_model(tmp_path))
+    ((_, row),) = found.differences
+    assert list(row["by_seed"]) == [0, 1]
+    assert found.left_out == ("A, lr 0.001, seed 2 diverged before it finished an epoch.",)
 
 
 def test_settings_hardware_versions_and_code_that_differ(tmp_path: Path) -> None:
@@ -299,7 +278,7 @@ def test_settings_hardware_versions_and_code_that_differ(tmp_path: Path) -> None
         change(folder, "versions", torch=torch)
     change(other, "data", hash="ab" * 32)
     found = compared(one, other)
-    assert found.settings == {
+    assert found.differing == {
         "optimizer.name": (("sgd",), ("adam",)),
         "optimizer.momentum": ((0.9,), ()),
         "precision used": (("fp32",), ("bf16",)),
@@ -310,16 +289,3 @@ def test_settings_hardware_versions_and_code_that_differ(tmp_path: Path) -> None
     assert found.code == ("pj2/training/loop.py",)
     change(other, "code", modules={"pj2.models": {"x": "1"}, "pj2.models.vgg": {"x": "1"}})
     assert compared(one, other).code == ()
-
-
-def test_json_has_every_number_and_no_nan(tmp_path: Path) -> None:
-    found = compared(run(tmp_path, "A"), run(tmp_path, "B", val=(), diverged=True))
-    text = json.dumps(found.as_json(), allow_nan=False)
-    content = json.loads(text)
-    assert content["sides"][1]["runs"][0]["diverged_at_step"] == 3
-    assert content["end_values"][0]["test_accuracy"] == {
-        "mean": 1.0, "sd": None, "n": 1, "low": None, "high": None,
-    }  # fmt: skip
-    assert content["end_values"][1]["test_accuracy"] is None
-    assert content["differences"][0]["difference"] is None
-    assert content["settings"]["model"] == [["A"], ["B"]]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import typer
-from analysis.made_up import make_run
+from analysis.made_up import make_index, make_run
 
 from pj2.cli import main as command_line
 from pj2.cli.compare import compare
+from pj2.exhibits.format import write_all_formats
+from pj2.exhibits.pairwise.table import pairwise_table
 
 LABELS = [image % 4 for image in range(40)]
 RUNS = Path("results/small/runs/experiment=e")
@@ -56,6 +59,13 @@ def pj2(here, monkeypatch, capsys):
     return run
 
 
+def split(out: str, title: str) -> tuple[list[str], list[str]]:
+    """The headings and the first row of the table under a title."""
+    lines = out[out.index(title) :].splitlines()
+    head, row = (re.split("  +", lines[place].strip()) for place in (1, 3))
+    return head, row
+
+
 def words(line: str) -> str:
     return re.sub(" +", " ", line).strip()
 
@@ -66,14 +76,42 @@ def test_a_study_is_compared_model_by_model(pj2):
     assert (code, err) == (0, "")
     assert "VGG_A: 2 runs of results/small" in lines
     assert "model VGG_A VGG_A_BatchNorm" in lines
-    assert "training code: not recorded" in lines
-    assert "End values (lr=0.001, 2 seeds)" in lines
-    assert "VGG_A 1 50.00 50.00 75.00 ± 0.00 1.500 1.600 12" in lines
-    title = lines.index("Test accuracy, one − other, in points (lr=0.001, 2 seeds, 40 images)")
-    assert lines[title + 1] == "one other one − other p verdict"
-    assert lines[title + 2].startswith("VGG_A VGG_A_BatchNorm -15.00 [")
-    assert lines[title + 2].endswith("lower")
-    assert "pairs: the same seed" in lines
+    assert "Training code: not recorded" in lines
+    ends = lines[lines.index("End values") :]
+    assert ends[3].startswith("VGG_A VGG_A 75.00 ± 0.00 [75.00, 75.00]")
+    title = "Test accuracy, VGG_A − VGG_A_BatchNorm (+: VGG_A is better)"
+    difference = dict(zip(*split(out, title), strict=True))
+    assert difference["Models"] == "VGG_A − VGG_A_BatchNorm"
+    assert difference["Difference, points"] == "−15.00"
+    assert re.fullmatch(r"\[−\d+\.\d\d, −\d\.\d\d\]", difference["Over both"])
+    assert difference["Verdict"] == "lower"
+
+
+def test_the_difference_is_the_first_less_the_second(pj2):
+    _, out, _ = pj2("small", "large")
+    forth = dict(zip(*split(out, "Test accuracy, small − large (+: small is better)"), strict=True))
+    assert forth["Models"] == "small VGG_A − large VGG_A"
+    assert forth["Difference, points"] == "−5.00"
+    _, out, _ = pj2("large", "small")
+    back = dict(zip(*split(out, "Test accuracy, large − small (+: large is better)"), strict=True))
+    assert back["Difference, points"] == "+5.00"
+
+
+def test_a_pair_reads_as_in_the_table_of_pairs(pj2):
+    """Beside a study's own table: the same cells under the same headings."""
+    entries = [
+        {"experiment": "e", "model": model, "lr": "0.001", "seed": seed, "variant": {},
+         "folder": str(Path(RUNS / f"model={model}/lr=0.001/seed={seed}").absolute())}
+        for model in ("VGG_A", "VGG_A_BatchNorm") for seed in range(2)
+    ]  # fmt: skip
+    write_all_formats(pairwise_table(make_index(Path("results/small"), entries)), "pairs")
+    head, _, row = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in Path("pairs.md").read_text().splitlines()[2:]
+    ]
+    _, out, _ = pj2("small")
+    shown = dict(zip(*split(out, "Test accuracy, VGG_A −"), strict=True))
+    assert shown == dict(zip(head, row, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -81,17 +119,25 @@ def test_a_study_is_compared_model_by_model(pj2):
     [
         ("small", "large", ("small", "large")),
         ("results/small/", "./results/large", ("small", "large")),
-        (RUNS / "model=VGG_A", RUNS / "model=VGG_A_BatchNorm", ("VGG_A", "VGG_A_BatchNorm")),
+        (
+            RUNS / "model=VGG_A",
+            RUNS / "model=VGG_A_BatchNorm",
+            ("model=VGG_A", "model=VGG_A_BatchNorm"),
+        ),
         (
             RUNS / "model=VGG_A/lr=0.001/seed=0",
             RUNS / "model=VGG_A/lr=1e-3/seed=1",
             ("seed=0", "seed=1"),
         ),
-        ("small", RUNS / "model=VGG_A", ("small", "e VGG_A")),
-        ("small", "small", ("small (1)", "small (2)")),
+        ("small", RUNS / "model=VGG_A", ("small", "small/runs/experiment=e/model=VGG_A")),
+        ("small", "small", ("small", "small")),
+        ("small", "elsewhere/exported", ("small", "exported")),
+        ("small", "elsewhere/small", ("results", "elsewhere")),
     ],
 )
 def test_sides_are_named_by_what_tells_them_apart(pj2, one, other, names):
+    shutil.copytree("results/small", "elsewhere/small")
+    shutil.copytree("results/large", "elsewhere/exported")
     code, out, _ = pj2(one, other, "--json")
     content = json.loads(out)
     assert code == 0
@@ -102,25 +148,24 @@ def test_sides_are_named_by_what_tells_them_apart(pj2, one, other, names):
 def test_json(pj2):
     _, out, _ = pj2("small", "large", "--json")
     content = json.loads(out)
-    assert set(content) == {
-        "sides", "settings", "code_differs_in", "end_values", "differences", "pairs", "diverged",
-        "untested", "unmatched",
-    }  # fmt: skip
     (found,) = content["differences"]
-    assert set(found) == {
-        "one", "other", "matched_by", "seeds", "difference", "images", "over_images",
-        "over_seeds", "over_both", "p_values", "verdict",
-    }  # fmt: skip
     assert found["difference"] == pytest.approx(-2 / 40)
     assert found["one"] == {
         "side": "small", "experiment": "e", "model": "VGG_A", "learning_rate": 0.001,
     }  # fmt: skip
-    assert found["seeds"] == [0, 1]
+    assert found["by_seed"] == pytest.approx({"0": -2 / 40, "1": -2 / 40})
     assert content["unmatched"] == [
         "small VGG_A_BatchNorm lr=0.001 seed=0",
         "small VGG_A_BatchNorm lr=0.001 seed=1",
     ]
-    assert content["end_values"][0]["test_accuracy"]["mean"] == 0.75
+    assert content["end_values"][0]["side"] == "small"
+    assert content["end_values"][0]["test_mean"] == 0.75
+    assert content["settings"] == {"model": [["VGG_A", "VGG_A_BatchNorm"], ["VGG_A"]]}
+    gone = make("odd", "A", 3, val=(), diverged=True)
+    _, out, _ = pj2(gone, RUNS / "model=VGG_A/lr=0.001/seed=0", "--json")
+    content = json.loads(out)
+    assert content["sides"][0]["runs"][0]["diverged_at_step"] == 2
+    assert content["end_values"][0]["test_mean"] is None  # no NaN, which JSON has not
 
 
 @pytest.mark.parametrize(
@@ -134,7 +179,7 @@ def test_json(pj2):
         ),
         (["", "small"], ": no such run or study"),
         (["large"], "large: has runs of VGG_A only; name a second run or study"),
-        (["empty", "small"], "empty: no finished run in it or below it; the nearest that has one"),
+        (["empty", "small"], "empty: no finished run in it or below it"),
         (["results", "small"], "results: holds one run twice, in results/large/runs"),
     ],
 )
@@ -158,7 +203,7 @@ def test_runs_that_are_not_finished_are_named(pj2):
     assert code == 0
     assert err == f"pj2: {folder}: has no run.json, so it is not finished; left out\n"
     code, _, err = pj2("small", folder)
-    assert (code, err.count("\n")) == (2, 2)
+    assert (code, err.count("\n")) == (2, 1)
     assert f"{folder}: no finished run in it" in err
 
 
@@ -167,12 +212,10 @@ def test_diverged_and_incomparable_runs_are_named(pj2):
     other = make("odd", "B", 3, val=(), diverged=True)
     three = Path(make_run(Path("results/odd"), "C", [2.0])["folder"])
     _, out, _ = pj2(one, other, three)
-    assert "diverged: B lr=0.001 seed=0 at step 2\n" in out
-    assert "no predictions: B lr=0.001 seed=0\n" in out
-    assert re.search("A +C .*other test images: not comparable\n", out)
-    assert re.search("A +B .*no predictions\n", out)
+    assert "B, lr 0.001, seed 0 diverged before it finished an epoch." in out
+    assert re.search(r"A and \S*C were not tested on the same images\.", out)
     _, out, _ = pj2(one, one)
-    assert "the same run\n" in out
+    assert "are the same runs.\n" in out
     assert "Settings: the same\n" in out
 
 
@@ -182,12 +225,12 @@ def test_long_lists_stay_short(pj2, monkeypatch):
         make("many", "A", wrong, lr=f"0.{wrong}")
         make("many", "B", 0, lr=f"0.{wrong}")
     _, out, _ = pj2("many")
-    assert "and 2 pairs less far apart; --json has all\n" in out
-    assert "and 6 settings more; --json has all\n" in out
+    assert "These 2 of 4 pairs are furthest apart; --json has all.\n" in out
+    assert "And 6 settings more; --json has all.\n" in out
     # The furthest apart come first, and their end values are those that are shown.
-    difference = out.split("Test accuracy")[1].splitlines()[2]
-    assert words(difference).startswith("A B 0.4 -10.00 [")
-    assert "End values (lr=0.4, 1 seed)\n" in out
+    difference = dict(zip(*split(out, "Test accuracy, A −"), strict=True))
+    assert (difference["Learning rates"], difference["Difference, points"]) == ("0.4", "−10.00")
+    assert "Learning rate 0.4;" in out
     _, out, _ = pj2("many", "--json")
     assert len(json.loads(out)["differences"]) == 4
 
@@ -202,9 +245,9 @@ def test_a_terminal_is_never_overrun_and_no_number_is_broken(pj2, monkeypatch, w
     plain = re.sub(r"\x1b\[\d*m", "", out)
     assert plain != out  # headers are bold
     assert max(map(len, plain.splitlines())) <= width
-    for number in ("75.00 ± 0.00", "80.00 ± 0.00", "-5.00", "0.0001", "1.500", "VGG_A_BatchNorm"):
+    for number in ("75.00 ± 0.00", "80.00 ± 0.00", "−5.00", "0.0001", "VGG_A_BatchNorm"):
         assert number in plain
-    assert re.search(r"\[-\d+\.\d\d, [+-]\d\.\d\d\]", plain)
+    assert re.search(r"\[−\d+\.\d\d,\s", plain)
 
 
 def test_torch_is_never_imported(here):

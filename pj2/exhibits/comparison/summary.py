@@ -44,15 +44,16 @@ def summary_table(index_paths: Iterable[PathLike]) -> Table:
     (of the mean over seeds) or ``wilson`` (of one run over images; the bias then has
     none); ``images`` (test), ``epochs_mean, best_epoch_mean`` (from 1), ``seconds_mean``.
     """
-    rows = [_row(group) for group in by_setting(load_runs(index_paths)).values()]
+    rows = [summary_row(group) for group in by_setting(load_runs(index_paths)).values()]
     return Table.of(
         pd.DataFrame(rows),
         caption=tr(_CAPTION),
-        shown=pd.DataFrame([_shown(row) for row in rows]),
+        shown=pd.DataFrame([summary_shown(row) for row in rows]),
     )
 
 
-def _row(runs: Sequence[RunRecord]) -> dict[str, Any]:
+def summary_row(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return the row of the CSV for the runs of one setting."""
     finished = [run for run in runs if run.best_epoch is not None]
     measured = [_accuracies(run) for run in finished]
     found = {name: [each[name] for each in measured] for name in _ACCURACIES}
@@ -110,7 +111,9 @@ def _columns(name: str, found: Mean) -> dict[str, float]:
     }
 
 
-def _shown(row: dict[str, Any]) -> dict[str, str]:
+def summary_shown(row: dict[str, Any]) -> dict[str, str]:
+    """Return a row of the CSV as people read it, by heading."""
+
     def accuracy(name: str) -> str:
         mean, sd, low, high = (row[f"{name}_{part}"] for part in ("mean", "sd", "low", "high"))
         if np.isnan(mean):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -35,19 +35,29 @@ _FOR_SEED = {HIGHER: said("higher for this seed"), LOWER: said("lower for this s
 
 
 @dataclass(frozen=True)
-class _Recognised:
-    """What a model at its chosen learning rate recognised of the test set, by seed.
+class Tested:
+    """What one run recognised of the test set.
 
     `right` is bool[N]; `images` tells one test set from another; `precision` is what the
     run was computed in.
     """
 
-    model: str
+    right: np.ndarray
+    images: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What the runs of one setting recognised, by seed; tables call the setting `name`.
+
+    `val_accuracy` is the mean over them, NaN if none was tested.
+    """
+
+    name: str
     lr: str
     val_accuracy: float
-    right: Mapping[int, np.ndarray]
-    images: Mapping[int, str]
-    precision: Mapping[int, str]
+    tested: Mapping[int, Tested]
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,11 @@ class _Pair:
     one: np.ndarray
     other: np.ndarray
     precisions: frozenset[str]
+
+    @property
+    def apart(self) -> float:
+        """How far the two accuracies are apart."""
+        return abs(float(self.one.mean() - self.other.mean()))
 
 
 def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
@@ -85,63 +100,78 @@ def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
     if len(experiments) > 1:
         raise UserError(f"index files: runs of {', '.join(experiments)}; expected one experiment's")
     told: list[str] = []
-    models = [_recognised(group, told) for group in by_model(runs).values()]
-    pairs = list(_pairs([model for model in models if model.right], told))
-    tests = [mcnemar_p(*both) for pair in pairs for both in zip(pair.one, pair.other, strict=True)]
+    chosen = [chosen_setting(group) for group in by_model(runs).values()]
+    models = [recognised(group[0].model, group, told) for group in chosen]
+    pairs = _opponents([model for model in models if model.tested], told)
+    rows = differences(pairs, told)
+    return pd.DataFrame(list(rows.values()), columns=list(COLUMNS)), told
+
+
+def differences(
+    pairs: Iterable[tuple[Recognised, Recognised]], told: list[str], most: int | None = None
+) -> dict[int, dict[str, Any]]:
+    """Return the rows of `pairwise` for these pairs, each by its pair's place among them.
+
+    A pair that cannot be compared has none: `told` gets a sentence on it. Intervals take
+    up to seconds a pair: with `most` only so many have a row, those whose accuracies are
+    furthest apart, first. p-values are adjusted for all.
+    """
+    matched = {place: pair for place, both in enumerate(pairs) if (pair := _pair(*both, told))}
+    tests = [
+        mcnemar_p(*both)
+        for pair in matched.values()
+        for both in zip(pair.one, pair.other, strict=True)
+    ]
     adjusted = iter(holm(tests))
-    rows = [_row(pair, [next(adjusted) for _ in pair.seeds]) for pair in pairs]
-    return pd.DataFrame(rows, columns=list(COLUMNS)), told
+    p_values = {place: [next(adjusted) for _ in pair.seeds] for place, pair in matched.items()}
+    shown = list(matched)
+    if most is not None and len(shown) > most:
+        shown = sorted(shown, key=lambda place: -matched[place].apart)[:most]
+    return {place: _row(matched[place], p_values[place]) for place in shown}
 
 
-def _recognised(runs: Sequence[RunRecord], told: list[str]) -> _Recognised:
-    """Read the predictions of one model; say in `told` which runs have none."""
-    chosen = chosen_setting(runs)
-    model, lr = chosen[0].model, chosen[0].lr
-    right: dict[int, np.ndarray] = {}
-    images: dict[int, str] = {}
-    precision = {run.seed: precision_of(run) for run in chosen}
+def recognised(name: str, runs: Sequence[RunRecord], told: list[str]) -> Recognised:
+    """Read the predictions of one setting's runs; say in `told` which have none."""
+    lr = runs[0].lr
+    tested: dict[int, Tested] = {}
     val = []
-    for run in chosen:
+    for run in runs:
         guesses, best = predictions(run), at_best_epoch(run)
         if guesses is None or best is None:
             told.append(
                 tr(
                     "{model}, lr {lr}, seed {seed} diverged before it finished an epoch.",
-                    model=model, lr=lr, seed=run.seed,
+                    model=name, lr=lr, seed=run.seed,
                 )
             )  # fmt: skip
             continue
-        right[run.seed] = guesses.right
-        images[run.seed] = guesses.images
+        tested[run.seed] = Tested(guesses.right, guesses.images, precision_of(run))
         val.append(float(best["val_accuracy"]))
-    return _Recognised(model, lr, float(np.mean(val)) if val else np.nan, right, images, precision)
+    return Recognised(name, lr, float(np.mean(val)) if val else np.nan, tested)
 
 
-def _pairs(models: Sequence[_Recognised], told: list[str]) -> Iterator[_Pair]:
-    """Yield the pairs that can be compared; say in `told` which cannot, and why."""
-    for one, other in _names(models, told):
-        seeds = sorted(one.right.keys() & other.right.keys())
-        names = {"one": one.model, "other": other.model}
-        if not seeds:
-            told.append(tr("{one} and {other} have no seed in common.", **names))
-            continue
-        if len({model.images[seed] for model in (one, other) for seed in seeds}) > 1:
-            told.append(tr("{one} and {other} were not tested on the same images.", **names))
-            continue
-        if len(one.right[seeds[0]]) < 2:
-            told.append(tr("{one} and {other} were tested on one image only.", **names))
-            continue
-        yield _Pair(
-            (one.model, other.model),
-            (one.lr, other.lr),
-            tuple(seeds),
-            np.stack([one.right[seed] for seed in seeds]),
-            np.stack([other.right[seed] for seed in seeds]),
-            frozenset(model.precision[seed] for model in (one, other) for seed in seeds),
-        )
+def _pair(one: Recognised, other: Recognised, told: list[str]) -> _Pair | None:
+    """Return what two can be compared by; None, and in `told` why, if they cannot."""
+    seeds = sorted(one.tested.keys() & other.tested.keys())
+    both = [[each.tested[seed] for seed in seeds] for each in (one, other)]
+    names = {"one": one.name, "other": other.name}
+    if not seeds:
+        told.append(tr("{one} and {other} have no seed in common.", **names))
+    elif len({tested.images for each in both for tested in each}) > 1:
+        told.append(tr("{one} and {other} were not tested on the same images.", **names))
+    elif len(both[0][0].right) < 2:
+        told.append(tr("{one} and {other} were tested on one image only.", **names))
+    else:
+        first, second = (np.stack([tested.right for tested in each]) for each in both)
+        precisions = frozenset(tested.precision for each in both for tested in each)
+        lrs = (one.lr, other.lr)
+        return _Pair((one.name, other.name), lrs, tuple(seeds), first, second, precisions)
+    return None
 
 
-def _names(models: Sequence[_Recognised], told: list[str]) -> list[tuple[_Recognised, _Recognised]]:
+def _opponents(
+    models: Sequence[Recognised], told: list[str]
+) -> list[tuple[Recognised, Recognised]]:
     if len(models) <= _MOST_MODELS:
         return list(combinations(models, 2))
     best = max(models, key=lambda model: model.val_accuracy)
@@ -149,7 +179,7 @@ def _names(models: Sequence[_Recognised], told: list[str]) -> list[tuple[_Recogn
         tr(
             "{models} models make {pairs:,} pairs: each is compared with {best} only, which has "
             "the best mean validation accuracy.",
-            models=len(models), pairs=len(models) * (len(models) - 1) // 2, best=best.model,
+            models=len(models), pairs=len(models) * (len(models) - 1) // 2, best=best.name,
         )
     )  # fmt: skip
     return [(model, best) for model in models if model is not best]

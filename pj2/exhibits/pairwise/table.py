@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -37,7 +37,15 @@ def pairwise_table(index_paths: Iterable[PathLike]) -> Table:
     """
     frame, told = pairwise(load_runs(index_paths))
     rows = frame.to_dict("records")
-    shown = pd.DataFrame(
+    written = frame.assign(by_seed=[_by_seed(row["by_seed"]) for row in rows])
+    nothing = "" if rows else tr("There are no two models to compare.")
+    caption = sentences(tr(_CAPTION), nothing, named(told, " "))
+    return Table.of(written, caption=caption, shown=pairwise_shown(rows))
+
+
+def pairwise_shown(rows: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
+    """Return rows of `pj2.exhibits.pairwise.numbers.pairwise` as people read them."""
+    return pd.DataFrame(
         {
             tr("Models"): [f"{row['model']} − {row['other']}" for row in rows],
             tr("Learning rates"): [
@@ -54,10 +62,6 @@ def pairwise_table(index_paths: Iterable[PathLike]) -> Table:
             tr("Verdict"): [verdict_in_words(row["verdict"]) for row in rows],
         }
     )
-    written = frame.assign(by_seed=[_by_seed(row["by_seed"]) for row in rows])
-    nothing = "" if rows else tr("There are no two models to compare.")
-    caption = sentences(tr(_CAPTION), nothing, named(told, " "))
-    return Table.of(written, caption=caption, shown=shown)
 
 
 def _by_seed(differences: Mapping[int, float]) -> str:
