@@ -20,9 +20,9 @@ app = typer.Typer(
 
 @app.callback()
 def choose_language(
-    language: Annotated[str, typer.Option(help="Of the words in the figure: en or zh.")] = "en",
+    language: Annotated[str, typer.Option(help="Of its words: en or zh.")] = "en",
 ) -> None:
-    """Draw one figure from finished runs."""
+    """Let figures and tables speak a language."""
     from pj2.language import use_language
 
     use_language(language)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pj2.cli.figures import Band, Indices, Measurements, Stem
+from pj2.cli.figures import Band, Indices, Measurements, Stem, choose_language
 
 if TYPE_CHECKING:
     from pj2.tables.format import Table
@@ -21,6 +21,9 @@ app = typer.Typer(
         results/default/index/*/*.json
     """,
 )
+
+
+app.callback()(choose_language)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter
 
 from pj2.analysis.efficiency import COSTS, Efficiency, efficiencies, fronts, note_conditions
-from pj2.analysis.wording import named
+from pj2.analysis.wording import named, never_finished
 from pj2.figures import letters, style
 from pj2.language import tr
 from pj2.runs.reading import PathLike, load_runs
@@ -168,5 +168,5 @@ def _small_print(found: Sequence[Efficiency], absent: Sequence[str]) -> list[str
             bars=tr("; ").join(bars),
         ),
         note_conditions(found),
-        tr("No run finished an epoch: {models}.", models=named(absent)) if absent else "",
+        never_finished(absent),
     ]

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from pj2.analysis.calibration import BINS, Calibration, calibration, note_losses
 from pj2.analysis.statistics import mean_interval
-from pj2.analysis.wording import named
+from pj2.analysis.wording import named, never_finished
 from pj2.figures import letters, style
 from pj2.language import tr
 from pj2.runs.reading import (
@@ -227,6 +227,6 @@ def _small_print(
         if trained > len(panels)
         else "",
         note_losses({panel.name: panel.runs[0] for panel in panels}),
-        tr("No run finished an epoch: {models}.", models=named(absent)) if absent else "",
+        never_finished(absent),
     ]
     return " ".join(filter(None, sentences))

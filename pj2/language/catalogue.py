@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +28,22 @@ def language() -> str:
     return _chosen
 
 
+def html_language() -> str:
+    """Return the chosen language as the ``lang`` of an HTML page names it."""
+    return "zh-CN" if _chosen == "zh" else _chosen
+
+
+@contextmanager
+def in_language(name: str) -> Iterator[None]:
+    """Let `tr` speak this language inside a with statement, and afterwards the one before."""
+    before = _chosen
+    use_language(name)
+    try:
+        yield
+    finally:
+        use_language(before)
+
+
 def tr(text: str, **values: object) -> str:
     """Return an English sentence in the chosen language, its ``{fields}`` filled with `values`.
 
@@ -38,7 +55,7 @@ def tr(text: str, **values: object) -> str:
 
 
 def said(text: str) -> str:
-    """Mark an English sentence that is written here, and translated where it is shown."""
+    """Mark an English text that is written here, and translated by `tr` where it is shown."""
     return text
 
 

@@ -13,6 +13,7 @@ from tabulate import tabulate
 
 import pj2
 from pj2.analysis.statistics import Mean
+from pj2.analysis.wording import STATUSES
 from pj2.config.catalogue import model_docstring, model_modules, model_options
 from pj2.data.catalogue import DATASETS
 from pj2.fingerprint.code import source_file
@@ -31,7 +32,6 @@ _HUB = {
     "svhn": "ufldl-stanford/svhn",
     "fashion_mnist": "zalando-datasets/fashion_mnist",
 }
-_STATUS = {"completed": "completed", "stopped_early": "stopped early", "diverged": "diverged"}
 _VARIES = ("learning_rate", "seed", "model")  # a table of runs has them
 
 
@@ -178,7 +178,7 @@ def _runs(runs: Sequence[RunRecord]) -> str:
         (
             run.lr,
             str(run.seed),
-            _STATUS.get(run.info["status"], run.info["status"]),
+            STATUSES[run.info["status"]],
             count(run.info["epochs_run"]),
             count(None if run.best_epoch is None else run.best_epoch + 1),
             run.info["precision"]["used"],

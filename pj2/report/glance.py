@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pj2.analysis.wording import named
+from pj2.analysis.wording import STATUSES, named
 from pj2.config.names import learning_rate_text
 from pj2.config.study import list_runs
 from pj2.data.layout import identity_of
@@ -91,12 +91,7 @@ def at_a_glance(shown: Shown) -> Glance:
 
 
 def _counts(statuses: Counter[str]) -> str:
-    words = {
-        "completed": tr("completed"),
-        "stopped_early": tr("stopped early"),
-        "diverged": tr("diverged"),
-    }
-    return ", ".join(f"{count:,} {words.get(name, name)}" for name, count in statuses.items())
+    return ", ".join(f"{count:,} {tr(STATUSES[name])}" for name, count in statuses.items())
 
 
 def _stale(shown: Shown) -> list[str]:

@@ -12,7 +12,7 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 import pj2
-from pj2.language import language, tr
+from pj2.language import html_language, tr
 from pj2.report.contents import Shown, read_contents
 from pj2.report.glance import at_a_glance
 from pj2.report.palette import on_dark
@@ -42,7 +42,7 @@ def write_report(
         output,
         page.render(
             study=contents.config.study,
-            language=language(),
+            language=html_language(),
             version=pj2.__version__,
             glance=at_a_glance(shown),
             sections=found,

@@ -10,6 +10,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from pj2.analysis.statistics import Mean
+from pj2.language import html_language, language
 from pj2.runs.reading import PathLike
 from pj2.store.files import write_text
 
@@ -21,11 +22,12 @@ _LATEX = {
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "→": r"$\rightarrow$",
     "–": "--", "−": "$-$",
 }  # fmt: skip
+_LATEX_ALSO = {"zh": ", ctex"}  # what else a language's letters need
 _LATEX_SPECIAL = re.compile("|".join(map(re.escape, _LATEX)))
 _MARKDOWN_SPECIAL = re.compile(r"([\\|*<`])")  # _ inside a word is plain
 _PAGE = """\
 <!doctype html>
-<html lang="en">
+<html lang="{language}">
 <meta charset="utf-8">
 <title>{title}</title>
 <style>
@@ -125,7 +127,7 @@ def _latex(table: Table) -> str:
     )
     return "\n".join(
         [
-            r"% needs \usepackage{booktabs, adjustbox}",
+            r"% needs \usepackage{booktabs, adjustbox" + _LATEX_ALSO.get(language(), "") + "}",
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{escape_latex(table.caption)}}}",
@@ -146,8 +148,9 @@ def _html(table: Table) -> str:
         colalign=_sides(table),
         disable_numparse=True,
     )
-    title = table.caption.split(". ", 1)[0]
-    return _PAGE.format(title=html.escape(title), caption=html.escape(table.caption), table=text)
+    caption = html.escape(table.caption)
+    title = re.split(r"\. |。", caption, maxsplit=1)[0]
+    return _PAGE.format(language=html_language(), title=title, caption=caption, table=text)
 
 
 def _sides(table: Table) -> list[str]:

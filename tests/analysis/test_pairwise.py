@@ -8,8 +8,9 @@ import pytest
 from analysis.made_up import make_index, make_run
 
 from pj2.analysis import pairwise as module
-from pj2.analysis.pairwise import COLUMNS, pairwise, verdict_in_words, verdict_of
+from pj2.analysis.pairwise import COLUMNS, pairwise, verdict_of
 from pj2.analysis.statistics import PairedDifference, holm, mcnemar_p, paired_difference
+from pj2.analysis.wording import verdict_in_words
 from pj2.errors import UserError
 from pj2.runs.reading import load_runs
 
