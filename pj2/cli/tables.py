@@ -1,4 +1,4 @@
-"""Commands that write tables; each writes STEM.csv, STEM.md, STEM.tex and STEM.html."""
+"""Commands that write tables; each writes STEM.csv, .md, .tex, .html and .json."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="""Write one table from finished runs, as CSV, Markdown, LaTeX and HTML.
+    help="""Write one table from finished runs, as CSV, Markdown, LaTeX, HTML and JSON.
 
     \b
     Example: pj2 table comparison --output comparison \\

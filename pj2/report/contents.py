@@ -39,8 +39,8 @@ class Contents(BaseModel):
         return self.results / "figures" / f"{'/'.join([kind, *key])}.{ending}"
 
     def table(self, kind: str, key: Sequence[str]) -> Path:
-        """Return the path of a table in Markdown."""
-        return self.results / "tables" / f"{'/'.join([kind, *key])}.md"
+        """Return the path of a table in JSON."""
+        return self.results / "tables" / f"{'/'.join([kind, *key])}.json"
 
     def command(self, path: Path) -> str:
         """Return the command that makes a file of this study, and what it needs, again."""

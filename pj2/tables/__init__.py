@@ -1,1 +1,1 @@
-"""Tables as CSV, Markdown and LaTeX: pure functions of recorded runs. No torch."""
+"""Tables: pure functions of recorded runs, and what writes them as files. No torch."""

@@ -1,4 +1,4 @@
-"""What a table is, its four formats, and how numbers are written for people."""
+"""What a table is, its formats, and how numbers are written for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tabulate import tabulate
 from pj2.analysis.statistics import Mean
 from pj2.language import html_language, language
 from pj2.runs.reading import PathLike
-from pj2.store.files import write_text
+from pj2.store.files import write_json, write_text
 
 MISSING = "–"
 
@@ -76,16 +76,18 @@ class Table:
 
 
 def write_all_formats(table: Table, stem: PathLike) -> None:
-    """Write ``stem.csv``, ``stem.md``, ``stem.tex`` and ``stem.html``, each atomically.
+    """Write ``stem.csv``, ``.md``, ``.tex``, ``.html`` and ``.json``, each atomically.
 
     The CSV holds the table's `frame` at full precision, missing values empty. Markdown, LaTeX
     (booktabs; adjustbox shrinks a table wider than the line) and HTML, a page that a
-    browser shows, hold its text under its caption.
+    browser shows, hold its text under its caption; so does the JSON, for the report.
     """
     write_text(f"{stem}.csv", table.frame.to_csv(index=False, lineterminator="\n"))
     write_text(f"{stem}.md", _markdown(table))
     write_text(f"{stem}.tex", _latex(table))
     write_text(f"{stem}.html", _html(table))
+    names = ("caption", "headings", "rows", "numeric")
+    write_json(f"{stem}.json", {name: getattr(table, name) for name in names})
 
 
 def percent(fraction: float | None, interval: tuple[float, float] | None = None) -> str:

@@ -132,21 +132,21 @@ def cells_of(wildcards):
     return cells(wildcards.experiment)
 
 
-# Figures are in this language, and nothing else is. What their words and letters are read
-# from counts as code, but English has its words in the code.
+# Figures and tables are in this language, and nothing else is. What their words and letters are
+# read from counts as code, but English has its words in the code.
 LANGUAGE = STUDY.report.language
 WORDS = [PACKAGE_FOLDER / "language" / f"{LANGUAGE}.po", *PACKAGE_FOLDER.glob("figures/fonts/*.otf")]
 WORDS = [] if LANGUAGE == "en" else [sha256_file(path) for path in WORDS]
 
 
 def figure_code(module):
-    """The digest of what draws a figure, or the digests, where its words are not in English."""
+    """The digest of what makes a figure or table; the digests, where its words are not in English."""
     return [code_of(module).digest, *WORDS]
 
 
 # What `snakemake --report` shows of a figure and of a table: the format that a browser shows.
 FIGURE_FORMATS = ["png", "svg"]
-TABLE_FORMATS = ["csv", "md", "tex", "html"]
+TABLE_FORMATS = ["csv", "md", "tex", "html", "json"]
 
 
 def figure(stem, **about):
@@ -156,7 +156,8 @@ def figure(stem, **about):
 
 def table(stem, **about):
     """The files of a table."""
-    return [f"{stem}.csv", f"{stem}.md", f"{stem}.tex", in_report(f"{stem}.html", **about)]
+    page = in_report(f"{stem}.html", **about)
+    return [f"{stem}.csv", f"{stem}.md", f"{stem}.tex", page, f"{stem}.json"]
 
 
 def in_report(path, caption, topic, **labels):

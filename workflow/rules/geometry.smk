@@ -153,9 +153,10 @@ rule probe_table:
     params:
         command=lambda wildcards: wildcards.table.replace("_", "-"),
         stem=stem_of_output,
-        code=code_of("pj2.tables.probes").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.tables.probes"),
     shell:
-        "python -m pj2 table {params.command} {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 table --language {params.language} {params.command} {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule surface_figure:
@@ -273,9 +274,10 @@ rule curvature_table:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.tables.curvature").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.tables.curvature"),
     shell:
-        "python -m pj2 table curvature {input} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 table --language {params.language} curvature {input} --output {params.stem} > {log} 2>&1"
 
 
 rule gradient_probes:

@@ -66,9 +66,10 @@ rule landscape_table:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.tables.landscape").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.tables.landscape"),
     shell:
-        "python -m pj2 table landscape {input.index} --band {input.band} "
+        "python -m pj2 table --language {params.language} landscape {input.index} --band {input.band} "
         "--output {params.stem} > {log} 2>&1"
 
 

@@ -72,7 +72,7 @@ rule report:
         runs=runs_of(cells()),
         predictions=predictions_of(cells()),
         figures=reported("figures", REPORTED_FIGURES, "png"),
-        tables=reported("tables", REPORTED_TABLES, "md"),
+        tables=reported("tables", REPORTED_TABLES, "json"),
         info=ancient(INFO),
     output:
         in_report(REPORT, caption="page", topic="Everything on one page", result="The report"),

@@ -36,9 +36,10 @@ rule experiment_table:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=lambda wildcards: code_of(EXPERIMENT_TABLES[wildcards.table]).digest,
+        language=LANGUAGE,
+        code=lambda wildcards: figure_code(EXPERIMENT_TABLES[wildcards.table]),
     shell:
-        "python -m pj2 table {wildcards.table} {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 table --language {params.language} {wildcards.table} {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule experiment_figure:
@@ -147,9 +148,10 @@ rule published_table:
         "../envs/pj2.yaml"
     params:
         stem=stem_of_output,
-        code=code_of("pj2.tables.published").digest,
+        language=LANGUAGE,
+        code=figure_code("pj2.tables.published"),
     shell:
-        "python -m pj2 table published {input.index} --claims {input.claims} "
+        "python -m pj2 table --language {params.language} published {input.index} --claims {input.claims} "
         "--output {params.stem} > {log} 2>&1"
 
 

@@ -61,9 +61,10 @@ rule study_table:
     params:
         stem=stem_of_output,
         command=lambda wildcards: wildcards.table.replace("_", "-"),
-        code=lambda wildcards: code_of(TABLE_MODULES[wildcards.table]).digest,
+        language=LANGUAGE,
+        code=lambda wildcards: figure_code(TABLE_MODULES[wildcards.table]),
     shell:
-        "python -m pj2 table {params.command} {input.index} --output {params.stem} > {log} 2>&1"
+        "python -m pj2 table --language {params.language} {params.command} {input.index} --output {params.stem} > {log} 2>&1"
 
 
 rule comparison_table:
