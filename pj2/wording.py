@@ -2,9 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from pj2.language import tr
+from pj2.language import said, tr
+
+# Verdicts stand in CSV files and JSON in these words, for people in those of their language.
+HIGHER, LOWER, NOT_SETTLED = said("higher"), said("lower"), said("not settled")
+
+# How runs end, by the status in run.json.
+STATUSES = {
+    "completed": said("completed"),
+    "stopped_early": said("stopped early"),
+    "diverged": said("diverged"),
+}
+
+
+def verdict_in_words(verdict: str) -> str:
+    """Return a verdict in the chosen language, with the precisions or ``n`` in its brackets."""
+    word, bracket, rest = verdict.partition(" (")
+    return tr(word) + bracket + rest.replace(" and ", tr(" and "))
+
+
+def sentences(*texts: str) -> str:
+    """Join sentences, leaving empty ones out; a Chinese one ends without a blank."""
+    return " ".join(filter(None, texts)).replace("。 ", "。")
+
+
+def span(values: Iterable[int]) -> str:
+    """Return a whole number in words; of several the least and the greatest."""
+    found = sorted(values)
+    if found[0] == found[-1]:
+        return f"{found[0]:,}"
+    return tr("{least:,} to {greatest:,}", least=found[0], greatest=found[-1])
+
+
+def hardware_in_words(hardware: Mapping[str, Any]) -> str:
+    """Return what a run was computed on, from its run.json, with the number of threads."""
+    if hardware["threads"] == 1:
+        return tr("{name}, 1 thread", name=hardware["name"])
+    return tr("{name}, {n} threads", name=hardware["name"], n=hardware["threads"])
+
+
+def never_finished(models: Sequence[str]) -> str:
+    """Return a sentence on models of which no run finished an epoch; nothing if there are none."""
+    if not models:
+        return ""
+    return tr("No run finished an epoch: {models}.", models=named(models))
 
 
 def rates(learning_rates: Iterable[str], most: int = 8) -> str:

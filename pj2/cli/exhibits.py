@@ -31,9 +31,7 @@ def draw_figure(language: _Language = "en") -> None:
     Example: pj2 figure training-curves --output curves \\
         results/default/index/experiment=landscape/*.json
     """
-    from pj2.language import use_language
-
-    use_language(language)
+    _speak(language)
 
 
 @views.callback()
@@ -44,17 +42,24 @@ def write_view(language: _Language = "en") -> None:
     Example: pj2 view loss-surfaces --output surfaces \\
         results/default/geometry/*/*/surface.parquet
     """
-    draw_figure(language)
+    _speak(language)
 
 
 @tables.callback()
-def write_table() -> None:
-    """Write one table from finished runs, as CSV, Markdown, LaTeX and HTML.
+def write_table(language: _Language = "en") -> None:
+    """Write one table from finished runs, as CSV, Markdown, LaTeX, HTML and JSON.
 
     \b
     Example: pj2 table comparison --output comparison \\
         results/default/index/*/*.json
     """
+    _speak(language)
+
+
+def _speak(language: str) -> None:
+    from pj2.language import use_language
+
+    use_language(language)
 
 
 def band(

@@ -131,7 +131,7 @@ class StoreConfig(Strict):
 
 
 class ReportConfig(Strict):
-    """The report page: the language of its words, and of those in the figures."""
+    """The report page: the language of its words, and of those in figures and tables."""
 
     language: Literal["en", "zh"] = "en"
     """English or Chinese."""

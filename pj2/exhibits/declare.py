@@ -184,7 +184,7 @@ class Table(Exhibit):
 
     kind: ClassVar[str] = "table"
     folder: ClassVar[str] = "tables"
-    endings: ClassVar[tuple[str, ...]] = ("csv", "md", "tex", "html")
+    endings: ClassVar[tuple[str, ...]] = ("csv", "md", "tex", "html", "json")
     shown: ClassVar[str] = "html"
 
 

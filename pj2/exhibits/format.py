@@ -1,4 +1,4 @@
-"""What a table is, its four formats, and how numbers are written for people."""
+"""What a table is, its formats, and how numbers are written for people."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pandas as pd
 from tabulate import tabulate
 
+from pj2.language import html_language, language
 from pj2.runs.reading import PathLike
 from pj2.statistics import Mean
-from pj2.store.files import write_text
+from pj2.store.files import write_json, write_text
 
 MISSING = "–"
 
@@ -21,11 +22,12 @@ _LATEX = {
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "→": r"$\rightarrow$",
     "–": "--", "−": "$-$",
 }  # fmt: skip
+_LATEX_ALSO = {"zh": ", ctex"}  # what else a language's letters need
 _LATEX_SPECIAL = re.compile("|".join(map(re.escape, _LATEX)))
 _MARKDOWN_SPECIAL = re.compile(r"([\\|*<`])")  # _ inside a word is plain
 _PAGE = """\
 <!doctype html>
-<html lang="en">
+<html lang="{language}">
 <meta charset="utf-8">
 <title>{title}</title>
 <style>
@@ -74,16 +76,18 @@ class Table:
 
 
 def write_all_formats(table: Table, stem: PathLike) -> None:
-    """Write ``stem.csv``, ``stem.md``, ``stem.tex`` and ``stem.html``, each atomically.
+    """Write ``stem.csv``, ``.md``, ``.tex``, ``.html`` and ``.json``, each atomically.
 
     The CSV holds the table's `frame` at full precision, missing values empty. Markdown, LaTeX
     (booktabs; adjustbox shrinks a table wider than the line) and HTML, a page that a
-    browser shows, hold its text under its caption.
+    browser shows, hold its text under its caption; so does the JSON, for the report.
     """
     write_text(f"{stem}.csv", table.frame.to_csv(index=False, lineterminator="\n"))
     write_text(f"{stem}.md", _markdown(table))
     write_text(f"{stem}.tex", _latex(table))
     write_text(f"{stem}.html", _html(table))
+    names = ("caption", "headings", "rows", "numeric")
+    write_json(f"{stem}.json", {name: getattr(table, name) for name in names})
 
 
 def percent(fraction: float | None, interval: tuple[float, float] | None = None) -> str:
@@ -125,7 +129,7 @@ def _latex(table: Table) -> str:
     )
     return "\n".join(
         [
-            r"% needs \usepackage{booktabs, adjustbox}",
+            r"% needs \usepackage{booktabs, adjustbox" + _LATEX_ALSO.get(language(), "") + "}",
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{escape_latex(table.caption)}}}",
@@ -146,8 +150,9 @@ def _html(table: Table) -> str:
         colalign=_sides(table),
         disable_numparse=True,
     )
-    title = table.caption.split(". ", 1)[0]
-    return _PAGE.format(title=html.escape(title), caption=html.escape(table.caption), table=text)
+    caption = html.escape(table.caption)
+    title = re.split(r"\. |。", caption, maxsplit=1)[0]
+    return _PAGE.format(language=html_language(), title=title, caption=caption, table=text)
 
 
 def _sides(table: Table) -> list[str]:

@@ -36,7 +36,6 @@ _BY_VALUE = ("pj2.config", "pj2.errors", "pj2.store", "pj2.fingerprint", "pj2.da
 _DISTRIBUTIONS = {
     "PIL": "pillow",
     "curvlinops": "curvlinops-for-pytorch",
-    "markdown_it": "markdown-it-py",
     "mpl_toolkits": "matplotlib",
     "sklearn": "scikit-learn",
     "vl_convert": "vl-convert-python",

@@ -1,5 +1,5 @@
-"""The words of figures and of the report, in the language that the reader chose."""
+"""The words of figures, tables and the report, in the language that the reader chose."""
 
-from pj2.language.catalogue import language, said, tr, tr_sentences, use_language
+from pj2.language.catalogue import html_language, in_language, language, said, tr, use_language
 
-__all__ = ["language", "said", "tr", "tr_sentences", "use_language"]
+__all__ = ["html_language", "in_language", "language", "said", "tr", "use_language"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +27,22 @@ def language() -> str:
     return _chosen
 
 
+def html_language() -> str:
+    """Return the chosen language as the ``lang`` of an HTML page names it."""
+    return "zh-CN" if _chosen == "zh" else _chosen
+
+
+@contextmanager
+def in_language(name: str) -> Iterator[None]:
+    """Let `tr` speak this language inside a with statement, and afterwards the one before."""
+    before = _chosen
+    use_language(name)
+    try:
+        yield
+    finally:
+        use_language(before)
+
+
 def tr(text: str, **values: object) -> str:
     """Return an English sentence in the chosen language, its ``{fields}`` filled with `values`.
 
@@ -38,50 +54,8 @@ def tr(text: str, **values: object) -> str:
 
 
 def said(text: str) -> str:
-    """Mark an English sentence that is written here, and translated where it is shown."""
+    """Mark an English text that is written here, and translated by `tr` where it is shown."""
     return text
-
-
-def tr_sentences(text: str) -> str:
-    """Translate the sentences that a text begins with, whatever fills their ``{fields}``.
-
-    What comes after the last one that has a translation stays as it is.
-    """
-    done = ""
-    while found := list(_known_at_start(text)):
-        length, translation = max(found)
-        done += translation
-        text = text[length:].lstrip()
-    return done + text
-
-
-def _known_at_start(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the length of each sentence that a text may begin with, and its translation."""
-    for pattern, translation in _sentences(_chosen):
-        if match := pattern.match(text):
-            values = match.groupdict()
-            yield match.end(), translation.format(**values) if values else translation
-
-
-@cache
-def _sentences(name: str) -> list[tuple[re.Pattern[str], str]]:
-    """Return the sentences of the catalogue as patterns, with their translations."""
-    return [
-        (_pattern(text), translation)
-        for text, translation in _translations(name).items()
-        if text.endswith(".") and translation
-    ]
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    """Return what matches a sentence with its fields filled, the same field alike each time."""
-    literal, *pieces = re.split(r"\{([a-z]\w*)\}", text)
-    pattern, seen = re.escape(literal), set()
-    for field, literal in zip(pieces[::2], pieces[1::2], strict=True):
-        pattern += f"(?P={field})" if field in seen else f"(?P<{field}>.+?)"
-        pattern += re.escape(literal)
-        seen.add(field)
-    return re.compile(pattern)
 
 
 @cache

@@ -23,6 +23,7 @@ from pj2.publish.limitations import limitations, run_name
 from pj2.runs.files import BEST
 from pj2.runs.reading import RunRecord
 from pj2.statistics import Mean
+from pj2.wording import STATUSES
 
 # The data sets' names on the Hugging Face Hub.
 _HUB = {
@@ -31,7 +32,6 @@ _HUB = {
     "svhn": "ufldl-stanford/svhn",
     "fashion_mnist": "zalando-datasets/fashion_mnist",
 }
-_STATUS = {"completed": "completed", "stopped_early": "stopped early", "diverged": "diverged"}
 _VARIES = ("learning_rate", "seed", "model")  # a table of runs has them
 
 
@@ -178,7 +178,7 @@ def _runs(runs: Sequence[RunRecord]) -> str:
         (
             run.lr,
             str(run.seed),
-            _STATUS.get(run.info["status"], run.info["status"]),
+            STATUSES[run.info["status"]],
             count(run.info["epochs_run"]),
             count(None if run.best_epoch is None else run.best_epoch + 1),
             run.info["precision"]["used"],

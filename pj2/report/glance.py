@@ -15,7 +15,7 @@ from pj2.language import tr
 from pj2.report.contents import Shown
 from pj2.runs.check import stale_reasons
 from pj2.runs.reading import RunRecord
-from pj2.wording import named
+from pj2.wording import STATUSES, named
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,7 @@ def at_a_glance(shown: Shown) -> Glance:
 
 
 def _counts(statuses: Counter[str]) -> str:
-    words = {
-        "completed": tr("completed"),
-        "stopped_early": tr("stopped early"),
-        "diverged": tr("diverged"),
-    }
-    return ", ".join(f"{count:,} {words.get(name, name)}" for name, count in statuses.items())
+    return ", ".join(f"{count:,} {tr(STATUSES[name])}" for name, count in statuses.items())
 
 
 def _stale(shown: Shown) -> list[str]:

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 import pj2
 from pj2.exhibits.palette import on_dark
-from pj2.language import language, tr
+from pj2.language import html_language, tr
 from pj2.report.contents import Shown, read_contents
 from pj2.report.glance import at_a_glance
 from pj2.report.sections import Section, sections
@@ -42,7 +42,7 @@ def write_report(
         output,
         page.render(
             study=contents.config.study,
-            language=language(),
+            language=html_language(),
             version=pj2.__version__,
             glance=at_a_glance(shown),
             sections=found,

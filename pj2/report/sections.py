@@ -85,7 +85,7 @@ class _Maker:
     def _tables(self, exhibit: Table) -> Iterator[Item]:
         contents = self._shown.contents
         for key in contents.tables.get(exhibit.name, []):
-            table = read_table(contents.path(exhibit, key, "md"))
+            table = read_table(contents.path(exhibit, key, "json"))
             if table.rows:
                 yield self._item(exhibit, key, table=table)
 

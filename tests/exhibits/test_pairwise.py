@@ -9,9 +9,10 @@ from analysis.made_up import make_index, make_run
 
 from pj2.errors import UserError
 from pj2.exhibits.pairwise import numbers as module
-from pj2.exhibits.pairwise.numbers import COLUMNS, pairwise, verdict_in_words, verdict_of
+from pj2.exhibits.pairwise.numbers import COLUMNS, pairwise, verdict_of
 from pj2.runs.reading import load_runs
 from pj2.statistics import PairedDifference, holm, mcnemar_p, paired_difference
+from pj2.wording import verdict_in_words
 
 IMAGES = 120
 

@@ -1,6 +1,6 @@
 import pytest
 
-from pj2.language import language, tr, tr_sentences, use_language
+from pj2.language import in_language, language, said, tr, use_language
 
 
 @pytest.fixture(autouse=True)
@@ -21,19 +21,9 @@ def test_a_sentence_without_a_translation_stays_english():
     assert tr("no translation of {what} exists", what="this") == "no translation of this exists"
 
 
-def test_sentences_are_found_in_a_text_whatever_fills_them():
-    """A table's caption: one sentence after another, as it was written in English."""
-    pairs = (
-        "The 5 most frequent mistakes on the test set, true → predicted; of several seeds the mean "
-        "number of images ± its standard deviation."
-    )
-    shown = (
-        "Each model is shown at its learning rate with the best validation accuracy, the mean over "
-        "seeds (VGG_A: lr 0.001, seed 0)."
-    )
-    assert tr_sentences(f"{pairs} {shown}") == f"{pairs} {shown}"
-    use_language("zh")
-    text = tr_sentences(f"{pairs} {shown} And something else.")
-    assert text.startswith("测试集上最常见的 5 种错误")
-    assert "数值为各种子的均值（VGG_A: lr 0.001, seed 0）。" in text
-    assert text.endswith("And something else.")
+def test_a_language_is_spoken_for_a_while():
+    with in_language("zh"), in_language("en"):
+        assert tr("{n} seeds", n=3) == "3 seeds"
+    with in_language("zh"):
+        assert tr(said("{n} seeds"), n=3) == "3 个种子"
+    assert language() == "en"

@@ -49,19 +49,19 @@ def test_a_table_is_read_back_cell_by_cell_with_its_special_letters(tmp_path):
     frame = pd.DataFrame({"Model_a": ["a|b", "*c* <i>"], "n": ["1,234", "–"]})
     made = Table.of(frame, caption="What it is. More of it.", shown=frame)
     write_all_formats(made, tmp_path / "t")
-    table = read_table(tmp_path / "t.md")
+    table = read_table(tmp_path / "t.json")
     assert table.caption == "What it is. More of it."
-    assert table.headings == ("Model_a", "n")
-    assert table.rows == (("a|b", "1,234"), ("*c* <i>", "–"))
-    assert table.numeric == (False, True)
+    assert table.headings == ["Model_a", "n"]
+    assert table.rows == [["a|b", "1,234"], ["*c* <i>", "–"]]
+    assert table.numeric == [False, True]
 
 
 def test_a_file_without_a_table_is_a_users_mistake(tmp_path):
-    (tmp_path / "t.md").write_text("no table here\n")
-    with pytest.raises(UserError, match=r"t\.md: holds no table"):
-        read_table(tmp_path / "t.md")
-    with pytest.raises(UserError, match=r"u\.md: cannot be read"):
-        read_table(tmp_path / "u.md")
+    (tmp_path / "t.json").write_text('{"caption": "no table here"}')
+    with pytest.raises(UserError, match=r"t\.json: has no headings, rows, numeric"):
+        read_table(tmp_path / "t.json")
+    with pytest.raises(UserError, match=r"u\.json: cannot be read"):
+        read_table(tmp_path / "u.json")
 
 
 def test_a_drawing_of_few_colours_stays_exact_and_a_wide_one_is_made_smaller(tmp_path):

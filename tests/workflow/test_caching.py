@@ -98,9 +98,13 @@ def test_edits_that_change_nothing_and_edits_that_do(clone):
     assert "training/loop.py changed: function train_epoch" in result.stderr
 
 
-def test_figures_are_drawn_again_for_another_language_and_for_its_words(clone):
+def test_figures_and_tables_are_made_again_for_another_language_and_for_its_words(clone):
     chinese = clone.with_config("study: tiny\n", "study: tiny\nreport: {language: zh}\n")
-    assert clone.planned(*chinese, *TARGETS) == {"figure_of_model": 3, "filter_grids": 1}
+    assert clone.planned(*chinese, *TARGETS) == {
+        "figure_of_model": 3,
+        "filter_grids": 1,
+        "table_of_study": 1,
+    }
     figure = "results/tiny/figures/filter_grids/comparison/BasicCNN.svg"
     before = (clone.folder / figure).read_bytes()
     clone.run(*chinese, figure)

@@ -123,8 +123,8 @@ def cells_of(wildcards):
     return [cell for cell in CELLS if cell[: len(named)] == named]
 
 
-# Figures are in this language, and nothing else is. What their words and letters are read
-# from counts as code, but English has its words in the code.
+# Figures and tables are in this language, and nothing else is. What their words and letters are
+# read from counts as code, but English has its words in the code.
 LANGUAGE = STUDY.report.language
 WORDS = [PACKAGE_FOLDER / "language" / f"{LANGUAGE}.po", *PACKAGE_FOLDER.glob("exhibits/fonts/*.otf")]
 WORDS = [] if LANGUAGE == "en" else [sha256_file(path) for path in WORDS]
@@ -252,8 +252,7 @@ def shown_by(kind):
 
 def command_of(kind):
     """A params function: the command that makes an exhibit."""
-    language = "" if kind == "table" else f" --language {LANGUAGE}"
-    return lambda wildcards: f"{kind}{language} {exhibits(kind)[wildcards.exhibit].command}"
+    return lambda wildcards: f"{kind} --language {LANGUAGE} {exhibits(kind)[wildcards.exhibit].command}"
 
 
 def options_of(kind):
@@ -270,8 +269,7 @@ def options_of(kind):
 
 def code_behind(kind):
     """A params function: the digest of the code that makes an exhibit, and of its words."""
-    words = [] if kind == "table" else WORDS
-    return lambda wildcards: [code_of(exhibits(kind)[wildcards.exhibit].module).digest, *words]
+    return lambda wildcards: [code_of(exhibits(kind)[wildcards.exhibit].module).digest, *WORDS]
 
 
 def paths_of(exhibit):

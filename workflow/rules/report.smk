@@ -44,7 +44,7 @@ rule report:
         runs=runs_of(cells()),
         predictions=predictions_of(cells()),
         figures=shown_on_page("figure", "png"),
-        tables=shown_on_page("table", "md"),
+        tables=shown_on_page("table", "json"),
         info=ancient(INFO),
     output:
         report(

@@ -27,7 +27,7 @@ from pj2.runs.reading import (
     tested,
 )
 from pj2.statistics import mean_interval
-from pj2.wording import named
+from pj2.wording import named, never_finished
 
 _MOST = 9  # panels: more would not be legible on one page
 _WIDTHS = {1: 4.6, 2: 5.8, 3: style.WIDTH}  # inches, for so many columns
@@ -227,6 +227,6 @@ def _small_print(
         if trained > len(panels)
         else "",
         note_losses({panel.name: panel.runs[0] for panel in panels}),
-        tr("No run finished an epoch: {models}.", models=named(absent)) if absent else "",
+        never_finished(absent),
     ]
     return " ".join(filter(None, sentences))

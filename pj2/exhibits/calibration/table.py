@@ -11,10 +11,10 @@ import pandas as pd
 from pj2.config.names import learning_rate_text
 from pj2.exhibits.calibration.numbers import BINS, calibration, note_losses
 from pj2.exhibits.format import MISSING, Table, count, percent_spread
-from pj2.language import said
+from pj2.language import said, tr
 from pj2.runs.reading import PathLike, RunRecord, load_runs, tested_models
 from pj2.statistics import Mean, mean_interval
-from pj2.wording import named
+from pj2.wording import never_finished, sentences
 
 _IDENTITY = ("experiment", "model", "learning_rate", "seeds", "n", "label_smoothing")
 _MEASURES = ("accuracy", "nll", "ece", "confidence")
@@ -54,16 +54,7 @@ def calibration_table(index_paths: Iterable[PathLike]) -> Table:
     spread = [f"{name}_{part}" for name in _MEASURES for part in ("mean", "sd", "low", "high")]
     return Table.of(
         pd.DataFrame(rows, columns=[*_IDENTITY, *spread]),
-        caption=" ".join(
-            filter(
-                None,
-                [
-                    _CAPTION.format(bins=BINS),
-                    note_losses(first),
-                    f"No run finished an epoch: {named(absent)}." if absent else "",
-                ],
-            )
-        ),
+        caption=sentences(tr(_CAPTION, bins=BINS), note_losses(first), never_finished(absent)),
         shown=pd.DataFrame(shown),
     )
 
@@ -84,14 +75,14 @@ def _row(run: RunRecord, seeds: int, images: int, found: dict[str, Mean]) -> dic
 
 def _shown(name: str, row: dict[str, Any], found: dict[str, Mean]) -> dict[str, str]:
     return {
-        "Model": name,
-        "Learning rate": learning_rate_text(row["learning_rate"]),
-        "Seeds": count(row["seeds"]),
-        "n": count(row["n"]),
-        "Test accuracy, %": _percent(found["accuracy"]),
-        "NLL, nats": _nats(found["nll"]),
-        "ECE, %": _percent(found["ece"]),
-        "Confidence, %": _percent(found["confidence"]),
+        tr("Model"): name,
+        tr("Learning rate"): learning_rate_text(row["learning_rate"]),
+        tr("Seeds"): count(row["seeds"]),
+        tr("n"): count(row["n"]),
+        tr("Test accuracy, %"): _percent(found["accuracy"]),
+        tr("NLL, nats"): _nats(found["nll"]),
+        tr("ECE, %"): _percent(found["ece"]),
+        tr("Confidence, %"): _percent(found["confidence"]),
     }
 
 

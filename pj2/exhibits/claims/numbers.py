@@ -36,6 +36,7 @@ from pj2.exhibits.claims.published import (
     setting_problems,
 )
 from pj2.exhibits.landscape.numbers import band_width_table, common_steps, landscape_band
+from pj2.language import said, tr
 from pj2.runs.reading import (
     RunRecord,
     chosen_setting,
@@ -51,12 +52,12 @@ from pj2.statistics import (
     mean_interval,
     prediction_interval,
 )
-from pj2.wording import in_unlike_precisions, named
+from pj2.wording import HIGHER, LOWER, NOT_SETTLED, in_unlike_precisions, named, span
 
-AGREES, HIGHER, LOWER = "agrees", "higher", "lower"
-MORE, FEWER, DIFFERS = "more", "fewer", "differs"
-HOLDS, IN_PART, FAILS, NOT_SETTLED = "holds", "holds in part", "does not hold", "not settled"
-NOT_COMPARABLE, NOT_RUN = "not comparable", "not run"
+AGREES, DIFFERS = said("agrees"), said("differs")
+MORE, FEWER = said("more"), said("fewer")
+HOLDS, IN_PART, FAILS = said("holds"), said("holds in part"), said("does not hold")
+NOT_COMPARABLE, NOT_RUN = said("not comparable"), said("not run")
 
 ENOUGH_SEEDS = 3  # to estimate their spread at all
 
@@ -125,8 +126,8 @@ def _check(claim: Claim, runs: Sequence[RunRecord], report: Report) -> Finding:
             return replace(finding, verdict=verdict, experiment=experiment)
     trained = {run.architecture for run in runs}
     absent = [model for model in claim.models if model not in trained]
-    reason = f"no run of {' or '.join(absent)}" if absent else "not in one experiment"
-    return Finding(claim, NOT_RUN, reason)
+    reason = tr("no run of {models}", models=tr(" or ").join(absent))
+    return Finding(claim, NOT_RUN, reason if absent else tr("not in one experiment"))
 
 
 def _check_on(claim: Claim, groups: Sequence[Sequence[RunRecord]], report: Report) -> Finding:
@@ -165,16 +166,17 @@ def _accuracy(claim: AccuracyClaim, runs: Sequence[RunRecord], report: Report) -
     mean = float(np.mean(values))
     if n >= ENOUGH_SEEDS:
         low, high = prediction_interval(values)
-        what = "one further run"
+        what = tr("one further run")
     else:
         least, greatest = difference_interval(mean, value, report.data.test_images)
         low, high = value + least, value + greatest  # around ours
-        what = "another test set"
+        what = tr("another test set")
     verdict = _placed(low, high, value, claim.tolerance / 100, (LOWER, HIGHER))
-    reason = (
-        f"ours less the published: {100 * (mean - value):+.2f} points; "
-        f"95 % for {what}: [{100 * low:.2f}, {100 * high:.2f}], n = {n}"
-    )
+    reason = tr(
+        "ours less the published: {points:+.2f} points; 95 % for {what}: [{low:.2f}, {high:.2f}], "
+        "n = {n}",
+        points=100 * (mean - value), what=what, low=100 * low, high=100 * high, n=n,
+    )  # fmt: skip
     return _settled(finding, _with_n(verdict, n), reason, low, high)
 
 
@@ -195,8 +197,9 @@ def _epochs(claim: EpochsClaim, runs: Sequence[RunRecord], report: Report) -> Fi
     enough = n >= ENOUGH_SEEDS
     low, high = prediction_interval(values) if enough else (min(values), max(values))
     verdict = _placed(low, high, claim.value, 0, (FEWER, MORE))
-    what = "95 % for one further run" if enough else "ours"
-    reason = f"{what}: [{low:.1f}, {high:.1f}], n = {n}"
+    further = said("95 % for one further run: [{low:.1f}, {high:.1f}], n = {n}")
+    between = said("ours: [{low:.1f}, {high:.1f}], n = {n}")
+    reason = tr(further if enough else between, low=low, high=high, n=n)
     return _settled(finding, _with_n(verdict, n), reason, low, high)
 
 
@@ -213,9 +216,9 @@ def _parameters(claim: ParametersClaim, runs: Sequence[RunRecord], report: Repor
         return finding
     gaps = sorted({int(run.info["parameters"]) - claim.value for run in runs})
     if gaps == [0]:
-        return _settled(finding, AGREES, "equal")
-    in_words = ", ".join(f"{gap:+,}" for gap in gaps)
-    return _settled(finding, DIFFERS, f"ours less the published: {in_words}")
+        return _settled(finding, AGREES, tr("equal"))
+    in_words = tr(", ").join(f"{gap:+,}" for gap in gaps)
+    return _settled(finding, DIFFERS, tr("ours less the published: {gaps}", gaps=in_words))
 
 
 def _order(
@@ -237,17 +240,18 @@ def _order(
     ours = _differences(above.ours, below.ours)
     honest = _differences(above.honest, below.honest)
     if not ours and not problems:
-        problems = [f"{claim.model} and {claim.than} have no seed in common"]
+        names = {"one": claim.model, "other": claim.than}
+        problems = [tr("{one} and {other} have no seed in common", **names)]
     finding = _finding(claim, problems, both, ours, honest)
     if problems:
         return finding
     images = report.data.test_images
     verdict, reason, low, high = _order_by_one(above.ours, below.ours, images)
-    reason = f"its protocol: {reason}"
+    reason = tr("its protocol: {numbers}", numbers=reason)
     if honest:
         other, also, _, _ = _order_by_one(above.honest, below.honest, images)
         verdict = verdict if verdict == other else NOT_SETTLED
-        reason += f"; honest: {also}"
+        reason += tr("; ") + tr("honest: {numbers}", numbers=also)
     return _settled(finding, verdict, reason, low, high)
 
 
@@ -263,10 +267,11 @@ def _order_by_one(
     else:
         means = [float(np.mean([each[seed] for seed in apart])) for each in (above, below)]
         low, high = difference_interval(means[0], means[1], images)
-    reason = (
-        f"{100 * np.mean(values):+.2f} points [{100 * low:.2f}, {100 * high:.2f}], "
-        f"above in {sum(value > 0 for value in values)} of {n} seeds"
-    )
+    reason = tr(
+        "{points:+.2f} points [{low:.2f}, {high:.2f}], above in {above} of {n} seeds",
+        points=100 * np.mean(values), low=100 * low, high=100 * high,
+        above=sum(value > 0 for value in values), n=n,
+    )  # fmt: skip
     if low > 0 and min(values) > 0:
         return _with_n(HOLDS, n), reason, low, high
     if high < 0 and max(values) < 0:
@@ -302,12 +307,13 @@ def _band(
     numbers = ""
     if ratios:
         narrower = sum(ratio < 1 for ratio in ratios.values())
-        far = f" (far: below {claim.factor:g})" if claim.factor < 1 else ""
-        numbers = (
-            f"median width {_spread(ratios)} times the other's{far} over {_range(lengths)} "
-            f"steps, narrower in {narrower} of {len(ratios)} seeds"
-        )
-    finding = _finding(claim, problems, used, ratios, lost="in the band until it diverged")
+        far = tr(" (far: below {factor:g})", factor=claim.factor) if claim.factor < 1 else ""
+        numbers = tr(
+            "median width {ratios} times the other's{far} over {steps} steps, narrower in "
+            "{narrower} of {n} seeds",
+            ratios=_spread(ratios), far=far, steps=span(lengths), narrower=narrower, n=len(ratios),
+        )  # fmt: skip
+    finding = _finding(claim, problems, used, ratios, lost=said("in the band until it diverged"))
     return _settled(finding, _ratio_verdict([ratios], claim.factor), numbers)
 
 
@@ -342,10 +348,11 @@ def _gradients(
     problems, used = _pair_problems(seeds, shorter, report)
     numbers = ""
     if variation:
-        numbers = (
-            f"coefficient of variation {_spread(variation)} times the other's, 95th percentile / "
-            f"median {_spread(tail)} times, over {_range(lengths)} steps, n = {len(variation)}"
-        )
+        numbers = tr(
+            "coefficient of variation {variation} times the other's, 95th percentile / median "
+            "{tail} times, over {steps} steps, n = {n}",
+            variation=_spread(variation), tail=_spread(tail), steps=span(lengths), n=len(variation),
+        )  # fmt: skip
     finding = _finding(claim, problems, used, variation)
     return _settled(finding, _ratio_verdict([variation, tail]), numbers)
 
@@ -366,7 +373,7 @@ class _Scores:
     def not_measured(self) -> list[str]:
         """Whether its protocol cannot be followed, in words."""
         missing = self.whole and not self.ours
-        return ["the test set was not measured after every epoch"] if missing else []
+        return [tr("the test set was not measured after every epoch")] if missing else []
 
 
 def _scores(runs: Sequence[RunRecord]) -> _Scores:
@@ -388,7 +395,7 @@ def _finding(
     runs: Sequence[RunRecord],
     ours: Mapping[int, float],
     honest: Mapping[int, float] | None = None,
-    lost: str = "left out, diverged",
+    lost: str = said("left out, diverged"),
 ) -> Finding:
     """Return a finding that waits for its verdict, unless problems make it not comparable.
 
@@ -407,7 +414,7 @@ def _settled(
 ) -> Finding:
     """Return a finding with its numbers, and with its verdict if it is comparable."""
     verdict = NOT_COMPARABLE if finding.problems else verdict
-    reason = "; ".join(filter(None, (reason, finding.reason)))
+    reason = tr("; ").join(filter(None, (reason, finding.reason)))
     return replace(finding, verdict=verdict, reason=reason, low=low, high=high)
 
 
@@ -419,7 +426,7 @@ def _problems(runs: Sequence[RunRecord], timed: Sequence[RunRecord], report: Rep
     found = [line for run in runs for line in data_problems(run, report)]
     found += [line for run in timed for line in length_problems(run, report)]
     found += [line for run in runs for line in setting_problems(run, report)]
-    return found if timed else ["nothing is left without runs that diverged", *found]
+    return found if timed else [tr("nothing is left without runs that diverged"), *found]
 
 
 def _pair_problems(
@@ -427,7 +434,7 @@ def _pair_problems(
 ) -> tuple[list[str], list[RunRecord]]:
     """Return what keeps pairs of runs from being compared, and the runs."""
     if not seeds:
-        return ["no seed has two learning rates of both models"], []
+        return [tr("no seed has two learning rates of both models")], []
     used = [run for pairs in seeds.values() for run in _members(pairs)]
     found = [line for pairs in seeds.values() for line in rate_problems(_members(pairs), report)]
     return [*found, *_problems(used, timed, report)], used
@@ -496,16 +503,13 @@ def _spread(values: Mapping[int, float]) -> str:
     return text if len(found) == 1 else f"{text} [{min(found):.2f}, {max(found):.2f}]"
 
 
-def _range(lengths: Sequence[int]) -> str:
-    ends = sorted({min(lengths), max(lengths)})
-    return " to ".join(f"{end:,}" for end in ends)
-
-
 def _diverged(runs: Sequence[RunRecord], what: str) -> str:
     lost = [
-        f"{run.model} at {run.lr}, seed {run.seed}" for run in runs if run.diverged_at is not None
+        tr("{model} at {lr}, seed {seed}", model=run.model, lr=run.lr, seed=run.seed)
+        for run in runs
+        if run.diverged_at is not None
     ]
-    return f"{what}: {named(lost)}" if lost and what else ""
+    return tr(what) + tr(": ") + named(lost) if lost and what else ""
 
 
 def _refuse_doubles(runs: Sequence[RunRecord]) -> None:

@@ -16,6 +16,7 @@ from pj2.config.load import merged_grid, read_yaml
 from pj2.config.names import learning_rate_text
 from pj2.config.schema import Count, Experiment, Grid, ModelName, Number, Positive, Recipe, Strict
 from pj2.errors import UserError
+from pj2.language import tr
 from pj2.runs.reading import PathLike, RunRecord
 from pj2.wording import rates
 
@@ -152,20 +153,22 @@ def read_report(path: PathLike) -> Report:
 
 def statement(claim: Claim) -> str:
     """Return in words what a claim is about; of a number the table has it in another column."""
+    pair = {"model": claim.model, "than": getattr(claim, "than", None)}
     match claim:
         case AccuracyClaim():
-            return f"{claim.model}: test accuracy, %"
+            return tr("{model}: test accuracy, %", model=claim.model)
         case EpochsClaim():
-            return f"{claim.model}: epochs"
+            return tr("{model}: epochs", model=claim.model)
         case ParametersClaim():
-            return f"{claim.model}: parameters"
+            return tr("{model}: parameters", model=claim.model)
         case OrderClaim():
-            return f"{claim.model} is more accurate than {claim.than}"
+            return tr("{model} is more accurate than {than}", **pair)
         case BandClaim():
-            far = "far " if claim.factor < 1 else ""
-            return f"The band of {claim.model} is {far}narrower than that of {claim.than}"
+            if claim.factor < 1:
+                return tr("The band of {model} is far narrower than that of {than}", **pair)
+            return tr("The band of {model} is narrower than that of {than}", **pair)
         case GradientsClaim():
-            return f"The gradients of {claim.model} are steadier than those of {claim.than}"
+            return tr("The gradients of {model} are steadier than those of {than}", **pair)
 
 
 def data_problems(run: RunRecord, report: Report) -> list[str]:
@@ -175,18 +178,27 @@ def data_problems(run: RunRecord, report: Report) -> list[str]:
     found = data_name_problems(run, report)
     if training != published.training_images:
         found.append(
-            f"{training:,} training images, {int(data['train_images']):,} without validation "
-            f"(published {published.training_images:,})"
-        )
+            tr(
+                "{n:,} training images, {left:,} without validation (published {published:,})",
+                n=training, left=int(data["train_images"]), published=published.training_images,
+            )
+        )  # fmt: skip
     if data["test_images"] != published.test_images:
-        found.append(f"{data['test_images']:,} test images (published {published.test_images:,})")
+        found.append(
+            tr(
+                "{n:,} test images (published {published:,})",
+                n=data["test_images"], published=published.test_images,
+            )
+        )  # fmt: skip
     return found
 
 
 def data_name_problems(run: RunRecord, report: Report) -> list[str]:
     """Return whether a run is of another data set, however many of its images it uses."""
     name = run.info["data"].get("name")
-    return [] if name == report.data.name else [f"data {name} (published {report.data.name})"]
+    if name == report.data.name:
+        return []
+    return [tr("data {name} (published {published})", name=name, published=report.data.name)]
 
 
 def setting_problems(run: RunRecord, report: Report, keys: Iterable[str] = _COMPARED) -> list[str]:
@@ -195,7 +207,12 @@ def setting_problems(run: RunRecord, report: Report, keys: Iterable[str] = _COMP
     theirs = _flat(published)
     ours = _flat({key: run.info["settings"].get(key) for key in published})
     return [
-        f"{key} {_shown(ours.get(key))} (published {_shown(theirs.get(key))})"
+        tr(
+            "{key} {value} (published {published})",
+            key=key,
+            value=_shown(ours.get(key)),
+            published=_shown(theirs.get(key)),
+        )
         for key in sorted(ours | theirs)
         if ours.get(key) != theirs.get(key)
     ]
@@ -208,7 +225,12 @@ def rate_problems(runs: Sequence[RunRecord], report: Report) -> list[str]:
     published = {learning_rate_text(rate) for recipe in recipes for rate in recipe.learning_rates}
     if ours == published:
         return []
-    return [f"learning rates {rates(ours)} (published {rates(published)})"]
+    return [
+        tr(
+            "learning rates {rates} (published {published})",
+            rates=rates(ours), published=rates(published),
+        )
+    ]  # fmt: skip
 
 
 def length_problems(run: RunRecord, report: Report) -> list[str]:
@@ -219,9 +241,19 @@ def length_problems(run: RunRecord, report: Report) -> list[str]:
     ran, model = int(run.info["epochs_run"]), run.architecture
     stated, most = report.epochs(model), report.recipes[model].epochs
     if run.info["status"] == "completed" and ran < stated:
-        return [f"{model} had at most {ran} epochs (the published run took {stated})"]
+        return [
+            tr(
+                "{model} had at most {n} epochs (the published run took {published})",
+                model=model, n=ran, published=stated,
+            )
+        ]  # fmt: skip
     if ran > most:
-        return [f"{model} took {ran} epochs (published at most {most})"]
+        return [
+            tr(
+                "{model} took {n} epochs (published at most {published})",
+                model=model, n=ran, published=most,
+            )
+        ]  # fmt: skip
     return []
 
 
@@ -267,7 +299,7 @@ def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    return "not set" if value is None else str(value)
+    return tr("not set") if value is None else str(value)
 
 
 def _line(path: PathLike, detail: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> str:

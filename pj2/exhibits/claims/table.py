@@ -21,10 +21,10 @@ from pj2.exhibits.claims.published import (
     statement,
 )
 from pj2.exhibits.format import MISSING, Table, count, percent_spread
-from pj2.language import said
+from pj2.language import in_language, said, tr
 from pj2.runs.reading import PathLike, load_runs
 from pj2.statistics import Mean, mean_interval
-from pj2.wording import named
+from pj2.wording import named, verdict_in_words
 
 _CAPTION = said(
     "What the published report ({report}) states of single runs, beside our runs: "
@@ -68,9 +68,11 @@ def published_table(index_paths: Iterable[PathLike], claims_path: PathLike) -> T
     What is not there is empty.
     """
     report = read_report(claims_path)
-    findings = check_claims(load_runs(index_paths), report)
-    frame = pd.DataFrame([_row(finding) for finding in findings]).astype({"n": "Int64"})
-    shown = pd.DataFrame([_shown(finding) for finding in findings])
+    runs = load_runs(index_paths)
+    with in_language("en"):  # of the CSV, whatever the study's
+        rows = [_row(finding) for finding in check_claims(runs, report)]
+    shown = pd.DataFrame([_shown(finding) for finding in check_claims(runs, report)])
+    frame = pd.DataFrame(rows).astype({"n": "Int64"})
     return Table.of(frame, caption=_caption(report.report, report.claims), shown=shown)
 
 
@@ -78,10 +80,11 @@ def _caption(report: str, claims: Iterable[Claim]) -> str:
     claims = list(claims)
     about = {f"{c.tolerance:g}" for c in claims if isinstance(c, AccuracyClaim) and c.tolerance}
     factors = {f"{c.factor:g}" for c in claims if isinstance(c, BandClaim)}
-    return _CAPTION.format(
+    return tr(
+        _CAPTION,
         report=report,
-        about=" or ".join(sorted(about)) or "0",
-        factor=" or ".join(sorted(factors)) or "1",
+        about=tr(" or ").join(sorted(about)) or "0",
+        factor=tr(" or ").join(sorted(factors)) or "1",
     )
 
 
@@ -128,26 +131,28 @@ def _published(claim: Claim) -> tuple[float | None, float | None]:
 
 def _shown(finding: Finding) -> dict[str, str]:
     claim = finding.claim
+    because = [named(finding.problems, most=4), finding.reason]
     return {
-        "Claim": statement(claim),
-        "Published": _published_text(claim),
-        "Ours, its protocol": _value_text(claim, _mean(finding.ours)),
-        "Ours, honest": _value_text(claim, _mean(finding.honest)),
-        "Selection bias": _points(_mean(finding.bias)),
-        "n": str(max(len(finding.ours), len(finding.honest))),
-        "Verdict": finding.verdict,
-        "Because": "; ".join(filter(None, [named(finding.problems, most=4), finding.reason])),
+        tr("Claim"): statement(claim),
+        tr("Published"): _published_text(claim),
+        tr("Ours, its protocol"): _value_text(claim, _mean(finding.ours)),
+        tr("Ours, honest"): _value_text(claim, _mean(finding.honest)),
+        tr("Selection bias"): _points(_mean(finding.bias)),
+        tr("n"): str(max(len(finding.ours), len(finding.honest))),
+        tr("Verdict"): verdict_in_words(finding.verdict),
+        tr("Because"): tr("; ").join(filter(None, because)),
     }
 
 
 def _published_text(claim: Claim) -> str:
     match claim:
         case AccuracyClaim():
-            return f"about {claim.value:g}" if claim.tolerance else f"{claim.value:.2f}"
+            about = claim.tolerance > 0
+            return tr("about {value:g}", value=claim.value) if about else f"{claim.value:.2f}"
         case EpochsClaim() | ParametersClaim():
             return count(claim.value)
         case OrderClaim() | BandClaim() | GradientsClaim():
-            return "stated"
+            return tr("stated")
 
 
 def _value_text(claim: Claim, found: Mean) -> str:
@@ -163,8 +168,8 @@ def _value_text(claim: Claim, found: Mean) -> str:
         case EpochsClaim():
             return f"{found.mean:.1f} ± {found.sd:.1f}" if found.n > 1 else count(found.mean)
         case BandClaim() | GradientsClaim():
-            text = f"{found.mean:.2f}"
-            return f"{text} ± {found.sd:.2f} times" if found.n > 1 else f"{text} times"
+            text = f"{found.mean:.2f} ± {found.sd:.2f}" if found.n > 1 else f"{found.mean:.2f}"
+            return tr("{ratio} times", ratio=text)
 
 
 def _points(found: Mean) -> str:

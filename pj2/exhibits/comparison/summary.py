@@ -10,7 +10,7 @@ import pandas as pd
 
 from pj2.config.names import learning_rate_text
 from pj2.exhibits.format import MISSING, Table, count, percent
-from pj2.language import said
+from pj2.language import said, tr
 from pj2.runs.reading import (
     PathLike,
     RunRecord,
@@ -47,7 +47,7 @@ def summary_table(index_paths: Iterable[PathLike]) -> Table:
     rows = [_row(group) for group in by_setting(load_runs(index_paths)).values()]
     return Table.of(
         pd.DataFrame(rows),
-        caption=_CAPTION,
+        caption=tr(_CAPTION),
         shown=pd.DataFrame([_shown(row) for row in rows]),
     )
 
@@ -120,17 +120,17 @@ def _shown(row: dict[str, Any]) -> dict[str, str]:
         return f"{percent(mean)}{spread}{interval}"
 
     return {
-        "Experiment": row["experiment"],
-        "Model": row["model"],
-        "Learning rate": learning_rate_text(row["learning_rate"]),
-        "Seeds (n)": f"{row['seeds']}",
-        "Diverged": f"{row['diverged']}",
-        "Parameters": count(row["parameters"]),
-        "Validation accuracy, %": accuracy("val"),
-        "Test accuracy, %": accuracy("test"),
-        "Best test epoch (published protocol), %": accuracy("published"),
-        "Selection bias, points": accuracy("bias"),
-        "Images (test)": count(row["images"]),
-        "Epochs": f"{row['epochs_mean']:.1f}".removesuffix(".0"),
-        "Seconds": count(row["seconds_mean"]),
+        tr("Experiment"): row["experiment"],
+        tr("Model"): row["model"],
+        tr("Learning rate"): learning_rate_text(row["learning_rate"]),
+        tr("Seeds (n)"): f"{row['seeds']}",
+        tr("Diverged"): f"{row['diverged']}",
+        tr("Parameters"): count(row["parameters"]),
+        tr("Validation accuracy, %"): accuracy("val"),
+        tr("Test accuracy, %"): accuracy("test"),
+        tr("Best test epoch (published protocol), %"): accuracy("published"),
+        tr("Selection bias, points"): accuracy("bias"),
+        tr("Images (test)"): count(row["images"]),
+        tr("Epochs"): f"{row['epochs_mean']:.1f}".removesuffix(".0"),
+        tr("Seconds"): count(row["seconds_mean"]),
     }

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pj2.config.names import learning_rate_text
 from pj2.exhibits.format import Table, count, percent
-from pj2.language import said
+from pj2.language import said, tr
 from pj2.runs.reading import (
     PathLike,
     RunRecord,
@@ -20,6 +20,7 @@ from pj2.runs.reading import (
     test_result,
 )
 from pj2.statistics import wilson_interval
+from pj2.wording import STATUSES, hardware_in_words
 
 _CAPTION = said(
     "One row a run. Accuracies in percent with 95 % Wilson intervals, which cover the finite "
@@ -31,7 +32,6 @@ _CAPTION = said(
 _OPTIONAL_INTEGERS = (
     "diverged_at_step", "best_epoch", "val_n", "test_n", "published_n", "published_epoch",
 )  # fmt: skip
-_STATUS = {"completed": "completed", "stopped_early": "stopped early"}
 
 
 def comparison_table(index_paths: Iterable[PathLike]) -> Table:
@@ -50,7 +50,7 @@ def comparison_table(index_paths: Iterable[PathLike]) -> Table:
     rows = [_row(run) for run in load_runs(index_paths)]
     frame = pd.DataFrame(rows).astype(dict.fromkeys(_OPTIONAL_INTEGERS, "Int64"))
     shown = pd.DataFrame([_shown(row) for row in rows])
-    return Table.of(frame, caption=_CAPTION, shown=shown)
+    return Table.of(frame, caption=tr(_CAPTION), shown=shown)
 
 
 def _row(run: RunRecord) -> dict[str, Any]:
@@ -105,25 +105,25 @@ def _shown(row: dict[str, Any]) -> dict[str, str | None]:
     def accuracy(name: str) -> str:
         return percent(row[f"{name}_accuracy"], (row[f"{name}_low"], row[f"{name}_high"]))
 
-    status = _STATUS.get(row["status"]) or f"diverged at step {row['diverged_at_step']:,}"
-    threads = row["threads"]
+    status, step = STATUSES[row["status"]], row["diverged_at_step"]
+    how = tr(status) if step is None else tr("diverged at step {step:,}", step=step)
     return {
-        "Experiment": row["experiment"],
-        "Model": row["model"],
-        "Learning rate": learning_rate_text(row["learning_rate"]),
-        "Seed": str(row["seed"]),
-        "Status": status,
-        "Parameters": count(row["parameters"]),
-        "MACs": count(row["macs"]),
-        "Epochs": count(row["epochs"]),
-        "Best epoch": count(row["best_epoch"]),
-        "Validation accuracy, %": accuracy("val"),
-        "n (val.)": count(row["val_n"]),
-        "Test accuracy, %": accuracy("test"),
-        "n (test)": count(row["test_n"]),
-        "Best test epoch (published protocol), %": accuracy("published"),
-        "Seconds": count(row["seconds"]),
-        "Images/s": count(row["images_per_second"]),
-        "Precision": row["precision"],
-        "Hardware": f"{row['hardware']}, {threads} thread{'s' if threads != 1 else ''}",
+        tr("Experiment"): row["experiment"],
+        tr("Model"): row["model"],
+        tr("Learning rate"): learning_rate_text(row["learning_rate"]),
+        tr("Seed"): str(row["seed"]),
+        tr("Status"): how,
+        tr("Parameters"): count(row["parameters"]),
+        tr("MACs"): count(row["macs"]),
+        tr("Epochs"): count(row["epochs"]),
+        tr("Best epoch"): count(row["best_epoch"]),
+        tr("Validation accuracy, %"): accuracy("val"),
+        tr("n (val.)"): count(row["val_n"]),
+        tr("Test accuracy, %"): accuracy("test"),
+        tr("n (test)"): count(row["test_n"]),
+        tr("Best test epoch (published protocol), %"): accuracy("published"),
+        tr("Seconds"): count(row["seconds"]),
+        tr("Images/s"): count(row["images_per_second"]),
+        tr("Precision"): row["precision"],
+        tr("Hardware"): hardware_in_words({"name": row["hardware"], "threads": row["threads"]}),
     }

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pj2.exhibits.confusion.numbers import Confusion, confusion
 from pj2.exhibits.format import Table, percent, percent_spread
-from pj2.language import said
+from pj2.language import said, tr
 from pj2.runs.reading import (
     PathLike,
     RunRecord,
@@ -19,6 +19,7 @@ from pj2.runs.reading import (
     tested_models,
 )
 from pj2.statistics import Mean, mean_interval, wilson_interval
+from pj2.wording import sentences
 
 _IDENTITY = ("experiment", "model", "learning_rate", "seeds")
 _PER_CLASS = said(
@@ -55,13 +56,16 @@ def per_class_table(index_paths: Iterable[PathLike]) -> Table:
             if result.seeds == 1:
                 interval = wilson_interval(int(correct[0]), n)
             rows.append((*_identity(run, result), label, n, found.mean, found.sd, *interval))
-            cells = shown.setdefault(label, {"Class": label or "all classes", "n": f"{n:,}"})
+            cells = shown.setdefault(label, {"class": label or tr("all classes"), "n": f"{n:,}"})
             cells[name] = _cell(found, interval)
     columns = [*_IDENTITY, "class", "n", "accuracy", "sd", "low", "high"]
     return Table.of(
         pd.DataFrame(rows, columns=columns),
-        caption=f"{_PER_CLASS} {note}",
-        shown=pd.DataFrame(list(shown.values()), columns=["Class", "n", *chosen]),
+        caption=sentences(tr(_PER_CLASS), note),
+        shown=pd.DataFrame(
+            [list(cells.values()) for cells in shown.values()],
+            columns=[tr("Class"), tr("n"), *chosen],
+        ),
     )
 
 
@@ -82,9 +86,10 @@ def confused_pairs_table(index_paths: Iterable[PathLike], top: int = 5) -> Table
             shown.append((name, f"{pair.true} → {pair.predicted}", count, percent(pair.share)))
     return Table.of(
         pd.DataFrame(rows, columns=[*_IDENTITY, "true", "predicted", "count", "share", "sd"]),
-        caption=f"{_PAIRS.format(top=top)} {note}",
+        caption=sentences(tr(_PAIRS, top=top), note),
         shown=pd.DataFrame(
-            shown, columns=["Model", "Mistake", "Images", "Share of the true class, %"]
+            shown,
+            columns=[tr("Model"), tr("Mistake"), tr("Images"), tr("Share of the true class, %")],
         ),
     )
 
@@ -104,12 +109,14 @@ def _chosen(
     told = []
     for name, seen in tested_models(load_runs(index_paths)):
         if not seen:
-            told.append(f"{name}: no run finished an epoch")
+            told.append(tr("{model}: no run finished an epoch", model=name))
             continue
         shown, guesses = zip(*seen, strict=True)
         found[name] = shown[0], confusion(guesses)
-        told.append(f"{name}: lr {shown[0].lr}, {seeds_in_words(shown)}")
-    return found, _CHOSEN.format(models="; ".join(told))
+        told.append(
+            tr("{model}: lr {lr}, {seeds}", model=name, lr=shown[0].lr, seeds=seeds_in_words(shown))
+        )
+    return found, tr(_CHOSEN, models=tr("; ").join(told))
 
 
 def _identity(run: RunRecord, result: Confusion) -> tuple[str, str, float, int]:

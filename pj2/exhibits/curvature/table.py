@@ -9,7 +9,7 @@ import pandas as pd
 
 from pj2.exhibits.format import Table
 from pj2.exhibits.measured import read_curvature
-from pj2.language import said
+from pj2.language import said, tr
 from pj2.runs.reading import PathLike
 
 _CAPTION = said(
@@ -46,18 +46,22 @@ def curvature_table(paths: Iterable[PathLike]) -> Table:
     frame = pd.DataFrame(rows)
     shown = pd.DataFrame(
         {
-            "Model": frame["model"],
-            "Learning rate": frame["lr"],
-            "Weights": frame["weights"],
-            "Loss": frame["loss"].map("{:.4f}".format),
-            "Largest eigenvalues": [
+            tr("Model"): frame["model"],
+            tr("Learning rate"): frame["lr"],
+            tr("Weights"): [_weights(name) for name in frame["weights"]],
+            tr("Loss"): frame["loss"].map("{:.4f}".format),
+            tr("Largest eigenvalues"): [
                 ", ".join(f"{float(value):.3g}" for value in text.split()[:3])
                 for text in frame["largest"]
             ],
-            "Smallest": frame["smallest"].map("{:.3g}".format),
-            "Trace": [
+            tr("Smallest"): frame["smallest"].map("{:.3g}".format),
+            tr("Trace"): [
                 f"{row.trace:.4g} ± {row.trace_error:.2g}" for row in frame.itertuples()
             ],
         }
     )  # fmt: skip
-    return Table.of(frame, caption=_CAPTION, shown=shown)
+    return Table.of(frame, caption=tr(_CAPTION), shown=shown)
+
+
+def _weights(name: str) -> str:
+    return tr("best") if name == "best" else tr("last")

@@ -15,7 +15,7 @@ from pj2.exhibits import letters, style
 from pj2.exhibits.efficiency.numbers import COSTS, Efficiency, efficiencies, fronts, note_conditions
 from pj2.language import tr
 from pj2.runs.reading import PathLike, load_runs
-from pj2.wording import named
+from pj2.wording import named, never_finished
 
 _MARKERS = {  # and sizes in points, at which they look equally large
     "o": 6.0, "s": 5.5, "^": 6.8, "D": 5.4, "v": 6.8, "P": 7.2, "<": 6.8, ">": 6.8, "*": 9.5,
@@ -168,5 +168,5 @@ def _small_print(found: Sequence[Efficiency], absent: Sequence[str]) -> list[str
             bars=tr("; ").join(bars),
         ),
         note_conditions(found),
-        tr("No run finished an epoch: {models}.", models=named(absent)) if absent else "",
+        never_finished(absent),
     ]

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, tested_models
 from pj2.statistics import Mean, mean_interval, wilson_interval
-from pj2.wording import named
+from pj2.wording import hardware_in_words, named
 
 COSTS = ("parameters", "macs", "seconds")
 
@@ -108,8 +108,8 @@ def note_conditions(found: Sequence[Efficiency]) -> str:
 
 def _condition(run: RunRecord) -> str:
     """Return what the speed of a run depends on beside its settings."""
-    hardware, precision = run.info["hardware"], run.info["precision"]["used"]
-    name, threads = hardware["name"], hardware["threads"]
-    if threads == 1:
-        return tr("{name}, 1 thread, {precision}", name=name, precision=precision)
-    return tr("{name}, {n} threads, {precision}", name=name, n=threads, precision=precision)
+    return tr(
+        "{hardware}, {precision}",
+        hardware=hardware_in_words(run.info["hardware"]),
+        precision=run.info["precision"]["used"],
+    )

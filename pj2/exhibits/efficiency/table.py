@@ -10,9 +10,9 @@ import pandas as pd
 from pj2.config.names import learning_rate_text
 from pj2.exhibits.efficiency.numbers import COSTS, Efficiency, efficiencies, fronts, note_conditions
 from pj2.exhibits.format import MISSING, Table, count, percent, percent_spread
-from pj2.language import said
+from pj2.language import said, tr
 from pj2.runs.reading import PathLike, load_runs
-from pj2.wording import named
+from pj2.wording import never_finished, sentences
 
 _PARTS = ("mean", "sd", "low", "high")
 _COLUMNS = (
@@ -21,7 +21,7 @@ _COLUMNS = (
     "wilson_low", "wilson_high", *(f"{name}_front" for name in COSTS),
     "device", "hardware", "threads", "precision",
 )  # fmt: skip
-_SHORT = {"parameters": "parameters", "macs": "MACs", "seconds": "seconds"}
+_SHORT = {"parameters": said("parameters"), "macs": said("MACs"), "seconds": said("seconds")}
 _CAPTION = said(
     "Each model at its learning rate with the best validation accuracy, the mean over seeds. "
     "Test accuracy in percent and seconds: of several seeds the mean ± the standard deviation, of "
@@ -51,10 +51,9 @@ def efficiency_table(index_paths: Iterable[PathLike]) -> Table:
         front = {name: bool(on[name][place]) for name in COSTS}
         rows.append(_row(one, front))
         shown.append(_shown(one, front))
-    lost = f"No run finished an epoch: {named(absent)}." if absent else ""
     return Table.of(
         pd.DataFrame(rows, columns=list(_COLUMNS)),
-        caption=" ".join(filter(None, [_CAPTION, note_conditions(found), lost])),
+        caption=sentences(tr(_CAPTION), note_conditions(found), never_finished(absent)),
         shown=pd.DataFrame(shown),
     )
 
@@ -87,19 +86,20 @@ def _all_of(values: Iterable[object]) -> str:
 
 
 def _shown(one: Efficiency, front: Mapping[str, bool]) -> dict[str, str]:
+    on = [tr(_SHORT[name]) for name in COSTS if front[name]]
     seconds = count(one.seconds.mean)
     if one.seconds.n > 1:
         seconds += f" ± {count(one.seconds.sd)}"
     return {
-        "Model": one.name,
-        "Learning rate": learning_rate_text(one.runs[0].learning_rate),
-        "Seeds": count(len(one.runs)),
-        "n": count(one.images),
-        "Parameters": count(one.parameters),
-        "MACs": count(one.macs),
-        "Seconds": seconds,
-        "Test accuracy, %": percent(one.accuracy.mean, one.wilson)
+        tr("Model"): one.name,
+        tr("Learning rate"): learning_rate_text(one.runs[0].learning_rate),
+        tr("Seeds"): count(len(one.runs)),
+        tr("n"): count(one.images),
+        tr("Parameters"): count(one.parameters),
+        tr("MACs"): count(one.macs),
+        tr("Seconds"): seconds,
+        tr("Test accuracy, %"): percent(one.accuracy.mean, one.wilson)
         if one.wilson
         else percent_spread(one.accuracy),
-        "Pareto front": ", ".join(_SHORT[name] for name in COSTS if front[name]) or MISSING,
+        tr("Pareto front"): tr(", ").join(on) or MISSING,
     }

@@ -14,9 +14,9 @@ from pj2.exhibits.factors.numbers import (
     variant_accuracies,
 )
 from pj2.exhibits.format import MISSING, Table
-from pj2.language import said
+from pj2.language import said, tr
 from pj2.runs.reading import PathLike, load_runs, precision_of
-from pj2.wording import mixed_precisions
+from pj2.wording import mixed_precisions, sentences
 
 _CAPTION = said(
     "Test accuracy at the epoch that validation chose, of every level of every factor, in "
@@ -50,25 +50,25 @@ def factors_table(index_paths: Iterable[PathLike]) -> Table:
     frame = frame[[*first, "reference", "pairs", "effect", "sd", "low", "high"]]
     shown = pd.DataFrame(
         {
-            "Model": frame["architecture"],
-            "Factor": frame["factor"],
-            "Level": frame["level"],
-            "Runs": frame["runs"].map(str),
-            "Seeds": frame["seeds"].map(str),
-            "Test accuracy, %": frame["mean"].map(lambda value: f"{100 * value:.2f}"),
-            "Effect, points": [
+            tr("Model"): frame["architecture"],
+            tr("Factor"): frame["factor"],
+            tr("Level"): frame["level"],
+            tr("Runs"): frame["runs"].map(str),
+            tr("Seeds"): frame["seeds"].map(str),
+            tr("Test accuracy, %"): frame["mean"].map(lambda value: f"{100 * value:.2f}"),
+            tr("Effect, points"): [
                 _effect(*row) for row in frame[["effect", "sd", "low", "high"]].to_numpy()
             ],
-            "Pairs": [MISSING if np.isnan(n) else f"{n:.0f}" for n in frame["pairs"]],
+            tr("Pairs"): [MISSING if np.isnan(n) else f"{n:.0f}" for n in frame["pairs"]],
         }
     )
-    caption = f"{_CAPTION} {mixed_precisions(map(precision_of, runs))}".strip()
+    caption = sentences(tr(_CAPTION), mixed_precisions(map(precision_of, runs)))
     return Table.of(frame.astype({"pairs": "Int64"}), caption=caption, shown=shown)
 
 
 def _effect(effect: float, sd: float, low: float, high: float) -> str:
     if np.isnan(effect):
-        return "reference"
+        return tr("reference")
     text = f"{100 * effect:+.2f}"
     return (
         text if np.isnan(sd) else f"{text} ± {100 * sd:.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"

@@ -16,10 +16,10 @@ from pj2.exhibits.landscape.numbers import (
     read_band,
     separation_table,
 )
-from pj2.language import said
+from pj2.language import said, tr
 from pj2.runs.reading import PathLike, RunRecord, load_runs, precision_of
 from pj2.statistics import mean_interval
-from pj2.wording import mixed_precisions, named
+from pj2.wording import mixed_precisions, named, sentences, span
 from pj2.wording import rates as in_words
 
 _CAPTION = said(
@@ -79,7 +79,7 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Tab
     groups = _by_model(members)
     shown = pd.DataFrame([_shown(groups[model], found) for model, found in rows.items()])
     mixed = mixed_precisions(precision_of(run) for group in groups.values() for run in group)
-    return Table.of(frame, caption=f"{_CAPTION} {mixed}".strip(), shown=shown)
+    return Table.of(frame, caption=sentences(tr(_CAPTION), mixed), shown=shown)
 
 
 def _by_model(
@@ -95,9 +95,10 @@ def _shown(runs: Sequence[RunRecord], rows: Sequence[Mapping[str, Any]]) -> dict
     """Return a model's row for people, over its seeds."""
     lost = diverged(runs)
     several = len(rows) > 1
-    left = [
-        f"{run.lr}{f', seed {run.seed},' if several else ''} at step {run.step:,}" for run in lost
-    ]
+    where = (
+        said("{lr}, seed {seed}, at step {step:,}") if several else said("{lr} at step {step:,}")
+    )
+    left = [tr(where, lr=run.lr, seed=run.seed, step=run.step) for run in lost]
 
     def over_seeds(column: str, scale: float = 1.0, digits: int = 4) -> str:
         found = mean_interval([scale * row[column] for row in rows])
@@ -105,25 +106,24 @@ def _shown(runs: Sequence[RunRecord], rows: Sequence[Mapping[str, Any]]) -> dict
         return f"{found.mean:.{digits}f}{spread}"
 
     def steps(column: str) -> str:
-        found = [row[column] for row in rows]
-        return " to ".join(f"{end:,}" for end in sorted({min(found), max(found)}))
+        return span(row[column] for row in rows)
 
     text = {
-        "Model": rows[0]["model"],
-        "Learning rates": in_words(rows[0]["learning_rates"].split()),
-        "Seeds": ", ".join(str(row["seed"]) for row in rows),
-        "Diverged": named(left, ", ") or "none",
-        "Steps": steps("steps"),
-        "Mean width": over_seeds("mean_width"),
-        "Median width": over_seeds("median_width"),
-        "Common steps": steps("common_steps"),
-        "Mean width (common)": over_seeds("common_mean_width"),
-        "Median width (common)": over_seeds("common_median_width"),
+        tr("Model"): rows[0]["model"],
+        tr("Learning rates"): in_words(rows[0]["learning_rates"].split()),
+        tr("Seeds"): tr(", ").join(str(row["seed"]) for row in rows),
+        tr("Diverged"): named(left, tr(", ")) or tr("none"),
+        tr("Steps"): steps("steps"),
+        tr("Mean width"): over_seeds("mean_width"),
+        tr("Median width"): over_seeds("median_width"),
+        tr("Common steps"): steps("common_steps"),
+        tr("Mean width (common)"): over_seeds("common_mean_width"),
+        tr("Median width (common)"): over_seeds("common_median_width"),
     }
     for column in rows[0]:
         other = column.removeprefix("share_apart_from_")
         if other != column:
-            text[f"Apart from {other}"] = (
+            text[tr("Apart from {model}", model=other)] = (
                 f"{steps(f'steps_apart_from_{other}')} ({over_seeds(column, 100, 1)} %)"
             )
     return text

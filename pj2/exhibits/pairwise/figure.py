@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from pj2.exhibits import letters, style
-from pj2.exhibits.pairwise.numbers import UNSETTLED, pairwise, verdict_in_words
+from pj2.exhibits.pairwise.numbers import pairwise
 from pj2.language import tr
 from pj2.runs.reading import PathLike, load_runs
-from pj2.wording import named
+from pj2.wording import NOT_SETTLED, named, span, verdict_in_words
 
 _LINE = 26  # characters of a pair's name on one line; longer ones take two
 _SETTLED = "#0072B2"
@@ -61,7 +61,7 @@ def _name(row: Mapping[Any, Any]) -> str:
 
 def _draw_pair(axes: Axes, place: int, row: Mapping[Any, Any]) -> None:
     several = row["seeds"] > 1
-    colour = style.MUTED if row["verdict"].startswith(UNSETTLED) else _SETTLED
+    colour = style.MUTED if row["verdict"].startswith(NOT_SETTLED) else _SETTLED
     ends = "both" if several else "images"
     thick = [100 * row[f"{ends}_low"], 100 * row[f"{ends}_high"]]
     thin = [100 * row["images_low"], 100 * row["images_high"]]
@@ -105,8 +105,10 @@ def _small_print(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
             "{images} test images, {seeds} of both models, each at the learning rate with the best "
             "mean validation accuracy. Intervals: BCa bootstrap, not adjusted for the number of "
             "pairs.",
-            images=_range(rows, "images"),
-            seeds=tr("{n} seeds", n=_range(rows, "seeds")) if several else tr("1 seed"),
+            images=span(row["images"] for row in rows),
+            seeds=tr("{n} seeds", n=span(row["seeds"] for row in rows))
+            if several
+            else tr("1 seed"),
         ),
         tr("Blue, with several seeds: the thick bar and Student's t interval over seeds exclude 0.")
         if several
@@ -119,10 +121,3 @@ def _small_print(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
         if alone
         else "",
     ]
-
-
-def _range(rows: Sequence[Mapping[Any, Any]], what: str) -> str:
-    least, greatest = (function(row[what] for row in rows) for function in (min, max))
-    if least == greatest:
-        return f"{least:,}"
-    return tr("{least:,} to {greatest:,}", least=least, greatest=greatest)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pj2.errors import UserError
-from pj2.language import tr
+from pj2.language import said, tr
 from pj2.runs.reading import (
     RunRecord,
     at_best_epoch,
@@ -21,7 +21,7 @@ from pj2.runs.reading import (
     predictions,
 )
 from pj2.statistics import PairedDifference, holm, mcnemar_p, paired_difference
-from pj2.wording import in_unlike_precisions
+from pj2.wording import HIGHER, LOWER, NOT_SETTLED, in_unlike_precisions
 
 COLUMNS = (
     "model", "other", "lr", "other_lr", "seeds", "images", "difference", "images_low",
@@ -31,7 +31,7 @@ COLUMNS = (
 _MOST_MODELS = 12  # whose 66 pairs are compared; of more models, each with one
 _SIGNIFICANCE = 0.05
 
-UNSETTLED = "not settled"
+_FOR_SEED = {HIGHER: said("higher for this seed"), LOWER: said("lower for this seed")}
 
 
 @dataclass(frozen=True)
@@ -193,25 +193,9 @@ def verdict_of(found: PairedDifference, p_value: float) -> str:
     for this seed" or "lower for this seed" if `p_value`, McNemar's after Holm's
     adjustment, is below 0.05. Else "not settled".
     """
+    word = HIGHER if found.difference > 0 else LOWER
     if found.over_seeds is None or found.over_both is None:
-        settled, whom = p_value < _SIGNIFICANCE, " for this seed"
-    else:
-        intervals = (found.over_seeds, found.over_both)
-        above = all(low > 0 for low, _ in intervals)
-        settled, whom = above or all(high < 0 for _, high in intervals), ""
-    if not settled:
-        return UNSETTLED
-    return ("higher" if found.difference > 0 else "lower") + whom
-
-
-def verdict_in_words(verdict: str) -> str:
-    """Return what stands under ``verdict``, in the chosen language."""
-    word, space, precisions = verdict.partition(" (")
-    words = {
-        UNSETTLED: tr("not settled"),
-        "higher": tr("higher"),
-        "lower": tr("lower"),
-        "higher for this seed": tr("higher for this seed"),
-        "lower for this seed": tr("lower for this seed"),
-    }
-    return words[word] + space + precisions
+        return _FOR_SEED[word] if p_value < _SIGNIFICANCE else NOT_SETTLED
+    intervals = (found.over_seeds, found.over_both)
+    settled = all(low > 0 for low, _ in intervals) or all(high < 0 for _, high in intervals)
+    return word if settled else NOT_SETTLED

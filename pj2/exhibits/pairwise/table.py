@@ -9,9 +9,9 @@ import pandas as pd
 
 from pj2.exhibits.format import MISSING, Table, count
 from pj2.exhibits.pairwise.numbers import pairwise
-from pj2.language import said
+from pj2.language import said, tr
 from pj2.runs.reading import PathLike, load_runs
-from pj2.wording import named
+from pj2.wording import named, sentences, verdict_in_words
 
 _CAPTION = said(
     "Test accuracy of the first model less that of the second, in percentage points, over the "
@@ -26,11 +26,6 @@ _CAPTION = said(
     "one over both exclude 0, which is not adjusted for the number of pairs; with one seed "
     "higher or lower for this seed if p < 0.05."
 )
-_NOTHING = "There are no two models to compare."
-_SHOWN = (
-    "Models", "Learning rates", "Seeds", "Images", "Difference, points", "Over images",
-    "Over seeds", "Over both", "Only one right", "p", "Verdict",
-)  # fmt: skip
 
 
 def pairwise_table(index_paths: Iterable[PathLike]) -> Table:
@@ -42,41 +37,43 @@ def pairwise_table(index_paths: Iterable[PathLike]) -> Table:
     """
     frame, told = pairwise(load_runs(index_paths))
     rows = frame.to_dict("records")
-    shown = pd.DataFrame([_shown(row) for row in rows], columns=list(_SHOWN))
+    shown = pd.DataFrame(
+        {
+            tr("Models"): [f"{row['model']} − {row['other']}" for row in rows],
+            tr("Learning rates"): [
+                tr(", ").join(dict.fromkeys([row["lr"], row["other_lr"]])) for row in rows
+            ],
+            tr("Seeds"): [count(row["seeds"]) for row in rows],
+            tr("Images"): [count(row["images"]) for row in rows],
+            tr("Difference, points"): [_points(row["difference"]) for row in rows],
+            tr("Over images"): [_interval(row, "images") for row in rows],
+            tr("Over seeds"): [_interval(row, "seeds") for row in rows],
+            tr("Over both"): [_interval(row, "both") for row in rows],
+            tr("Only one right"): [count(row["discordant"]) for row in rows],
+            tr("p"): [_p_values(row) for row in rows],
+            tr("Verdict"): [verdict_in_words(row["verdict"]) for row in rows],
+        }
+    )
     written = frame.assign(by_seed=[_by_seed(row["by_seed"]) for row in rows])
-    caption = " ".join([_CAPTION, *([] if rows else [_NOTHING]), *_left_out(told)])
+    nothing = "" if rows else tr("There are no two models to compare.")
+    caption = sentences(tr(_CAPTION), nothing, named(told, " "))
     return Table.of(written, caption=caption, shown=shown)
-
-
-def _left_out(told: list[str]) -> list[str]:
-    return [named(told, " ")] if told else []
 
 
 def _by_seed(differences: Mapping[int, float]) -> str:
     return " ".join(f"{seed}:{difference!r}" for seed, difference in differences.items())
 
 
-def _shown(row: Mapping[Any, Any]) -> dict[str, str]:
-    lrs = [row["lr"], row["other_lr"]]
-    least, greatest = (f"{row[name]:.2g}" for name in ("p_least", "p_greatest"))
-    return {
-        "Models": f"{row['model']} − {row['other']}",
-        "Learning rates": ", ".join(dict.fromkeys(lrs)),
-        "Seeds": count(row["seeds"]),
-        "Images": count(row["images"]),
-        "Difference, points": _points(row["difference"]),
-        **{
-            f"Over {name}": _interval(row[f"{name}_low"], row[f"{name}_high"])
-            for name in ("images", "seeds", "both")
-        },
-        "Only one right": count(row["discordant"]),
-        "p": least if least == greatest else f"{least} to {greatest}",
-        "Verdict": row["verdict"],
-    }
-
-
-def _interval(low: float, high: float) -> str:
+def _interval(row: Mapping[Any, Any], over: str) -> str:
+    low, high = row[f"{over}_low"], row[f"{over}_high"]
     return MISSING if pd.isna(low) else f"[{_points(low)}, {_points(high)}]"
+
+
+def _p_values(row: Mapping[Any, Any]) -> str:
+    least, greatest = (f"{row[name]:.2g}" for name in ("p_least", "p_greatest"))
+    if least == greatest:
+        return least
+    return tr("{least} to {greatest}", least=least, greatest=greatest)
 
 
 def _points(fraction: float) -> str:

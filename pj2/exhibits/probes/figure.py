@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from pj2.errors import UserError
 from pj2.exhibits import style
-from pj2.exhibits.probes.numbers import is_probed, probe_steps
+from pj2.exhibits.probes.numbers import QUANTITIES, is_probed, probe_steps
 from pj2.language import tr
 from pj2.runs.reading import PathLike, RunRecord, load_runs
 from pj2.wording import named
@@ -38,12 +38,11 @@ def plot_probes(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     colours = style.colours(models)
     figure = style.new_figure(1.5 + 2.1 * len(shown))
     grid = figure.subplots(len(shown), 3, squeeze=False, sharex=True)
-    titles = tr("loss variation"), tr("gradient predictiveness"), tr("effective β-smoothness")
     for panels, ((lr, along), members) in zip(grid, shown.items(), strict=True):
         _draw_row(panels, members, colours)
         panels[0].set_ylabel("\n".join([_row_in_words(lr, along), tr("loss (nats)")]))
-    for panel, title in zip(grid[0], titles, strict=True):
-        panel.set_title(title)
+    for panel, quantity in zip(grid[0], QUANTITIES.values(), strict=True):
+        panel.set_title(tr(quantity))
     for panel in grid[-1]:
         panel.set_xlabel(tr("training step"))
         panel.xaxis.set_major_formatter("{x:,.0f}")

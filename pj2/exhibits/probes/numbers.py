@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pj2.language import said
 from pj2.runs.reading import RunRecord, read_parquet
 
 _PROBE_COLUMNS = (
@@ -15,16 +16,16 @@ _PROBE_COLUMNS = (
 )  # fmt: skip
 _SHIFT_COLUMNS = ("step", "epoch", "layer", "depth", "difference", "cosine", "gradient_norm")
 
-# What is compared between models: the column of `probe_steps`, and what it is called.
+# What is compared between models: the column of `probe_steps`, and what it is called in English.
 QUANTITIES = {
-    "loss_variation": "loss variation",
-    "predictiveness": "gradient predictiveness",
-    "smoothness": "effective β-smoothness",
+    "loss_variation": said("loss variation"),
+    "predictiveness": said("gradient predictiveness"),
+    "smoothness": said("effective β-smoothness"),
 }
 
 # Parts of a run: from which share of its probed steps on. Without BatchNorm a run may
 # begin on a plateau, where everything is smooth and nothing is learned.
-PARTS = {"whole run": 0.0, "second half": 0.5}
+PARTS = {said("whole run"): 0.0, said("second half"): 0.5}
 
 
 def is_probed(run: RunRecord) -> bool:

@@ -9,11 +9,11 @@ import pandas as pd
 
 from pj2.exhibits.format import Table
 from pj2.exhibits.probes.numbers import QUANTITIES, is_probed, probe_medians, probe_ratios
-from pj2.language import said
+from pj2.language import said, tr
 from pj2.runs.reading import PathLike, load_runs, precision_of
-from pj2.wording import mixed_precisions
+from pj2.wording import mixed_precisions, sentences
 
-_MEDIANS = (
+_MEDIANS = said(
     "Medians over the probed steps of each run, and of its second half: the range of the loss "
     "over the step lengths (nats), the greatest change of the gradient, and the effective "
     "smoothness β (Santurkar et al. 2018, section 3.1)."
@@ -33,11 +33,18 @@ def probes_table(index_paths: Iterable[PathLike]) -> Table:
     ``loss_variation, predictiveness, smoothness``.
     """
     medians = probe_medians([run for run in load_runs(index_paths) if is_probed(run)])
-    shown = medians.rename(columns=str.capitalize).rename(columns={"Lr": "Learning rate"})
-    shown = shown.rename(columns={name.capitalize(): QUANTITIES[name] for name in QUANTITIES})
-    for name in QUANTITIES.values():
-        shown[name] = shown[name].map("{:.4g}".format)
-    return Table.of(medians, caption=_MEDIANS, shown=shown)
+    shown = pd.DataFrame(
+        {
+            tr("Model"): medians["model"],
+            tr("Learning rate"): medians["lr"],
+            tr("Seed"): medians["seed"],
+            tr("Along"): medians["along"].map(_direction),
+            tr("Part"): medians["part"].map(tr),
+            tr("Probes"): medians["probes"],
+            **{tr(words): medians[name].map("{:.4g}".format) for name, words in QUANTITIES.items()},
+        }
+    )
+    return Table.of(medians, caption=tr(_MEDIANS), shown=shown)
 
 
 def probe_ratios_table(index_paths: Iterable[PathLike]) -> Table:
@@ -59,16 +66,20 @@ def probe_ratios_table(index_paths: Iterable[PathLike]) -> Table:
     ratios = pd.concat(parts, ignore_index=True) if parts else empty
     shown = pd.DataFrame(
         {
-            "Models": [f"{r.model} / {r.other}" for r in ratios.itertuples()],
-            "Learning rate": ratios["lr"],
-            "Along": ratios["along"],
-            "Steps": ratios["part"],
-            "Seeds": ratios["seeds"],
-            **{label: _ranges(ratios, name) for name, label in QUANTITIES.items()},
+            tr("Models"): [f"{r.model} / {r.other}" for r in ratios.itertuples()],
+            tr("Learning rate"): ratios["lr"],
+            tr("Along"): ratios["along"].map(_direction),
+            tr("Steps"): ratios["part"].map(tr),
+            tr("Seeds"): ratios["seeds"],
+            **{tr(words): _ranges(ratios, name) for name, words in QUANTITIES.items()},
         }
     )
-    caption = f"{_RATIOS} {mixed_precisions(map(precision_of, runs))}".strip()
+    caption = sentences(tr(_RATIOS), mixed_precisions(map(precision_of, runs)))
     return Table.of(ratios, caption=caption, shown=shown)
+
+
+def _direction(along: str) -> str:
+    return tr("gradient") if along == "gradient" else tr("update")
 
 
 def _ranges(ratios: pd.DataFrame, name: str) -> list[str]:
