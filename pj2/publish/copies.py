@@ -9,9 +9,8 @@ from pathlib import Path
 
 from pj2.config.study import Run
 from pj2.data.layout import DataIdentity
-from pj2.runs.check import stale_predictions, stale_reasons
-from pj2.runs.files import BEST, LAST, RUN
-from pj2.runs.predictions import EVALUATION
+from pj2.runs.check import stale_reasons
+from pj2.runs.files import BEST, LAST, PREDICTIONS, RUN
 
 _CHUNK = 1 << 20
 
@@ -22,7 +21,6 @@ def refusals(results: Path, runs: Sequence[Run], data: DataIdentity) -> list[str
     for run in runs:
         folder = results / "runs" / run.folder
         reasons = stale_reasons(folder, run.settings, data, verify=False)
-        reasons = reasons or stale_predictions(folder, data, verify=False)
         if reasons:
             problems.append(f"{folder}: {'; '.join(reasons)}")
     return problems
@@ -35,18 +33,15 @@ def copy_run(source: Path, target: Path) -> list[str]:
     that it began with and their predictions.
     """
     target.mkdir(parents=True)
-    finished = json.loads((source / RUN).read_bytes())["best_epoch"] is not None
-    left_out = {LAST} if finished else {LAST, BEST}
-    problems = []
-    for record in (RUN, EVALUATION) if finished else (RUN,):
-        content = (source / record).read_bytes()
-        (target / record).write_bytes(content)
-        for name, digest in sorted(json.loads(content)["artifacts"].items()):
-            if name not in left_out and _copy(source / name, target / name) != digest:
-                problems.append(
-                    f"{source / name}: damaged: its bytes are not those that {record} names"
-                )
-    return problems
+    content = (source / RUN).read_bytes()
+    (target / RUN).write_bytes(content)
+    run = json.loads(content)
+    left_out = {LAST} if run["best_epoch"] is not None else {LAST, BEST, PREDICTIONS}
+    return [
+        f"{source / name}: damaged: its bytes are not those that {RUN} names"
+        for name, digest in sorted(run["artifacts"].items())
+        if name not in left_out and _copy(source / name, target / name) != digest
+    ]
 
 
 def _copy(source: Path, target: Path) -> str:

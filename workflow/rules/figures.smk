@@ -5,7 +5,6 @@ rule confusion_matrix:
     input:
         index=INDEX,
         runs=lambda wildcards: runs_of(cell_of(wildcards)),
-        predictions=lambda wildcards: predictions_of(cell_of(wildcards)),
     output:
         figure(
             f"{RESULTS}/figures/confusion_matrices/{{experiment}}/{{model}}",

@@ -70,7 +70,6 @@ rule report:
         contents=rules.report_contents.output,
         index=of_cells(INDEX, cells()),
         runs=runs_of(cells()),
-        predictions=predictions_of(cells()),
         figures=reported("figures", REPORTED_FIGURES, "png"),
         tables=reported("tables", REPORTED_TABLES, "md"),
         info=ancient(INFO),

@@ -18,7 +18,6 @@ rule experiment_table:
     input:
         index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
         runs=lambda wildcards: runs_of(cells_of(wildcards)),
-        predictions=lambda wildcards: predictions_of(cells_of(wildcards)),
     output:
         table(
             f"{RESULTS}/tables/{{table}}/{{experiment}}",
@@ -45,7 +44,6 @@ rule experiment_figure:
     input:
         index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
         runs=lambda wildcards: runs_of(cells_of(wildcards)),
-        predictions=lambda wildcards: predictions_of(cells_of(wildcards)),
     output:
         figure(
             f"{RESULTS}/figures/{{figure}}/{{experiment}}",
@@ -73,7 +71,6 @@ rule mistake_grid:
     input:
         index=INDEX,
         runs=lambda wildcards: runs_of(cell_of(wildcards)),
-        predictions=lambda wildcards: predictions_of(cell_of(wildcards)),
         info=ancient(INFO),
         images=ancient(IMAGES),
     output:
@@ -104,7 +101,6 @@ rule efficiency_figure:
     input:
         index=of_cells(INDEX, cells()),
         runs=runs_of(cells()),
-        predictions=predictions_of(cells()),
     output:
         figure(
             f"{RESULTS}/figures/efficiency",
@@ -131,7 +127,6 @@ rule published_table:
         claims=local(PUBLISHED),
         index=of_cells(INDEX, cells()),
         runs=runs_of(cells()),
-        predictions=predictions_of(cells()),
     output:
         table(
             f"{RESULTS}/tables/published",

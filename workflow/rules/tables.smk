@@ -12,7 +12,7 @@ TABLE_MODULES = {
 
 rule index:
     input:
-        artifacts("run.json"),
+        records,
     output:
         INDEX,
     log:
@@ -25,24 +25,10 @@ rule index:
         "../scripts/write_index.py"
 
 
-rule index_predictions:
-    input:
-        artifacts("evaluation.json"),
-    output:
-        PREDICTED,
-    log:
-        f"{RESULTS}/logs/index/{{experiment}}/{{model}}.predictions.log",
-    conda:
-        "../envs/pj2.yaml"
-    script:
-        "../scripts/index_predictions.py"
-
-
 rule study_table:
     input:
         index=of_cells(INDEX, cells()),
         runs=runs_of(cells()),
-        predictions=predictions_of(cells()),
     output:
         table(
             f"{RESULTS}/tables/{{table}}",

@@ -26,6 +26,7 @@ rule train:
         last=f"{RUN}/last.safetensors",
         steps=f"{RUN}/steps.parquet",
         epochs=f"{RUN}/epochs.parquet",
+        predictions=f"{RUN}/predictions.parquet",
         run=f"{RUN}/run.json",
     log:
         f"{RESULTS}/{TRAIN_LOG}",
@@ -67,6 +68,7 @@ use rule train as train_with_probes with:
         epochs=f"{RUN}/epochs.parquet",
         probes=f"{RUN}/probes.parquet",
         shift=f"{RUN}/covariate_shift.parquet",
+        predictions=f"{RUN}/predictions.parquet",
         run=f"{RUN}/run.json",
     wildcard_constraints:
         experiment=only(PROBED),
