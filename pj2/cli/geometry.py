@@ -218,7 +218,7 @@ def _around(
 
 def _runs(index: list[Path], count: int, kinds: Sequence[str] = ("best",)) -> list[RunRecord]:
     """Return a model's best runs; those of their weights that are needed are verified."""
-    from pj2.runs.predictions import check_weights
+    from pj2.runs.check import check_weights
     from pj2.runs.reading import best_runs, load_runs, one_model
 
     runs = load_runs(index)

@@ -1,4 +1,4 @@
-"""Commands that make data, runs and predictions, and the check of a config."""
+"""Commands that make data and runs, and the check of a config."""
 
 from __future__ import annotations
 
@@ -83,38 +83,59 @@ def train(
         Path | None, typer.Option(help="Folder for the run's TensorBoard events.")
     ] = None,
 ) -> None:
-    """Train one run, or restore it from the store if it was trained before.
+    """Train one run and predict the test split, or restore both if the store has them.
 
     \b
     Example: pj2 train --data results/data/sample --output results/mine \\
         --settings '{"model":"BasicCNN","learning_rate":1e-3,"seed":0,"epochs":2}'
     """
     from pj2.config.study import parse_settings
-    from pj2.data.layout import read_info
+    from pj2.data.layout import INFO_FILE, identity_of
     from pj2.runs.events import require_tensorboard, write_events
+    from pj2.runs.files import BEST
     from pj2.runs.plan import Machine, Restore, actions, restore_run
     from pj2.runs.progress_file import ProgressFile
     from pj2.store.open import open_store
     from pj2.store.store import BlobUnavailable
 
     @cache
-    def machine() -> Machine:
+    def where() -> torch.device:
         """Import torch, which is not needed to restore a run, and take a GPU before that."""
         _take_gpu(device, gpus, runs_per_gpu)
-        from pj2.training.device import choose_device, describe_machine
+        from pj2.training.device import choose_device, prepare_device
 
-        return describe_machine(choose_device(device))
+        chosen = choose_device(device)
+        prepare_device(chosen, threads)
+        return chosen
+
+    @cache
+    def machine() -> Machine:
+        chosen = where()
+        from pj2.training.device import describe_machine
+
+        return describe_machine(chosen)
+
+    def predict_with(weights: Path, path: Path) -> None:
+        print(f"{output}: predicts the test images with {BEST}", flush=True)
+        chosen = where()
+        from pj2.data.open import open_prepared
+        from pj2.evaluation.predict import predict
+
+        predict(weights, resolved, open_prepared(data), path, chosen)
 
     resolved = parse_settings(settings)
+    identity = identity_of(data)
+    if identity is None:
+        raise UserError(f"{data / INFO_FILE}: not there; see pj2 prepare")
     with ProgressFile(progress, resolved.epochs) as file:
         if tensorboard:
             require_tensorboard()
         runs = open_store(store, remote)
-        for action in actions(resolved, read_info(data)["hash"], runs, machine):
+        for action in actions(resolved, identity, runs, machine):
             if not isinstance(action, Restore):
                 break
             with suppress(BlobUnavailable):
-                restored = restore_run(action, resolved, runs, output)
+                restored = restore_run(action, runs, output, predict_with)
                 if tensorboard:
                     write_events(output, tensorboard)
                 file.write(state="restored")
@@ -127,51 +148,6 @@ def train(
         run_training(
             resolved, prepared, output, runs, device, threads, progress=file, events=tensorboard
         )
-
-
-def evaluate(
-    run: Annotated[Path, typer.Option(help="Folder of a finished run; predictions go there too.")],
-    data: PreparedFolder,
-    device: Device = "auto",
-    gpus: Gpus = "auto",
-    runs_per_gpu: RunsPerGpu = 2,
-    threads: Threads = 1,
-    store: StorePath = DEFAULT_STORE,
-    remote: StoreRemote = None,
-) -> None:
-    """Predict the test split with a run's best weights, or restore what was predicted before.
-
-    Example: pj2 evaluate --run results/mine --data results/data/sample
-    """
-    from pj2.data.layout import read_info
-    from pj2.runs.check import Unreadable, read_run
-    from pj2.runs.files import BEST, RUN
-    from pj2.runs.predictions import (
-        PREDICTIONS,
-        check_weights,
-        fingerprint_of,
-        keep_predictions,
-        restore_predictions,
-    )
-    from pj2.store.open import open_store
-
-    try:
-        information = read_run(run)
-    except Unreadable as problem:
-        raise UserError(f"{run / RUN}: {problem}") from None
-    fingerprint = fingerprint_of(information, read_info(data)["classes"])
-    runs = open_store(store, remote)
-    if restore_predictions(runs, fingerprint, run):
-        print(f"{run / PREDICTIONS}: restored from the store and verified")
-        return
-    check_weights(run / BEST, information)
-    prepared, where = open_on_device(data, device, gpus, runs_per_gpu, threads)
-    from pj2.config.study import RunSettings
-    from pj2.evaluation.predict import predict
-
-    settings = RunSettings.model_validate(information["settings"])
-    predict(run / BEST, settings, prepared, run / PREDICTIONS, where)
-    keep_predictions(runs, fingerprint, run)
 
 
 def open_on_device(

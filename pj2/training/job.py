@@ -12,16 +12,17 @@ import torch
 
 import pj2
 from pj2.config.study import RunSettings
+from pj2.data.layout import DataIdentity
 from pj2.data.prepared import PreparedData
 from pj2.errors import UserError
-from pj2.fingerprint.code import read_sources_again, training_code
-from pj2.fingerprint.run import Fingerprint
+from pj2.evaluation.predict import predict
+from pj2.fingerprint.code import read_sources_again, train_digest
 from pj2.runs.events import EventFile
 from pj2.runs.files import EpochRecord, StepRecords
 from pj2.runs.interrupt import Interrupted, InterruptFlag
 from pj2.runs.plan import Continue, Restore, Start, actions, restore_run
 from pj2.runs.progress_file import Every, ProgressFile
-from pj2.runs.result import Cut, cut, write_result
+from pj2.runs.result import Cut, Result, cut, write_result
 from pj2.runs.trajectory import Trajectory, unpack_probes, unpack_steps
 from pj2.store.store import BlobUnavailable, RunStore
 from pj2.training.checkpoint import load_state
@@ -66,25 +67,35 @@ def run_training(
             or source code that changed while it was being loaded.
         Interrupted: after SIGTERM or SIGINT, once everything is saved.
     """
-    code = training_code(settings.model, settings.probe is not None)
+    code = train_digest(settings.model, settings.probe is not None)
+    identity = DataIdentity(data.hash, data.classes)
     device = choose_device(device_name)
     prepare_device(device, threads)
+
+    def predict_with(weights: Path, path: Path) -> None:
+        predict(weights, settings, data, path, device)
+
     with InterruptFlag() as interrupted:
         watching = _Watching(observers, progress, events, interrupted)
         trainer = Trainer(settings, data, device)
         read_sources_again()
-        if training_code(settings.model, settings.probe is not None).digest != code.digest:
+        if train_digest(settings.model, settings.probe is not None) != code:
             raise UserError("pj2: its source changed while it was being loaded; run it again")
         damaged = False
-        for action in actions(settings, data.hash, store, lambda: describe_machine(device)):
+        for action in actions(settings, identity, store, lambda: describe_machine(device)):
             try:
                 if isinstance(action, Restore):
-                    return restore_run(action, settings, store, output)
+                    return restore_run(action, store, output, predict_with)
                 if isinstance(action, Continue):
                     recorder = _resume(action, trainer, store)
                 else:
                     recorder = _fresh(action, trainer, data, store, device, damaged)
-                return _finish(trainer, recorder, output, store, action.fingerprint, watching)
+                where = _train(trainer, recorder, store, watching)
+                result = Result(settings, identity, action.fingerprint, recorder.trajectory, where)
+                write_result(store, result, output, predict_with)
+                if recorder.newest:
+                    store.push(recorder.newest)
+                return where
             except BlobUnavailable:
                 if isinstance(action, Start):
                     raise
@@ -150,15 +161,8 @@ def _resume(action: Continue, trainer: Trainer, store: RunStore) -> Recorder:
     return Recorder(store, action.fingerprint, trainer.settings, stored, generations)
 
 
-def _finish(
-    trainer: Trainer,
-    recorder: Recorder,
-    output: Path,
-    store: RunStore,
-    fingerprint: Fingerprint,
-    watching: _Watching,
-) -> Cut:
-    """Train until the budget ends, write the artifacts, and send them to the remote tier."""
+def _train(trainer: Trainer, recorder: Recorder, store: RunStore, watching: _Watching) -> Cut:
+    """Train until the budget ends."""
     settings = trainer.settings
     prober = _prober(trainer, recorder.trajectory, store) if settings.probe else None
     with (
@@ -171,9 +175,6 @@ def _finish(
             _train_epoch(trainer, recorder, reporter, events, prober, watching)
         if where.status == "stopped_early":
             reporter.line(f"stopped: {settings.patience} epochs without a better one")
-    write_result(store, recorder.trajectory, where, settings, fingerprint, output)
-    if recorder.newest:
-        store.push(recorder.newest)
     return where
 
 

@@ -11,7 +11,7 @@ import torch
 
 from pj2.config.study import RunSettings
 from pj2.data.prepared import PreparedData
-from pj2.runs.files import BEST, LAST, STEPS
+from pj2.runs.files import BEST, LAST, PREDICTIONS, STEPS
 from pj2.runs.result import Cut
 from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
@@ -62,7 +62,7 @@ def train(folder: Path, store: Path | RunStore, observers=(), **changes) -> Cut:
 
 def artifacts(folder: Path) -> dict[str, str]:
     """The digests of what must be the same to the last bit."""
-    return {name: sha256_file(folder / name) for name in (BEST, LAST, STEPS)}
+    return {name: sha256_file(folder / name) for name in (BEST, LAST, STEPS, PREDICTIONS)}
 
 
 def assert_same_run(folder: Path, other: Path) -> None:
