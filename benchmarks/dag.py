@@ -15,6 +15,7 @@ DEFAULT_JOBS = 94  # of the default study
 _MODELS = ("BasicCNN", "ImprovedCNN", "ResidualCNN", "VGG_A", "VGG_A_BatchNorm")
 _BARE = """\
 RUNS = range({runs})
+FILES = ["best", "last", "steps", "epochs", "predictions", "run"]
 rule all:
     input: expand("run/{{run}}/run", run=RUNS)
 rule data:
@@ -22,7 +23,7 @@ rule data:
     shell: "touch {{output}}"
 rule train:
     input: "data"
-    output: expand("run/{{{{run}}}}/{{name}}", name=["best", "last", "steps", "epochs", "predictions", "run"])
+    output: expand("run/{{{{run}}}}/{{name}}", name=FILES)
     params: settings=lambda wildcards: wildcards.run
     shell: "touch {{output}}"
 """
