@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from pj2.cli.compute import Compute, Device, Gpus, RunsPerGpu, Threads
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
-    import torch
     from pydantic import BaseModel
 
-    from pj2.data.prepared import PreparedData
+    from pj2.runs.result import Cut
 
 Section = TypeVar("Section", bound="BaseModel")
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Gpus = Annotated[str, typer.Option(help="auto, or indices of the GPUs to choose from: 0,2.")]
-RunsPerGpu = Annotated[int, typer.Option(min=1, help="How many runs may share a GPU.")]
-Threads = Annotated[int, typer.Option(min=1, help="CPU threads; part of what a run computes.")]
 StorePath = Annotated[str, typer.Option(envvar="PJ2_STORE", help="Folder of the run store.")]
 StoreRemote = Annotated[
     str | None, typer.Option(envvar="PJ2_STORE_REMOTE", help="Where the store is mirrored.")
@@ -92,75 +86,37 @@ def train(
     from pj2.config.study import parse_settings
     from pj2.data.layout import INFO_FILE, identity_of
     from pj2.runs.events import require_tensorboard, write_events
-    from pj2.runs.files import BEST
-    from pj2.runs.plan import Machine, Restore, actions, restore_run
+    from pj2.runs.plan import Continue, Restore, Start, actions, carry_out, restore_run
     from pj2.runs.progress_file import ProgressFile
     from pj2.store.open import open_store
-    from pj2.store.store import BlobUnavailable
-
-    @cache
-    def where() -> torch.device:
-        """Import torch, which is not needed to restore a run, and take a GPU before that."""
-        _take_gpu(device, gpus, runs_per_gpu)
-        from pj2.training.device import choose_device, prepare_device
-
-        chosen = choose_device(device)
-        prepare_device(chosen, threads)
-        return chosen
-
-    @cache
-    def machine() -> Machine:
-        chosen = where()
-        from pj2.training.device import describe_machine
-
-        return describe_machine(chosen)
-
-    def predict_with(weights: Path, path: Path) -> None:
-        print(f"{output}: predicts the test images with {BEST}", flush=True)
-        chosen = where()
-        from pj2.data.open import open_prepared
-        from pj2.evaluation.predict import predict
-
-        predict(weights, resolved, open_prepared(data), path, chosen)
 
     resolved = parse_settings(settings)
-    identity = identity_of(data)
-    if identity is None:
-        raise UserError(f"{data / INFO_FILE}: not there; see pj2 prepare")
+    compute = Compute(device, gpus, runs_per_gpu, threads)
+
+    def restore_it(action: Restore) -> Cut:
+        end = restore_run(action, runs, output, compute.predictor(resolved, data))
+        if tensorboard:
+            write_events(output, tensorboard)
+        file.write(state="restored")
+        print(f"{output}: restored from the store and verified, {end.epochs} epochs")
+        return end
+
+    def train_it(action: Continue | Start) -> Cut:
+        device = compute.torch_device
+        from pj2.data.open import open_prepared
+        from pj2.training.job import Watching, train_run
+
+        watching = Watching(sinks=[file], events=tensorboard)
+        return train_run(action, resolved, open_prepared(data), output, runs, device, watching)
+
     with ProgressFile(progress, resolved.epochs) as file:
         if tensorboard:
             require_tensorboard()
+        identity = identity_of(data)
+        if identity is None:
+            raise UserError(f"{data / INFO_FILE}: not there; see pj2 prepare")
         runs = open_store(store, remote)
-        for action in actions(resolved, identity, runs, machine):
-            if not isinstance(action, Restore):
-                break
-            with suppress(BlobUnavailable):
-                restored = restore_run(action, runs, output, predict_with)
-                if tensorboard:
-                    write_events(output, tensorboard)
-                file.write(state="restored")
-                print(f"{output}: restored from the store and verified, {restored.epochs} epochs")
-                return
-        from pj2.data.open import open_prepared
-        from pj2.training.job import run_training
-
-        prepared = open_prepared(data)
-        run_training(
-            resolved, prepared, output, runs, device, threads, progress=file, events=tensorboard
-        )
-
-
-def open_on_device(
-    data: Path, device: str, gpus: str, runs_per_gpu: int, threads: int
-) -> tuple[PreparedData, torch.device]:
-    """Open the prepared data, and make the chosen device ready; a GPU is reserved."""
-    _take_gpu(device, gpus, runs_per_gpu)
-    from pj2.data.open import open_prepared
-    from pj2.training.device import choose_device, prepare_device
-
-    where = choose_device(device)
-    prepare_device(where, threads)
-    return open_prepared(data), where
+        carry_out(actions(resolved, identity, runs, compute.machine), restore_it, train_it)
 
 
 def parse_section(section: type[Section], text: str, option: str) -> Section:
@@ -176,17 +132,3 @@ def parse_section(section: type[Section], text: str, option: str) -> Section:
                 for e in error.errors()
             ]
         ) from None
-
-
-def _take_gpu(device: str, gpus: str, runs_per_gpu: int) -> None:
-    """Reserve a GPU for this process, before torch is imported and sees them all."""
-    from pj2.cluster.gpus import take_gpu
-
-    if device not in ("auto", "cuda"):
-        return
-    names = gpus.split(",")
-    if gpus != "auto" and not all(name.isdigit() for name in names):
-        raise UserError(f"--gpus: {gpus} is neither auto nor indices such as 0,2")
-    gpu = take_gpu("auto" if gpus == "auto" else [int(name) for name in names], runs_per_gpu)
-    if gpu:
-        print(f"on GPU {gpu.index} ({gpu.uuid})", flush=True)

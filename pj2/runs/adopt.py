@@ -57,9 +57,7 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
     except (Unreadable, ValueError):
         return False
     broken = {n for n, digest in run["artifacts"].items() if not _is_named(folder / n, digest)}
-    code = Code(run["code"]["modules"], run["code"]["packages"])
-    computed = settings.computed_in(run["precision"]["used"])
-    fingerprint = Fingerprint(computed.identity(), run["data"]["hash"], code)
+    fingerprint = _fingerprint(run, settings)
     if broken - {PREDICTIONS} or fingerprint.digest != run["fingerprint"]:
         return False
     try:
@@ -103,6 +101,13 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
     facts = {key: run[key] for key in _FACTS}
     trajectory = Trajectory(facts, run["hardware"], run["versions"], epochs, divergence)
     return store.publish(trajectory.manifest(fingerprint))
+
+
+def _fingerprint(run: Mapping[str, Any], settings: RunSettings) -> Fingerprint:
+    """Return what a run.json says that the run was made with."""
+    code = Code(run["code"]["modules"], run["code"]["packages"])
+    computed = settings.computed_in(run["precision"]["used"])
+    return Fingerprint(computed.identity(), run["data"]["hash"], code)
 
 
 def _is_named(path: Path, digest: str) -> bool:

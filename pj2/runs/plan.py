@@ -6,7 +6,7 @@ The job carries it out, and ``pj2 why`` prints it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from pj2.runs.predictions import Predict, has_predictions
 from pj2.runs.result import Cut, Result, cut, has_result, write_result
 from pj2.runs.trajectory import Trajectory
 from pj2.store.manifest import Manifest
-from pj2.store.store import RunStore
+from pj2.store.store import BlobUnavailable, RunStore
 
 Stored = tuple[Manifest, Trajectory]
 
@@ -106,6 +106,27 @@ def actions(
     others = [_stored(store, other) for key, other in prints.items() if key != precision]
     candidates = [*stored, *(each for found in others for each in found)]
     yield Start(prints[precision], precision, _why_start(candidates, bool(usable)))
+
+
+def carry_out(
+    found: Iterator[Action],
+    restore: Callable[[Restore], Cut],
+    train: Callable[[Continue | Start], Cut],
+) -> Cut:
+    """Do the first of some `actions` for which the store has what it seemed to have."""
+    damaged = False
+    for action in found:
+        try:
+            if isinstance(action, Restore):
+                return restore(action)
+            if isinstance(action, Start) and damaged:
+                action = replace(action, reason="what the store has of it is damaged or incomplete")
+            return train(action)
+        except BlobUnavailable:
+            if isinstance(action, Start):
+                raise
+            damaged = True
+    raise AssertionError("the last action is to start")
 
 
 def restore_run(action: Restore, store: RunStore, output: Path, predict: Predict) -> Cut:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
+from training.small_run import run_training
 
 from pj2.config.study import RunSettings
 from pj2.errors import UserError
@@ -20,7 +21,7 @@ from pj2.runs.files import BEST, EPOCHS, LAST, PREDICTIONS, RUN, STEPS
 from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
-from pj2.training.job import run_training
+from pj2.training.device import choose_device
 
 
 def settings(**changes):
@@ -41,7 +42,7 @@ def train(data, tmp_path):
     def run(name="run", **changes):
         folder = tmp_path / name
         store = RunStore(Folder(tmp_path / f"store of {name}"))  # nothing is shared
-        run_training(settings(**changes), data, folder, store, "cpu")
+        run_training(settings(**changes), data, folder, store)
         return folder, json.loads((folder / RUN).read_text())
 
     return run
@@ -136,11 +137,11 @@ def test_monitoring_the_test_split_is_the_published_protocol(train):
     assert run["best_epoch"] == pd.read_parquet(folder / EPOCHS).test_accuracy.idxmax()
 
 
-def test_a_device_that_is_not_there(data, tmp_path):
+def test_a_device_that_is_not_there():
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(UserError, match="cuda is not available here; this machine has cpu"):
-        run_training(settings(), data, tmp_path, RunStore(Folder(tmp_path / "store")), "cuda")
+        choose_device("cuda")
 
 
 def test_one_line_per_epoch_off_a_terminal(train, capsys):
