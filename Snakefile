@@ -1,4 +1,4 @@
-# The pipeline: data -> training runs -> predictions -> tables and figures.
+# The pipeline: data -> training runs -> tables and figures.
 #
 #   snakemake --cores 4 all        everything in config.yaml
 #   snakemake landscape_plot       one target; see the rules below for the others
@@ -35,7 +35,6 @@ include: "workflow/rules/cluster.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/train.smk"
-include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/index.smk"
 include: "workflow/rules/geometry.smk"
 include: "workflow/rules/exhibits.smk"

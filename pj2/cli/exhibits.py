@@ -31,9 +31,7 @@ def draw_figure(language: _Language = "en") -> None:
     Example: pj2 figure training-curves --output curves \\
         results/default/index/experiment=landscape/*.json
     """
-    from pj2.language import use_language
-
-    use_language(language)
+    _speak(language)
 
 
 @views.callback()
@@ -44,7 +42,7 @@ def write_view(language: _Language = "en") -> None:
     Example: pj2 view loss-surfaces --output surfaces \\
         results/default/geometry/*/*/surface.parquet
     """
-    draw_figure(language)
+    _speak(language)
 
 
 @tables.callback()
@@ -55,7 +53,13 @@ def write_table(language: _Language = "en") -> None:
     Example: pj2 table comparison --output comparison \\
         results/default/index/*/*.json
     """
-    draw_figure(language)
+    _speak(language)
+
+
+def _speak(language: str) -> None:
+    from pj2.language import use_language
+
+    use_language(language)
 
 
 def band(

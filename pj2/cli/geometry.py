@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pj2.cli.compute import Compute, Device, Gpus, RunsPerGpu, Threads
 from pj2.cli.exhibits import Indices
-from pj2.cli.jobs import (
-    Device,
-    Gpus,
-    PreparedFolder,
-    RunsPerGpu,
-    Threads,
-    open_on_device,
-    parse_section,
-)
+from pj2.cli.jobs import PreparedFolder, parse_section
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,7 +54,8 @@ def rows(
         --settings '{"points": 9, "images": 100, "rows_per_job": 3}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
-    around, config, about = _around(index, settings, data, device, gpus, runs_per_gpu, threads)
+    compute = Compute(device, gpus, runs_per_gpu, threads)
+    around, config, about = _around(index, settings, data, compute)
     from pj2.evaluation.surface import surface_rows
     from pj2.exhibits.measured import with_description
     from pj2.store.files import write_table
@@ -105,7 +99,8 @@ def line(
         --settings '{"line_points": 11, "images": 100}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
-    around, config, about = _around(index, settings, data, device, gpus, runs_per_gpu, threads)
+    compute = Compute(device, gpus, runs_per_gpu, threads)
+    around, config, about = _around(index, settings, data, compute)
     from pj2.evaluation.surface import surface_line
     from pj2.exhibits.measured import with_description
     from pj2.store.files import write_table
@@ -138,15 +133,16 @@ def interpolation(
 
     config = parse_section(SurfaceConfig, settings, "--settings")
     first, second = _runs(index, 2)
-    prepared, where = open_on_device(data, device, gpus, runs_per_gpu, threads)
+    where = Compute(device, gpus, runs_per_gpu, threads).torch_device
     from pj2.config.study import RunSettings
+    from pj2.data.open import open_prepared
     from pj2.evaluation.surface import interpolate
 
     ends = first.folder / "best.safetensors", second.folder / "best.safetensors"
     common = RunSettings.model_validate(first.info["settings"])
     plain = config.model_dump(mode="json")
     about = describe(first, "best", plain) | {"other": describe(second, "best", {})}
-    table = interpolate(ends, common, prepared, config, where)
+    table = interpolate(ends, common, open_prepared(data), config, where)
     write_table(output, with_description(table, about))
 
 
@@ -176,11 +172,12 @@ def curvature(
     kinds = ("best", "last")
     config = parse_section(CurvatureConfig, settings, "--settings")
     (run,) = _runs(index, 1, kinds)
-    prepared, where = open_on_device(data, device, gpus, runs_per_gpu, threads)
+    where = Compute(device, gpus, runs_per_gpu, threads).torch_device
     from pj2.config.study import RunSettings
+    from pj2.data.open import open_prepared
     from pj2.evaluation.curvature import curvature_of
 
-    own = RunSettings.model_validate(run.info["settings"])
+    own, prepared = RunSettings.model_validate(run.info["settings"]), open_prepared(data)
     found: dict[str, dict[str, Any]] = {}  # by content: best and last are often the same
     measured = []
     for weights in kinds:
@@ -193,13 +190,7 @@ def curvature(
 
 
 def _around(
-    index: list[Path],
-    settings: str,
-    data: Path,
-    device: str,
-    gpus: str,
-    runs_per_gpu: int,
-    threads: int,
+    index: list[Path], settings: str, data: Path, compute: Compute
 ) -> tuple[Surroundings, SurfaceConfig, dict[str, Any]]:
     """Return the surroundings of the chosen run, how to look at them, and their description."""
     from pj2.config.schema import SurfaceConfig
@@ -207,18 +198,20 @@ def _around(
 
     config = parse_section(SurfaceConfig, settings, "--settings")
     (run,) = _runs(index, 1)
-    prepared, where = open_on_device(data, device, gpus, runs_per_gpu, threads)
+    where = compute.torch_device
     from pj2.config.study import RunSettings
+    from pj2.data.open import open_prepared
     from pj2.evaluation.surface import Surroundings
 
     own = RunSettings.model_validate(run.info["settings"])
-    around = Surroundings(run.folder / "best.safetensors", own, prepared, config, where)
+    best = run.folder / "best.safetensors"
+    around = Surroundings(best, own, open_prepared(data), config, where)
     return around, config, describe(run, "best", config.model_dump(mode="json"))
 
 
 def _runs(index: list[Path], count: int, kinds: Sequence[str] = ("best",)) -> list[RunRecord]:
     """Return a model's best runs; those of their weights that are needed are verified."""
-    from pj2.runs.predictions import check_weights
+    from pj2.runs.check import check_weights
     from pj2.runs.reading import best_runs, load_runs, one_model
 
     runs = load_runs(index)

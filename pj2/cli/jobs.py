@@ -1,27 +1,21 @@
-"""Commands that make data, runs and predictions, and the check of a config."""
+"""Commands that make data and runs, and the check of a config."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from pj2.cli.compute import Compute, Device, Gpus, RunsPerGpu, Threads
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
-    import torch
     from pydantic import BaseModel
 
-    from pj2.data.prepared import PreparedData
+    from pj2.runs.result import Cut
 
 Section = TypeVar("Section", bound="BaseModel")
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Gpus = Annotated[str, typer.Option(help="auto, or indices of the GPUs to choose from: 0,2.")]
-RunsPerGpu = Annotated[int, typer.Option(min=1, help="How many runs may share a GPU.")]
-Threads = Annotated[int, typer.Option(min=1, help="CPU threads; part of what a run computes.")]
 StorePath = Annotated[str, typer.Option(envvar="PJ2_STORE", help="Folder of the run store.")]
 StoreRemote = Annotated[
     str | None, typer.Option(envvar="PJ2_STORE_REMOTE", help="Where the store is mirrored.")
@@ -83,108 +77,46 @@ def train(
         Path | None, typer.Option(help="Folder for the run's TensorBoard events.")
     ] = None,
 ) -> None:
-    """Train one run, or restore it from the store if it was trained before.
+    """Train one run and predict the test split, or restore both if the store has them.
 
     \b
     Example: pj2 train --data results/data/sample --output results/mine \\
         --settings '{"model":"BasicCNN","learning_rate":1e-3,"seed":0,"epochs":2}'
     """
     from pj2.config.study import parse_settings
-    from pj2.data.layout import read_info
+    from pj2.data.layout import INFO_FILE, identity_of
     from pj2.runs.events import require_tensorboard, write_events
-    from pj2.runs.plan import Machine, Restore, actions, restore_run
+    from pj2.runs.plan import Continue, Restore, Start, actions, carry_out, restore_run
     from pj2.runs.progress_file import ProgressFile
     from pj2.store.open import open_store
-    from pj2.store.store import BlobUnavailable
-
-    @cache
-    def machine() -> Machine:
-        """Import torch, which is not needed to restore a run, and take a GPU before that."""
-        _take_gpu(device, gpus, runs_per_gpu)
-        from pj2.training.device import choose_device, describe_machine
-
-        return describe_machine(choose_device(device))
 
     resolved = parse_settings(settings)
+    compute = Compute(device, gpus, runs_per_gpu, threads)
+
+    def restore_it(action: Restore) -> Cut:
+        end = restore_run(action, runs, output, compute.predictor(resolved, data))
+        if tensorboard:
+            write_events(output, tensorboard)
+        file.write(state="restored")
+        print(f"{output}: restored from the store and verified, {end.epochs} epochs")
+        return end
+
+    def train_it(action: Continue | Start) -> Cut:
+        device = compute.torch_device
+        from pj2.data.open import open_prepared
+        from pj2.training.job import Watching, train_run
+
+        watching = Watching(sinks=[file], events=tensorboard)
+        return train_run(action, resolved, open_prepared(data), output, runs, device, watching)
+
     with ProgressFile(progress, resolved.epochs) as file:
         if tensorboard:
             require_tensorboard()
+        identity = identity_of(data)
+        if identity is None:
+            raise UserError(f"{data / INFO_FILE}: not there; see pj2 prepare")
         runs = open_store(store, remote)
-        for action in actions(resolved, read_info(data)["hash"], runs, machine):
-            if not isinstance(action, Restore):
-                break
-            with suppress(BlobUnavailable):
-                restored = restore_run(action, resolved, runs, output)
-                if tensorboard:
-                    write_events(output, tensorboard)
-                file.write(state="restored")
-                print(f"{output}: restored from the store and verified, {restored.epochs} epochs")
-                return
-        from pj2.data.open import open_prepared
-        from pj2.training.job import run_training
-
-        prepared = open_prepared(data)
-        run_training(
-            resolved, prepared, output, runs, device, threads, progress=file, events=tensorboard
-        )
-
-
-def evaluate(
-    run: Annotated[Path, typer.Option(help="Folder of a finished run; predictions go there too.")],
-    data: PreparedFolder,
-    device: Device = "auto",
-    gpus: Gpus = "auto",
-    runs_per_gpu: RunsPerGpu = 2,
-    threads: Threads = 1,
-    store: StorePath = DEFAULT_STORE,
-    remote: StoreRemote = None,
-) -> None:
-    """Predict the test split with a run's best weights, or restore what was predicted before.
-
-    Example: pj2 evaluate --run results/mine --data results/data/sample
-    """
-    from pj2.data.layout import read_info
-    from pj2.runs.check import Unreadable, read_run
-    from pj2.runs.files import BEST, RUN
-    from pj2.runs.predictions import (
-        PREDICTIONS,
-        check_weights,
-        fingerprint_of,
-        keep_predictions,
-        restore_predictions,
-    )
-    from pj2.store.open import open_store
-
-    try:
-        information = read_run(run)
-    except Unreadable as problem:
-        raise UserError(f"{run / RUN}: {problem}") from None
-    fingerprint = fingerprint_of(information, read_info(data)["classes"])
-    runs = open_store(store, remote)
-    if restore_predictions(runs, fingerprint, run):
-        print(f"{run / PREDICTIONS}: restored from the store and verified")
-        return
-    check_weights(run / BEST, information)
-    prepared, where = open_on_device(data, device, gpus, runs_per_gpu, threads)
-    from pj2.config.study import RunSettings
-    from pj2.evaluation.predict import predict
-
-    settings = RunSettings.model_validate(information["settings"])
-    predict(run / BEST, settings, prepared, run / PREDICTIONS, where)
-    keep_predictions(runs, fingerprint, run)
-
-
-def open_on_device(
-    data: Path, device: str, gpus: str, runs_per_gpu: int, threads: int
-) -> tuple[PreparedData, torch.device]:
-    """Open the prepared data, and make the chosen device ready; a GPU is reserved."""
-    _take_gpu(device, gpus, runs_per_gpu)
-    from pj2.data.open import open_prepared
-    from pj2.training.device import choose_device, prepare_device
-
-    where = choose_device(device)
-    prepare_device(where, threads)
-    return open_prepared(data), where
+        carry_out(actions(resolved, identity, runs, compute.machine), restore_it, train_it)
 
 
 def parse_section(section: type[Section], text: str, option: str) -> Section:
@@ -200,17 +132,3 @@ def parse_section(section: type[Section], text: str, option: str) -> Section:
                 for e in error.errors()
             ]
         ) from None
-
-
-def _take_gpu(device: str, gpus: str, runs_per_gpu: int) -> None:
-    """Reserve a GPU for this process, before torch is imported and sees them all."""
-    from pj2.cluster.gpus import take_gpu
-
-    if device not in ("auto", "cuda"):
-        return
-    names = gpus.split(",")
-    if gpus != "auto" and not all(name.isdigit() for name in names):
-        raise UserError(f"--gpus: {gpus} is neither auto nor indices such as 0,2")
-    gpu = take_gpu("auto" if gpus == "auto" else [int(name) for name in names], runs_per_gpu)
-    if gpu:
-        print(f"on GPU {gpu.index} ({gpu.uuid})", flush=True)

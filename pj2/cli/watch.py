@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pj2.runs.status import RunStatus, StatusReader
 
 SECONDS_BETWEEN_LOOKS = 1.0
-# A job says something every few seconds, but not while it evaluates.
+# A job says something every second, but not while it evaluates.
 _SILENT_AFTER = 60.0
 _INTERRUPTED = 130
 
@@ -42,20 +42,14 @@ def status(
         _print_table(study.study, statuses)
 
 
-def watch(
-    config: Config = Path("config.yaml"),
-    once: Annotated[bool, typer.Option(help="Show the runs once, as `pj2 status` does.")] = False,
-) -> None:
-    """Show how the runs of a study are doing until all are finished; start it beside snakemake.
+def watch(config: Config = Path("config.yaml")) -> None:
+    """Show what `pj2 status` does until all runs are finished; start it beside snakemake.
 
     Ends with 1 if a run failed meanwhile.
 
     Example: pj2 watch
     """
     study, reader = _open(config)
-    if once:
-        _print_table(study.study, reader.look())
-        return
     console = _console()
     show = _show_table if console.is_terminal and not console.is_dumb_terminal else _show_lines
     try:

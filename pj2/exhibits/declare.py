@@ -93,7 +93,6 @@ class Exhibit:
         levels: there is one of the study, of each experiment or of each model of an
             experiment; the page shows those of the first.
         measured: the file below ``geometry`` that it shows of each model, in place of runs.
-        predictions: whether it shows what runs predicted.
         options: what else it reads.
         exists: for which experiments it is made.
         on_page: of which of these the page shows it; of a study, if it holds of any.
@@ -113,7 +112,6 @@ class Exhibit:
     details: str = ""
     levels: tuple[Level, ...] = ("experiment",)
     measured: str = ""
-    predictions: bool = False
     options: tuple[Option, ...] = ()
     exists: Predicate = always
     on_page: Predicate = always

@@ -114,7 +114,7 @@ def prediction_code(model: str) -> Code:
 
 def train_digest(model: str, probed: bool = False) -> str:
     """Return the digest that decides whether a training job must run again."""
-    return code_of(RESULT, *_training_roots(model, probed)).digest
+    return code_of(RESULT, PREDICTION, *_training_roots(model, probed)).digest
 
 
 def _training_roots(model: str, probed: bool) -> tuple[str, ...]:

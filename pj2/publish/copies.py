@@ -10,16 +10,12 @@ from pathlib import Path
 from pj2.config.study import Run
 from pj2.data.layout import DataIdentity
 from pj2.errors import UserError
-from pj2.runs.check import stale_predictions, stale_reasons
-from pj2.runs.files import BEST, EPOCHS, LAST, PROBES, RUN, SHIFT, STEPS
-from pj2.runs.predictions import EVALUATION, PREDICTIONS
+from pj2.runs.check import stale_reasons
+from pj2.runs.files import BEST, LAST, PREDICTIONS, RUN, artifact_names
 
 _CHUNK = 1 << 20
-# What each record of a run may name. Whoever wrote it may have named any file.
-_ARTIFACTS = {
-    RUN: frozenset({BEST, LAST, STEPS, EPOCHS, PROBES, SHIFT}),
-    EVALUATION: frozenset({PREDICTIONS}),
-}
+# What the record of a run may name. Whoever wrote it may have named any file.
+_ARTIFACTS = frozenset(artifact_names(probed=True))
 
 
 def refusals(results: Path, runs: Sequence[Run], data: DataIdentity) -> list[str]:
@@ -28,7 +24,6 @@ def refusals(results: Path, runs: Sequence[Run], data: DataIdentity) -> list[str
     for run in runs:
         folder = results / "runs" / run.folder
         reasons = stale_reasons(folder, run.settings, data, verify=False)
-        reasons = reasons or stale_predictions(folder, data, verify=False)
         if reasons:
             problems.append(f"{folder}: {'; '.join(reasons)}")
     return problems
@@ -38,29 +33,25 @@ def copy_run(source: Path, target: Path) -> list[str]:
     """Copy what is published of a run; return what is damaged, a line a file.
 
     Left out are the weights after the last epoch, and, of a run that finished no epoch, those
-    that it began with and their predictions. Raises UserError if a record names a file that
+    that it began with and their predictions. Raises UserError if the record names a file that
     no run has.
     """
     target.mkdir(parents=True)
-    finished = json.loads((source / RUN).read_bytes())["best_epoch"] is not None
-    left_out = {LAST} if finished else {LAST, BEST}
-    problems = []
-    for record in (RUN, EVALUATION) if finished else (RUN,):
-        content = (source / record).read_bytes()
-        named = json.loads(content)["artifacts"]
-        others = sorted(named.keys() - _ARTIFACTS[record])
-        if others:
-            raise UserError(
-                f"{source / record}: artifacts: names {', '.join(map(repr, others))}, no file of "
-                f"a run; expected only {', '.join(sorted(_ARTIFACTS[record]))}"
-            )
-        (target / record).write_bytes(content)
-        for name in sorted((_ARTIFACTS[record] - left_out) & named.keys()):
-            if _copy(source / name, target / name) != named[name]:
-                problems.append(
-                    f"{source / name}: damaged: its bytes are not those that {record} names"
-                )
-    return problems
+    content = (source / RUN).read_bytes()
+    run = json.loads(content)
+    others = sorted(run["artifacts"].keys() - _ARTIFACTS)
+    if others:
+        raise UserError(
+            f"{source / RUN}: artifacts: names {', '.join(map(repr, others))}, no file of "
+            f"a run; expected only {', '.join(sorted(_ARTIFACTS))}"
+        )
+    (target / RUN).write_bytes(content)
+    left_out = {LAST} if run["best_epoch"] is not None else {LAST, BEST, PREDICTIONS}
+    return [
+        f"{source / name}: damaged: its bytes are not those that {RUN} names"
+        for name, digest in sorted(run["artifacts"].items())
+        if name not in left_out and _copy(source / name, target / name) != digest
+    ]
 
 
 def _copy(source: Path, target: Path) -> str:

@@ -6,9 +6,10 @@ another machine; Snakemake removes a run's files before it makes them again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,11 +17,12 @@ import pyarrow.parquet as pq
 from pj2.config.study import RunSettings
 from pj2.fingerprint.code import Code
 from pj2.fingerprint.run import Fingerprint
-from pj2.runs.check import Unreadable, read_run
+from pj2.runs.check import Unreadable, read_run, recorded_predictions
 from pj2.runs.files import (
     BEST,
     EPOCHS,
     LAST,
+    PREDICTIONS,
     PROBES,
     PROBES_SCHEMA,
     RUN,
@@ -31,6 +33,7 @@ from pj2.runs.files import (
     ProbeRecords,
     StepRecords,
 )
+from pj2.runs.predictions import keep_predictions
 from pj2.runs.result import has_result
 from pj2.runs.trajectory import Divergence, Epoch, Trajectory, pack_probes, pack_steps
 from pj2.store.files import sha256_file
@@ -43,20 +46,19 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
     """Keep the run in a folder under the fingerprint that it was made with.
 
     Only the best and the last weights are there, and no optimizer's state, so
-    it can be handed out but not continued. Return whether it was taken: not if
-    the store has it, or if a file is not what run.json names. `say` is told why
-    if a table is what run.json names, but not that of a run.
+    it can be handed out but not continued. Its predictions are kept under their
+    own. Return whether the run was taken: not if the store has it, or if a file
+    other than that of the predictions is not what run.json names. `say` is told
+    why if a table is what run.json names, but not that of a run.
     """
     try:
         run = read_run(folder)
         settings = RunSettings.model_validate(run["settings"])
-        intact = all(sha256_file(folder / n) == digest for n, digest in run["artifacts"].items())
-    except (Unreadable, OSError, ValueError):
+    except (Unreadable, ValueError):
         return False
-    code = Code(run["code"]["modules"], run["code"]["packages"])
-    computed = settings.computed_in(run["precision"]["used"])
-    fingerprint = Fingerprint(computed.identity(), run["data"]["hash"], code)
-    if not intact or fingerprint.digest != run["fingerprint"]:
+    broken = {n for n, digest in run["artifacts"].items() if not _is_named(folder / n, digest)}
+    fingerprint = _fingerprint(run, settings)
+    if broken - {PREDICTIONS} or fingerprint.digest != run["fingerprint"]:
         return False
     try:
         missing = [key for key in _FACTS if key not in run]
@@ -64,10 +66,13 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
             raise Unreadable(f"{RUN} has no {', '.join(missing)}")
         rows, recorded = _read_tables(folder)
         measured = _read_probes(folder) if settings.probe else {}
+        predictions = None if broken else _read_predictions(folder, run)
     except Unreadable as problem:
         say(f"{folder}: {problem}; the run is not taken into the store")
         return False
     # Whether or not the store has them: what is damaged there is mended by this.
+    if predictions:
+        keep_predictions(store, predictions, folder)
     best, last = (store.put((folder / name).read_bytes()) for name in (BEST, LAST))
     steps = {
         epoch: (len(part.loss), store.put(pack_steps(part))) for epoch, part in recorded.items()
@@ -98,6 +103,21 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
     return store.publish(trajectory.manifest(fingerprint))
 
 
+def _fingerprint(run: Mapping[str, Any], settings: RunSettings) -> Fingerprint:
+    """Return what a run.json says that the run was made with."""
+    code = Code(run["code"]["modules"], run["code"]["packages"])
+    computed = settings.computed_in(run["precision"]["used"])
+    return Fingerprint(computed.identity(), run["data"]["hash"], code)
+
+
+def _is_named(path: Path, digest: str) -> bool:
+    """Tell whether a file is there, and is what run.json names."""
+    try:
+        return sha256_file(path) == digest
+    except OSError:
+        return False
+
+
 def _read_tables(folder: Path) -> tuple[list[EpochRecord], dict[int, StepRecords]]:
     """Return the epochs of a run and the steps of each. Raises Unreadable."""
     epochs = _read_table(folder / EPOCHS, [field.name for field in fields(EpochRecord)])
@@ -121,6 +141,23 @@ def _read_probes(folder: Path) -> dict[int, ProbeRecords]:
     for row in _read_table(folder / SHIFT, SHIFT_SCHEMA.names).to_pylist():
         found.setdefault(row["epoch"], ProbeRecords()).shift.append(row)
     return found
+
+
+def _read_predictions(folder: Path, run: Mapping[str, Any]) -> Fingerprint | None:
+    """Return the fingerprint of a run's predictions, None if it has none. Raises Unreadable."""
+    record = recorded_predictions(run)
+    if record is None:
+        return None
+    inputs = record["inputs"]
+    code = Code(inputs["modules"], inputs["packages"])
+    fingerprint = Fingerprint(inputs["settings"], inputs["data"], code)
+    own = {"weights": run["artifacts"][BEST]}
+    own |= {key: run["settings"][key] for key in ("model", "architecture")}
+    named = {key: inputs["settings"].get(key) for key in own}
+    if fingerprint.digest != record["fingerprint"] or named != own:
+        raise Unreadable(f"{RUN} was edited: its predictions are not of its weights")
+    _read_table(folder / PREDICTIONS, ["index", "label", "predicted", "probabilities"])
+    return fingerprint
 
 
 def _read_table(path: Path, columns: Sequence[str]) -> pa.Table:

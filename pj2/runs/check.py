@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pj2.config.study import BUDGET, Run, RunSettings
 from pj2.data.layout import DataIdentity
@@ -16,20 +15,19 @@ from pj2.fingerprint.code import RESULT, code_of
 from pj2.fingerprint.run import (
     Fingerprint,
     differences,
+    prediction_fingerprint,
     run_fingerprint,
     setting_differences,
 )
-from pj2.runs.files import BEST, EPOCHS, LAST, PROBES, RUN, SHIFT, STEPS
-from pj2.runs.plan import Machine, actions, seems_there
-from pj2.runs.predictions import EVALUATION, PREDICTIONS, fingerprint_of
+from pj2.runs.files import BEST, PREDICTIONS, RUN, artifact_names
+from pj2.runs.plan import Machine, actions, in_words, seems_there
 from pj2.store.files import sha256_file
-from pj2.store.manifest import Blob
 from pj2.store.store import RunStore
 from pj2.store.verified import VerifiedFiles
 
 DATA_COMMAND = "snakemake prepare_data"
 
-# What is read of the records, and must have these types.
+# What is read of a run.json, and must have these types.
 _RUN_KEYS = {
     "fingerprint": str,
     "settings": dict,
@@ -41,23 +39,44 @@ _RUN_KEYS = {
     "precision.used": str,
     "artifacts": dict,
 }
-_EVALUATION_KEYS = {
-    "fingerprint": str,
-    "inputs.settings": dict,
-    "inputs.modules": dict,
-    "inputs.packages": dict,
-    "inputs.data": str,
-    "artifacts": dict,
+_PREDICTIONS_KEYS = {
+    "predictions.fingerprint": str,
+    "predictions.inputs.settings": dict,
+    "predictions.inputs.settings.classes": list,
+    "predictions.inputs.modules": dict,
+    "predictions.inputs.packages": dict,
+    "predictions.inputs.data": str,
 }
 
 
 class Unreadable(Exception):
-    """A record is not there, or is not what this version writes; the message says which."""
+    """A run.json is not there, or is not what this version writes; the message says which."""
 
 
 def read_run(folder: Path) -> dict[str, Any]:
     """Return a folder's run.json. Raises Unreadable."""
-    return _read_record(folder / RUN, _RUN_KEYS)
+    try:
+        run: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Unreadable(f"{RUN} is missing") from None
+    except OSError as error:
+        raise Unreadable(f"{RUN} cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise Unreadable(f"{RUN} is damaged: it is not JSON") from None
+    _require(run, _RUN_KEYS)
+    return run
+
+
+def recorded_predictions(run: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the fingerprint and inputs of the predictions that a run.json names, None if none.
+
+    Raises Unreadable.
+    """
+    if PREDICTIONS not in run["artifacts"]:
+        return None
+    _require(run, _PREDICTIONS_KEYS)
+    record: Mapping[str, Any] = run["predictions"]
+    return record
 
 
 def stale_reasons(
@@ -69,8 +88,6 @@ def stale_reasons(
 ) -> list[str]:
     """Return why the run in a folder must be made again; nothing if it is current.
 
-    Predictions do not count: see `stale_predictions`.
-
     Args:
         folder: where run.json and the artifacts that it names lie.
         settings: what the run should be.
@@ -80,27 +97,10 @@ def stale_reasons(
         files: hashes that are known already.
     """
     try:
-        comparison = _compare(folder, settings, data, verify, files)
+        stale, budget = _compare(read_run(folder), folder, settings, data, verify, files)
     except Unreadable as problem:
         return [str(problem)]
-    return [*comparison.inputs, *comparison.budget, *comparison.artifacts]
-
-
-def stale_predictions(
-    folder: Path, data: DataIdentity | None, verify: bool, files: VerifiedFiles | None = None
-) -> list[str]:
-    """Return why the predictions in a run's folder do not belong to its run.json.
-
-    Nothing if they do. `data`, `verify` and `files` are those of `stale_reasons`.
-    """
-    try:
-        record = _read_record(folder / EVALUATION, _EVALUATION_KEYS)
-        named = record["inputs"]["settings"].get("classes", [])
-        wanted = _predictions_of(read_run(folder), data.classes if data else named)
-        reasons = _fingerprint_differences(EVALUATION, record["inputs"], record, wanted)
-    except Unreadable as problem:
-        return [str(problem)]
-    return reasons + _artifact_problems(folder, EVALUATION, record, (PREDICTIONS,), verify, files)
+    return stale + budget
 
 
 def why_stale(
@@ -111,33 +111,35 @@ def why_stale(
     machine: Callable[[], Machine],
     files: VerifiedFiles | None = None,
 ) -> list[str]:
-    """Return in words what is stale of a run and its predictions, and what a job would do.
+    """Return in words what is stale of a run, and what a job would do.
 
     `data` and `files` are those of `stale_reasons`, `machine` that of `actions`: what it
     tells is where the job would run.
     """
     try:
         run = read_run(folder)
-        comparison = _compare(folder, settings, data, True, files)
+        stale, budget = _compare(run, folder, settings, data, True, files)
     except Unreadable as problem:
         if data is None:
             return [f"{problem}: what the store has of it is not known before {DATA_COMMAND}"]
-        return [f"{problem}: {_next_action(settings, data.hash, store, machine)}"]
-    data_hash = data.hash if data else run["data"]["hash"]
-    lines = [*comparison.inputs, *comparison.artifacts]
-    budget = ", ".join(comparison.budget)
-    if lines:
-        lines += comparison.budget
-        lines.append(f"next: {_next_action(settings, data_hash, store, machine)}")
+        return [f"{problem}: {_next_action(settings, data, store, machine)}"]
+    if stale or budget:
+        action = _next_action(settings, data or _data_of(run), store, machine)
+    if stale:
+        lines = [*stale, *budget, f"next: {action}"]
     elif budget:
-        lines = [f"{budget}: {_next_action(settings, data_hash, store, machine)}"]
+        lines = [f"{', '.join(budget)}: {action}"]
     else:
         lines = ["current: made with these settings, data and code, and its files are intact"]
     if data is None:
         lines.append(f"data: not prepared, so not compared; first: {DATA_COMMAND}")
-    if comparison.inputs or comparison.artifacts or comparison.budget:
-        return [*lines, f"predictions: made again if {BEST} comes out different"]
-    return lines + _why_predictions(folder, run, data, store, files)
+    return lines
+
+
+def check_weights(path: Path, run: Mapping[str, Any]) -> None:
+    """Raise UserError unless the weights are those that run.json speaks of."""
+    if sha256_file(path) != run["artifacts"][path.name]:
+        raise UserError(f"{path}: damaged: not the bytes that run.json names; run snakemake again")
 
 
 def nearest_run(run: Mapping[str, Any], runs: Sequence[Run]) -> tuple[Run, list[str]]:
@@ -153,112 +155,94 @@ def nearest_run(run: Mapping[str, Any], runs: Sequence[Run]) -> tuple[Run, list[
     return nearest, setting_differences(run["settings"], _plain(nearest.settings))
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    """What is stale, by what it takes: new epochs, another cut, or the files once more."""
-
-    inputs: list[str]
-    budget: list[str]
-    artifacts: list[str]
-
-
 def _compare(
+    run: Mapping[str, Any],
     folder: Path,
     settings: RunSettings,
     data: DataIdentity | None,
     verify: bool,
     files: VerifiedFiles | None,
-) -> _Comparison:
-    run = read_run(folder)
-    before, used = run["data"]["hash"], run["precision"]["used"]
+) -> tuple[list[str], list[str]]:
+    """Return what is stale of a run.json and its files, and what takes only another cut."""
+    used, now = run["precision"]["used"], data or _data_of(run)
     # Where `auto` was and is asked for, it is what it came to on the machine that made the run.
     asked = {"precision": run["settings"].get("precision")}
     changed = setting_differences(asked, {"precision": settings.precision})
-    wanted = run_fingerprint(settings.computed_in(used), data.hash if data else before)
+    wanted = run_fingerprint(settings.computed_in(used), now.hash)
     then = {key: value for key, value in run["settings"].items() if key not in BUDGET}
-    inputs = {"settings": {**then, "precision": used}, "data": before, **run["code"]}
+    inputs = {"settings": {**then, "precision": used}, "data": run["data"]["hash"], **run["code"]}
     budget = setting_differences(_budget(run["settings"]), _budget(_plain(settings)))
     if run.get("written_by") != code_of(RESULT).digest:
         budget.append("the code that writes a run's files changed")
-    expected = (BEST, LAST, STEPS, EPOCHS, *((PROBES, SHIFT) if settings.probe else ()))
-    return _Comparison(
-        changed + _fingerprint_differences(RUN, inputs, run, wanted),
-        budget,
-        _artifact_problems(folder, RUN, run, expected, verify, files),
+    stale = changed + _fingerprint_differences(inputs, run, wanted)
+    # What has changed of the run too is said once.
+    stale += [
+        f"predictions: {line}" for line in _prediction_differences(run, now) if line not in stale
+    ]
+    expected = artifact_names(settings.probe is not None)
+    return stale + _artifact_problems(folder, run, expected, verify, files), budget
+
+
+def _prediction_differences(run: Mapping[str, Any], data: DataIdentity) -> list[str]:
+    """Return how what predictions were made with differs from a run's weights, and the data."""
+    record, weights = recorded_predictions(run), run["artifacts"].get(BEST)
+    if record is None or weights is None:
+        return []  # which is said of the artifacts
+    wanted = prediction_fingerprint(
+        weights,
+        run["settings"]["model"],
+        run["settings"]["architecture"],
+        data.hash,
+        data.classes,
     )
+    return _fingerprint_differences(record["inputs"], record, wanted)
+
+
+def _data_of(run: Mapping[str, Any]) -> DataIdentity:
+    """Return the data that a run and its predictions were made with."""
+    record = recorded_predictions(run)
+    classes = record["inputs"]["settings"]["classes"] if record else ()
+    return DataIdentity(run["data"]["hash"], tuple(classes))
 
 
 def _next_action(
-    settings: RunSettings, data_hash: str, store: RunStore, machine: Callable[[], Machine]
+    settings: RunSettings, data: DataIdentity, store: RunStore, machine: Callable[[], Machine]
 ) -> str:
     """Return in words what a training job would do.
 
     What a blob holds is checked only then, so damage that nothing has read yet is not foreseen.
     """
-    found = actions(settings, data_hash, store, machine)
+    found = actions(settings, data, store, machine)
     try:
-        return str(next(action for action in found if seems_there(action, settings, store)))
+        return in_words(next(action for action in found if seems_there(action, store)), store)
     except UserError as error:
         return f"not restored from the store; the rest depends on the device ({error})"
 
 
-def _why_predictions(
-    folder: Path,
-    run: Mapping[str, Any],
-    data: DataIdentity | None,
-    store: RunStore,
-    files: VerifiedFiles | None,
-) -> list[str]:
-    reasons = stale_predictions(folder, data, True, files)
-    if not reasons:
-        return ["predictions: current"]
-    if data is None:
-        return [f"predictions: {line}" for line in reasons]
-    stored = store.manifests(_predictions_of(run, data.classes).digest, "predictions")
-    has = any(store.has(Blob(**manifest.body["predictions"])) for manifest in stored)
-    step = "restored from the store" if has else f"computed with {BEST}"
-    return [f"predictions: {line}" for line in (*reasons, f"next: {step}")]
-
-
-def _read_record(path: Path, keys: Mapping[str, type]) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Unreadable(f"{path.name} is missing") from None
-    except OSError as error:
-        raise Unreadable(f"{path.name} cannot be read ({error.strerror})") from None
-    except ValueError:
-        raise Unreadable(f"{path.name} is damaged: it is not JSON") from None
+def _require(run: Mapping[str, Any], keys: Mapping[str, type]) -> None:
+    """Raise Unreadable unless a run.json has these keys, of these types."""
     for key, kind in keys.items():
-        value = record
+        value: Any = run
         for part in key.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         if not isinstance(value, kind):
-            raise Unreadable(f"{path.name} is damaged, or another version wrote it: no {key}")
-    return cast(dict[str, Any], record)
-
-
-def _predictions_of(run: Mapping[str, Any], classes: Sequence[str]) -> Fingerprint:
-    if BEST not in run["artifacts"]:
-        raise Unreadable(f"{RUN} does not name {BEST}")
-    return fingerprint_of(run, classes)
+            raise Unreadable(f"{RUN} is damaged, or another version wrote it: no {key}")
 
 
 def _fingerprint_differences(
-    name: str, inputs: Mapping[str, Any], record: Mapping[str, Any], wanted: Fingerprint
+    inputs: Mapping[str, Any], record: Mapping[str, Any], wanted: Fingerprint
 ) -> list[str]:
     if not all(isinstance(parts, dict) for parts in inputs["modules"].values()):
-        raise Unreadable(f"{name} is damaged: its modules are not those that were written")
+        raise Unreadable(f"{RUN} is damaged: its modules are not those that were written")
     found = differences(inputs, wanted.inputs)
     if not found and record["fingerprint"] != wanted.digest:
-        return [f"{name} was edited: its fingerprint is not that of what it names"]
+        return [f"{RUN} was edited: its fingerprint is not that of what it names"]
     return found
 
 
 def _artifact_problems(
     folder: Path,
-    record_name: str,
-    record: Mapping[str, Any],
+    run: Mapping[str, Any],
     expected: Sequence[str],
     verify: bool,
     files: VerifiedFiles | None,
@@ -266,16 +250,14 @@ def _artifact_problems(
     digest_of = files.sha256 if files else sha256_file
     problems = []
     for name in expected:
-        digest = record["artifacts"].get(name)
+        digest = run["artifacts"].get(name)
         try:
             if digest is None:
-                problems.append(f"{record_name} does not name {name}")
+                problems.append(f"{RUN} does not name {name}")
             elif not verify:
                 (folder / name).stat()
             elif digest_of(folder / name) != digest:
-                problems.append(
-                    f"{name} is damaged: its bytes are not those that {record_name} names"
-                )
+                problems.append(f"{name} is damaged: its bytes are not those that {RUN} names")
         except FileNotFoundError:
             problems.append(f"{name} is missing")
         except OSError as error:

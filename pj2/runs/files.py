@@ -13,9 +13,16 @@ BEST = "best.safetensors"
 LAST = "last.safetensors"
 STEPS = "steps.parquet"
 EPOCHS = "epochs.parquet"
+PREDICTIONS = "predictions.parquet"
 PROBES = "probes.parquet"
 SHIFT = "covariate_shift.parquet"
 RUN = "run.json"
+
+
+def artifact_names(probed: bool) -> tuple[str, ...]:
+    """Return the files of a run that its run.json names; a run that is probed has two more."""
+    return (BEST, LAST, STEPS, EPOCHS, *((PROBES, SHIFT) if probed else ()), PREDICTIONS)
+
 
 _EPOCHS_SCHEMA = pa.schema(
     [

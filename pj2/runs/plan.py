@@ -6,17 +6,19 @@ The job carries it out, and ``pj2 why`` prints it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pj2.config.study import RunSettings
+from pj2.data.layout import DataIdentity
 from pj2.fingerprint.run import Fingerprint, run_fingerprint
 from pj2.runs.precision import auto_precision
-from pj2.runs.result import Cut, cut, has_result, write_result
+from pj2.runs.predictions import Predict, has_predictions
+from pj2.runs.result import Cut, Result, cut, has_result, write_result
 from pj2.runs.trajectory import Trajectory
 from pj2.store.manifest import Manifest
-from pj2.store.store import RunStore
+from pj2.store.store import BlobUnavailable, RunStore
 
 Stored = tuple[Manifest, Trajectory]
 
@@ -32,10 +34,8 @@ class Machine(NamedTuple):
 class Restore:
     """Cut the artifacts of a run from stored epochs; nothing is trained."""
 
-    fingerprint: Fingerprint
     manifest: Manifest
-    trajectory: Trajectory
-    end: Cut
+    result: Result
 
     def __str__(self) -> str:
         return "restored from the store, no training"
@@ -72,7 +72,7 @@ Action = Restore | Continue | Start
 
 
 def actions(
-    settings: RunSettings, data_hash: str, store: RunStore, machine: Callable[[], Machine]
+    settings: RunSettings, data: DataIdentity, store: RunStore, machine: Callable[[], Machine]
 ) -> Iterator[Action]:
     """Yield what may be done about a run, best first; the last, to start, always works.
 
@@ -85,15 +85,15 @@ def actions(
 
     Args:
         settings: the run, as the config asks for it.
-        data_hash: the content hash in ``dataset.json``.
+        data: what the prepared data are.
         machine: tells what this machine is; asked only where that decides.
     """
     prints = {
-        precision: run_fingerprint(settings.computed_in(precision), data_hash)
+        precision: run_fingerprint(settings.computed_in(precision), data.hash)
         for precision in settings.precisions
     }
     for remote in (False, True) if store.remote else (False,):
-        yield from _finished(settings, prints, store, machine, remote)
+        yield from _finished(settings, data, prints, store, machine, remote)
     here = machine()
     precision = settings.precision if len(prints) == 1 else auto_precision(here.hardware)
     stored = _stored(store, prints[precision])
@@ -108,18 +108,46 @@ def actions(
     yield Start(prints[precision], precision, _why_start(candidates, bool(usable)))
 
 
-def restore_run(action: Restore, settings: RunSettings, store: RunStore, output: Path) -> Cut:
-    """Write a run's artifacts from the store. Raises BlobUnavailable."""
-    write_result(store, action.trajectory, action.end, settings, action.fingerprint, output)
+def carry_out(
+    found: Iterator[Action],
+    restore: Callable[[Restore], Cut],
+    train: Callable[[Continue | Start], Cut],
+) -> Cut:
+    """Do the first of some `actions` for which the store has what it seemed to have."""
+    damaged = False
+    for action in found:
+        try:
+            if isinstance(action, Restore):
+                return restore(action)
+            if isinstance(action, Start) and damaged:
+                action = replace(action, reason="what the store has of it is damaged or incomplete")
+            return train(action)
+        except BlobUnavailable:
+            if isinstance(action, Start):
+                raise
+            damaged = True
+    raise AssertionError("the last action is to start")
+
+
+def restore_run(action: Restore, store: RunStore, output: Path, predict: Predict) -> Cut:
+    """Write a run's artifacts from the store; see `write_result`. Raises BlobUnavailable."""
+    write_result(store, action.result, output, predict)
     store.touch(action.manifest)
-    return action.end
+    return action.result.end
 
 
-def seems_there(action: Action, settings: RunSettings, store: RunStore) -> bool:
+def in_words(action: Action, store: RunStore) -> str:
+    """Say what a job does, given that it `seems_there`."""
+    if isinstance(action, Restore) and not has_predictions(store, action.result.predictions):
+        return f"{action}; its test images are predicted again"
+    return str(action)
+
+
+def seems_there(action: Action, store: RunStore) -> bool:
     """Tell whether the store has the blobs that an action needs; their content is not read."""
     match action:
         case Restore():
-            return has_result(store, action.trajectory, settings)
+            return has_result(store, action.result.trajectory, action.result.settings)
         case Continue():
             state = action.trajectory.state
             assert state is not None
@@ -141,6 +169,7 @@ def continues_exactly(stored: Trajectory, here: Machine) -> bool:
 
 def _finished(
     settings: RunSettings,
+    data: DataIdentity,
     prints: Mapping[str, Fingerprint],
     store: RunStore,
     machine: Callable[[], Machine],
@@ -149,7 +178,7 @@ def _finished(
     """Yield what can be handed out, in what this machine computes in first."""
     found = {
         precision: [
-            Restore(fingerprint, manifest, trajectory, end)
+            Restore(manifest, Result(settings, data, fingerprint, trajectory, end))
             for manifest, trajectory in _stored(store, fingerprint, remote)
             if (end := cut(trajectory, settings))
         ]
@@ -159,7 +188,9 @@ def _finished(
         yield from found[settings.precision]
         return
     as_auto = {
-        precision: [each for each in those if auto_precision(each.trajectory.hardware) == precision]
+        precision: [
+            each for each in those if auto_precision(each.result.trajectory.hardware) == precision
+        ]
         for precision, those in found.items()
     }
     if found == as_auto and sum(map(bool, found.values())) < 2:  # the machine decides nothing

@@ -1,63 +1,57 @@
-"""Predictions that were computed before, and the record that stands beside them. No torch."""
+"""What decides a run's predictions of the test split, and how the store keeps them. No torch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from pj2.errors import UserError
+from pj2.config.study import RunSettings
+from pj2.data.layout import DataIdentity
 from pj2.fingerprint.run import Fingerprint, prediction_fingerprint
-from pj2.store.files import sha256_file, write_json
+from pj2.runs.files import BEST, PREDICTIONS
 from pj2.store.manifest import Blob, Manifest
 from pj2.store.store import BlobUnavailable, RunStore
 
-PREDICTIONS = "predictions.parquet"
-EVALUATION = "evaluation.json"
+Predict = Callable[[Path, Path], None]
+"""Called with a file of weights and the file to write; see `pj2.evaluation.predict`."""
 
 
-def fingerprint_of(run: Mapping[str, Any], classes: Sequence[str]) -> Fingerprint:
-    """Return the fingerprint of a run's predictions, given its run.json and the data's classes."""
-    weights = run["artifacts"]["best.safetensors"]
-    settings = run["settings"]
+def predictions_of(settings: RunSettings, weights: str, data: DataIdentity) -> Fingerprint:
+    """Return what decides the predictions that weights make, given the SHA-256 of their file."""
     return prediction_fingerprint(
-        weights, settings["model"], settings["architecture"], run["data"]["hash"], classes
+        weights, settings.model, settings.architecture, data.hash, data.classes
     )
 
 
-def check_weights(path: Path, run: Mapping[str, Any]) -> None:
-    """Raise UserError unless the weights are those that run.json speaks of."""
-    if sha256_file(path) != run["artifacts"][path.name]:
-        raise UserError(f"{path}: damaged: not the bytes that run.json names; run snakemake again")
+def has_predictions(store: RunStore, fingerprint: Fingerprint) -> bool:
+    """Tell whether the store seems to have predictions; their content is not read."""
+    stored = store.manifests(fingerprint.digest, "predictions")
+    return any(store.has(_blob(manifest)) for manifest in stored)
 
 
-def restore_predictions(store: RunStore, fingerprint: Fingerprint, folder: Path) -> bool:
-    """Write a run's predictions from the store; return whether it has them."""
+def write_predictions(
+    store: RunStore, fingerprint: Fingerprint, folder: Path, predict: Predict
+) -> None:
+    """Write a run's predictions from the store, or else make them with the weights beside them."""
     for manifest in store.manifests(fingerprint.digest, "predictions"):
-        try:
-            store.fetch(Blob(**manifest.body["predictions"]), folder / PREDICTIONS)
-        except BlobUnavailable:
-            continue
-        _write_record(fingerprint, folder)
-        store.touch(manifest)
-        return True
-    return False
+        with suppress(BlobUnavailable):
+            store.fetch(_blob(manifest), folder / PREDICTIONS)
+            store.touch(manifest)
+            return
+    predict(folder / BEST, folder / PREDICTIONS)
+    made = keep_predictions(store, fingerprint, folder)
+    if made:
+        store.push(made)
 
 
-def keep_predictions(store: RunStore, fingerprint: Fingerprint, folder: Path) -> None:
-    """Put the predictions in a folder into the store, and write the record beside them."""
+def keep_predictions(store: RunStore, fingerprint: Fingerprint, folder: Path) -> Manifest | None:
+    """Put the predictions in a folder into the store; return their entry if it is on disk."""
     blob = store.put((folder / PREDICTIONS).read_bytes())
     body = {"predictions": blob.as_json()}
     manifest = Manifest("predictions", fingerprint.digest, fingerprint.inputs, body)
-    _write_record(fingerprint, folder)
-    if store.publish(manifest):
-        store.push(manifest)
+    return manifest if store.publish(manifest) else None
 
 
-def _write_record(fingerprint: Fingerprint, folder: Path) -> None:
-    record = {
-        "fingerprint": fingerprint.digest,
-        "inputs": fingerprint.inputs,
-        "artifacts": {PREDICTIONS: sha256_file(folder / PREDICTIONS)},
-    }
-    write_json(folder / EVALUATION, record)
+def _blob(manifest: Manifest) -> Blob:
+    return Blob(**manifest.body["predictions"])

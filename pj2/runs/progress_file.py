@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,12 +17,22 @@ from typing import Any, Literal
 
 from pj2.errors import UserError
 from pj2.runs.interrupt import Interrupted
+from pj2.runs.metrics import Metrics
 from pj2.store.files import TEMPORARY
 
 # Where a job's log lies below the study's folder; the braces are Snakemake's wildcards.
 TRAIN_LOG = "logs/train/{experiment}/{model}/lr={lr}/seed={seed}.log"
-# Between two looks at a loss, which is waited for on a GPU, and two writes of the file.
-SECONDS_BETWEEN = 2.0
+# What the file holds of a run's metrics; at the end of an epoch, its own.
+_FIELDS = {
+    "epoch": "epoch",
+    "steps": "steps",
+    "step/loss": "loss",
+    "train_loss": "loss",
+    "val_accuracy": "val_accuracy",
+    "pace": "images_per_second",
+    "images_per_second": "images_per_second",
+    "seconds_left": "seconds_left",
+}
 
 JobState = Literal["running", "finished", "restored", "interrupted", "failed"]
 
@@ -104,6 +113,11 @@ class ProgressFile:
         else:
             self.write(state="failed", error=_in_words(error))
 
+    def log(self, metrics: Metrics, step: int) -> None:
+        """Write how far the run is."""
+        known = {field: metrics[name] for name, field in _FIELDS.items() if name in metrics}
+        self.write(step=step, **known)
+
     def write(self, **changes: Any) -> None:
         """Write the file, with changes to the fields of `JobProgress`."""
         self._now = replace(self._now, **changes)
@@ -115,22 +129,6 @@ class ProgressFile:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_text(json.dumps(asdict(self._now)) + "\n", encoding="utf-8")
             temporary.replace(self._path)
-
-
-class Every:
-    """Says yes at most once in so many seconds, the first time at once."""
-
-    def __init__(self, seconds: float = SECONDS_BETWEEN) -> None:
-        self._seconds = seconds
-        self._next = 0.0
-
-    def __call__(self) -> bool:
-        """Tell whether it is time again."""
-        now = time.monotonic()
-        if now < self._next:
-            return False
-        self._next = now + self._seconds
-        return True
 
 
 def progress_beside(log: str | os.PathLike[str]) -> Path:

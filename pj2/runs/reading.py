@@ -173,7 +173,7 @@ def predictions(run: RunRecord) -> Predictions | None:
     table = read_parquet(path, ("index", "label", "predicted", "probabilities"))
     classes = (table.schema.metadata or {}).get(b"classes")
     if classes is None:
-        raise UserError(f"{path}: its schema has no metadata 'classes'; evaluate the run again")
+        raise UserError(f"{path}: its schema has no metadata 'classes'; run snakemake again")
     names = tuple(json.loads(classes))
     probabilities = table["probabilities"].combine_chunks().flatten().to_numpy()
     return Predictions(

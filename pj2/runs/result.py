@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pj2.config.study import RunSettings
+from pj2.data.layout import DataIdentity
 from pj2.fingerprint.code import RESULT, code_of
 from pj2.fingerprint.run import Fingerprint
 from pj2.runs.early_stopping import EarlyStopping
@@ -14,6 +15,7 @@ from pj2.runs.files import (
     BEST,
     EPOCHS,
     LAST,
+    PREDICTIONS,
     PROBES,
     RUN,
     SHIFT,
@@ -22,6 +24,7 @@ from pj2.runs.files import (
     probe_tables,
     steps_table,
 )
+from pj2.runs.predictions import Predict, predictions_of, write_predictions
 from pj2.runs.trajectory import Trajectory, unpack_probes, unpack_steps
 from pj2.store.files import sha256_file, write_json, write_table
 from pj2.store.manifest import Blob
@@ -35,6 +38,23 @@ class Cut:
     epochs: int
     status: str
     best_epoch: int | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run: what it is of, its epochs, and where the budget of its settings ends them."""
+
+    settings: RunSettings
+    data: DataIdentity
+    fingerprint: Fingerprint
+    trajectory: Trajectory
+    end: Cut
+
+    @property
+    def predictions(self) -> Fingerprint:
+        """What decides its predictions. Raises BlobUnavailable if its weights were not kept."""
+        best, _ = kept_weights(self.trajectory, self.end)
+        return predictions_of(self.settings, best.sha256, self.data)
 
 
 def cut(trajectory: Trajectory, settings: RunSettings) -> Cut | None:
@@ -84,18 +104,14 @@ def has_result(store: RunStore, trajectory: Trajectory, settings: RunSettings) -
         return False
 
 
-def write_result(
-    store: RunStore,
-    trajectory: Trajectory,
-    where: Cut,
-    settings: RunSettings,
-    fingerprint: Fingerprint,
-    output: Path,
-) -> None:
+def write_result(store: RunStore, result: Result, output: Path, predict: Predict) -> None:
     """Write all files of a run; `run.json`, which holds the others' hashes, comes last.
 
-    Raises BlobUnavailable if the store lacks, or holds damaged, what is needed.
+    `predict` is called if the store does not have the predictions.
+
+    Raises BlobUnavailable if the store lacks, or holds damaged, what is needed of the epochs.
     """
+    settings, trajectory, where = result.settings, result.trajectory, result.end
     diverged = where.status == "diverged"
     best, last = kept_weights(trajectory, where)
     parts = list(trajectory.recorded(where.epochs, diverged))
@@ -112,6 +128,8 @@ def write_result(
     store.fetch(last, output / LAST)
     for name, table in tables.items():
         write_table(output / name, table)
+    predictions = result.predictions
+    write_predictions(store, predictions, output, predict)
     information = {
         "status": where.status,
         "diverged_at_step": sum(len(part.loss) for part in records) if diverged else None,
@@ -123,13 +141,14 @@ def write_result(
         "images_per_second": statistics.median(r.images_per_second for r in rows) if rows else None,
         "hardware": trajectory.hardware,
         "versions": trajectory.versions,
-        "fingerprint": fingerprint.digest,
-        "code": fingerprint.code.as_json(),
+        "fingerprint": result.fingerprint.digest,
+        "code": result.fingerprint.code.as_json(),
+        "predictions": {"fingerprint": predictions.digest, "inputs": predictions.inputs},
         "written_by": code_of(RESULT).digest,
         "artifacts": {
             BEST: best.sha256,
             LAST: last.sha256,
-            **{name: sha256_file(output / name) for name in tables},
+            **{name: sha256_file(output / name) for name in (*tables, PREDICTIONS)},
         },
     }
     write_json(output / RUN, information)

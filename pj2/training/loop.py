@@ -5,23 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from pj2.config.schema import Recipe
+from pj2.config.study import RunSettings
 from pj2.data.batches import ImageSet, batch_bounds
 from pj2.data.randomness import derive_seed
 from pj2.training.loss import loss_function
 from pj2.training.observers import Observers, Step
 
-Progress = Callable[[int, int, "float | None"], None]
-"""Called with the steps done, the steps of the epoch and, where it costs nothing, the loss."""
-
 
 def never() -> bool:
     """Say that nothing interrupts."""
     return False
+
+
+class Learner(NamedTuple):
+    """A model on its device, what gives its float32 logits in a run's precision, its optimizer."""
+
+    model: nn.Module
+    logits_of: Callable[[Tensor], Tensor]
+    optimizer: torch.optim.Optimizer
 
 
 @dataclass(frozen=True)
@@ -62,15 +68,11 @@ class EpochResult:
 
 
 def train_epoch(
-    model: nn.Module,
-    logits_of: Callable[[Tensor], Tensor],
-    optimizer: torch.optim.Optimizer,
+    learner: Learner,
     data: ImageSet,
-    recipe: Recipe,
-    seed: int,
+    settings: RunSettings,
     epoch: int,
     observers: Observers = (),
-    progress: Progress | None = None,
     start: PartialEpoch | None = None,
     interrupted: Callable[[], bool] = never,
 ) -> EpochResult | PartialEpoch:
@@ -82,70 +84,85 @@ def train_epoch(
     that is not finite ends the epoch before its update.
 
     Args:
-        model: on the device of `data`; it is put into train mode.
-        logits_of: the model's forward pass, in the precision of the run; float32 logits.
-        recipe: batch size, augmentation and loss.
-        seed: decides batch order, augmentation and dropout together with `epoch`.
+        learner: on the device of `data`; its model is put into train mode.
+        settings: batch size, augmentation, loss, and the seed: it decides batch order,
+            augmentation and dropout together with `epoch`.
         epoch: 0-based.
         start: where an interrupted epoch stopped; model and optimizer as they were then.
         interrupted: asked between steps; once it says yes, what is done so far is returned.
     """
-    device = data.labels.device
-    bounds = batch_bounds(len(data), recipe.batch_size)
-    losses = torch.empty(len(bounds), device=device)
-    grad_norms = torch.empty(len(bounds), device=device)
-    right = torch.zeros(len(data), dtype=torch.bool, device=device)
+    model, logits_of, optimizer = learner
     parameters = [p for p in model.parameters() if p.requires_grad]
-    loss_of = loss_function(recipe.loss)
-    torch.manual_seed(derive_seed(seed, "dropout", epoch))
+    loss_of = loss_function(settings.loss)
+    torch.manual_seed(derive_seed(settings.seed, "dropout", epoch))
     model.train()
-    done = before = 0
+    records = _Records(data, settings.batch_size, start)
     if start is not None:
-        done, before = len(start.losses), start.correct
-        losses[:done] = start.losses.to(device)
-        grad_norms[:done] = start.grad_norms.to(device)
         _set_random_states(start.random)
-    # Views are made once: indexing the buffers costs more than what is written to them.
-    loss_at, grad_norm_at = losses.unbind(), grad_norms.unbind()
-    batches = data.epoch(recipe.batch_size, recipe.augmentation, seed, epoch, first=done)
-    for inputs, labels in batches:
+    size, seed, done, steps = settings.batch_size, settings.seed, records.before, records.steps
+    for inputs, labels in data.epoch(size, settings.augmentation, seed, epoch, first=done):
         logits = logits_of(inputs)
         loss = loss_of(logits, labels)
-        loss_at[done].copy_(loss.detach())
-        visible = loss.item() if device.type == "cpu" else None
-        if visible is not None and not math.isfinite(visible):
-            done += 1
-            break
+        if not records.add_loss(done, loss.detach()):
+            return records.end(done + 1)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        # As torch.nn.utils.get_total_norm, less its sorting by device, a quarter of its time.
-        torch.linalg.vector_norm(
-            torch.stack(torch._foreach_norm(gradients)), out=grad_norm_at[done]
-        )
-        torch.eq(logits.detach().argmax(1), labels, out=right[slice(*bounds[done])])
+        records.add_gradient(done, parameters)
+        records.add_logits(done, logits.detach(), labels)
         for observer in observers:
-            index = epoch * len(bounds) + done
+            index = epoch * steps + done
             observer.on_step(Step(index, epoch, loss.detach(), inputs, labels, model))
         optimizer.step()
         done += 1
-        if progress is not None:
-            progress(done, len(bounds), visible)
-        if interrupted() and done < len(bounds):
+        if interrupted() and done < steps:
             break
-    kept = _finite(losses[:done])
-    images = bounds[kept - 1][1] if kept else 0
-    correct = before + int(right[:images].sum())
-    if kept == done < len(bounds):
-        random = _random_states(device)
-        return PartialEpoch(losses[:done].cpu(), grad_norms[:done].cpu(), correct, random)
-    return EpochResult(
-        losses=losses[:kept].cpu(),
-        grad_norms=grad_norms[:kept].cpu(),
-        accuracy=correct / images if images else math.nan,
-        images=images,
-        diverged=kept < done,
-    )
+    return records.end(done)
+
+
+class _Records:
+    """What the steps of an epoch leave on the device, where it stays until the epoch ends."""
+
+    def __init__(self, data: ImageSet, batch_size: int, start: PartialEpoch | None) -> None:
+        self._device = data.labels.device
+        self._bounds = batch_bounds(len(data), batch_size)
+        self.steps = len(self._bounds)
+        self._losses = torch.empty(self.steps, device=self._device)
+        self._grad_norms = torch.empty(self.steps, device=self._device)
+        self._right = torch.zeros(len(data), dtype=torch.bool, device=self._device)
+        self.before = self._right_before = 0
+        if start is not None:
+            self.before, self._right_before = len(start.losses), start.correct
+            self._losses[: self.before] = start.losses.to(self._device)
+            self._grad_norms[: self.before] = start.grad_norms.to(self._device)
+        # Views are made once: indexing the buffers costs more than what is written to them.
+        self._loss_at, self._grad_norm_at = self._losses.unbind(), self._grad_norms.unbind()
+
+    def add_loss(self, step: int, loss: Tensor) -> bool:
+        """Keep a step's loss; return False if it is seen not to be finite."""
+        self._loss_at[step].copy_(loss)
+        return self._device.type != "cpu" or math.isfinite(loss.item())
+
+    def add_gradient(self, step: int, parameters: list[nn.Parameter]) -> None:
+        """Keep the norm of a step's gradient."""
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        # As torch.nn.utils.get_total_norm, less its sorting by device, a quarter of its time.
+        norms = torch.stack(torch._foreach_norm(gradients))
+        torch.linalg.vector_norm(norms, out=self._grad_norm_at[step])
+
+    def add_logits(self, step: int, logits: Tensor, labels: Tensor) -> None:
+        """Keep which images of a step are classified rightly."""
+        torch.eq(logits.argmax(1), labels, out=self._right[slice(*self._bounds[step])])
+
+    def end(self, done: int) -> EpochResult | PartialEpoch:
+        """Return what was recorded of so many steps."""
+        kept = _finite(self._losses[:done])
+        images = self._bounds[kept - 1][1] if kept else 0
+        correct = self._right_before + int(self._right[:images].sum())
+        losses, grad_norms = self._losses[:kept].cpu(), self._grad_norms[:kept].cpu()
+        if kept == done < self.steps:
+            return PartialEpoch(losses, grad_norms, correct, _random_states(self._device))
+        accuracy = correct / images if images else math.nan
+        return EpochResult(losses, grad_norms, accuracy, images, diverged=kept < done)
 
 
 def _finite(losses: Tensor) -> int:

@@ -1,4 +1,4 @@
-"""How a training job shows that it is alive: a bar on a terminal, lines elsewhere, and a file."""
+"""How a training job shows that it is alive: a bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -6,49 +6,107 @@ import math
 import os
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pj2.runs.files import EpochRecord
-from pj2.runs.progress_file import Every, ProgressFile
+from pj2.runs.metrics import Every, Metrics, Sink
+from pj2.training.observers import Step
 
 
-class Reporter:
-    """A progress bar when stderr is a terminal, else one line on stdout per epoch; and a file.
+class Meter:
+    """An observer that tells sinks of a run every second: of its loss, its pace and what is left.
 
-    The bar and the file show the last epoch's validation accuracy, the current
-    loss, images per second and the time that the remaining budget would take.
+    Reading a loss waits for the device, so it is not done at every step.
     """
 
-    def __init__(self, name: str, epochs: int, file: ProgressFile | None = None) -> None:
+    def __init__(self, sinks: Sequence[Sink], epochs: int, steps_per_epoch: int) -> None:
+        self._sinks = sinks
+        self._epochs, self._steps = epochs, steps_per_epoch
+        self._due = Every()
+        self._epoch = -1
+        self._images = 0  # since the first step seen of this epoch, which may be resumed
+        self._epoch_started = 0.0
+        self._first: tuple[int, float] | None = None
+
+    def on_step(self, step: Step) -> None:
+        """See one step."""
+        due = self._due()
+        if step.epoch != self._epoch:
+            self._epoch, self._images, self._epoch_started = step.epoch, 0, time.perf_counter()
+            self._first = self._first or (step.index, self._epoch_started)
+        if due:
+            loss, seconds = step.loss.item(), time.perf_counter() - self._epoch_started
+            self._log(
+                {
+                    "epoch": step.epoch + 1,
+                    "step/loss": loss if math.isfinite(loss) else None,
+                    "pace": self._images / seconds if self._images else None,
+                },
+                step.index,
+            )
+        self._images += len(step.labels)
+
+    def on_epoch(self, row: EpochRecord) -> None:
+        """See the end of an epoch."""
+        self._log(asdict(row) | {"epoch": row.epoch + 1}, (row.epoch + 1) * self._steps)
+
+    def _log(self, metrics: Metrics, done: int) -> None:
+        """Pass metrics on, with the time that the rest takes at the pace of this process so far."""
+        total = self._epochs * self._steps
+        before, started = self._first or (done, 0.0)
+        pace = (done - before) / (time.perf_counter() - started) if done > before else None
+        left = (total - done) / pace if pace else None
+        for sink in self._sinks:
+            sink.log({**metrics, "steps": total, "seconds_left": left}, done)
+
+
+class Lines:
+    """One line on stdout per epoch, and for what else is said of a run."""
+
+    def __init__(self, name: str, epochs: int) -> None:
         self._name = name
         self._epochs = epochs
-        self._file = file
-        self._file_is_due = Every()
-        self._accuracy = "-"
-        self._epoch = -1
-        self._steps = 0  # of an epoch
-        self._before = 0
-        self._started = 0.0
-        self._rate: float | None = None
-        self._first: tuple[int, float] | None = None
-        self._bar: Progress | None = None
-        if sys.stderr.isatty():
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[state]}"),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-            )
-            self._task = self._bar.add_task(name, total=None, state="")
 
-    def __enter__(self) -> Reporter:
-        if self._bar is not None:
-            self._bar.start()
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def log(self, metrics: Metrics, step: int) -> None:
+        """Print a line for an epoch that is over."""
+        if "val_loss" in metrics:
+            self.line(_epoch_in_words(metrics, self._epochs))
+
+    def line(self, text: str) -> None:
+        """Print one line about this run."""
+        say(f"{self._name} · {text}")
+
+
+class Bar:
+    """A progress bar on stderr: the loss, the last epoch's validation accuracy and the pace."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._shown: dict[str, Any] = {}
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._task = self._bar.add_task(name, total=None, state="")
+
+    def __enter__(self) -> Bar:
+        self._bar.start()
         return self
 
     def __exit__(
@@ -57,73 +115,26 @@ class Reporter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._bar.stop()
 
-    def on_step(self, epoch: int, done: int, steps: int, images: int, loss: float | None) -> None:
-        """See a step: `done` of `steps` in this 0-based epoch, `images` so far in the epoch."""
-        now, completed = time.perf_counter(), epoch * steps + done
-        if epoch != self._epoch:  # the first step seen of an epoch, which may be resumed
-            self._epoch, self._steps = epoch, steps
-            self._before, self._started = images, now
-            self._first = self._first or (completed, now)
-        done_now = images - self._before
-        if done_now:
-            self._rate = done_now / (now - self._started)
-        if self._bar is not None:
-            speed = f"{self._rate:,.0f} images/s" if self._rate else ""
-            shown = "" if loss is None else f"loss {loss:.3f} · "
-            self._bar.update(
-                self._task,
-                total=steps * self._epochs,
-                completed=completed,
-                state=f"{shown}val acc {self._accuracy} · {speed}",
-            )
-        if self._file is not None and self._file_is_due():
-            finite = loss is not None and math.isfinite(loss)
-            self._write(completed, now, epoch=epoch + 1, loss=loss if finite else None)
-
-    def on_epoch(self, row: EpochRecord) -> None:
-        """See the end of an epoch."""
-        self._accuracy = f"{row.val_accuracy:.2%}"
-        self._rate = row.images_per_second
-        self._write(
-            (row.epoch + 1) * self._steps,
-            time.perf_counter(),
-            epoch=row.epoch + 1,
-            loss=row.train_loss,
-            val_accuracy=row.val_accuracy,
-        )
-        if self._bar is not None:
-            return
-        test = "" if row.test_accuracy is None else f" · test acc {row.test_accuracy:.2%}"
-        self.line(
-            f"epoch {row.epoch + 1}/{self._epochs} · train loss {row.train_loss:.4f} · "
-            f"val loss {row.val_loss:.4f} acc {row.val_accuracy:.2%}{test} · "
-            f"{row.images_per_second:,.0f} images/s · {row.seconds:.1f} s"
+    def log(self, metrics: Metrics, step: int) -> None:
+        """Bring the bar up to date."""
+        self._shown |= {name: value for name, value in metrics.items() if value is not None}
+        words = {"step/loss": "loss {:.3f}", "val_accuracy": "val acc {:.2%}"}
+        words["pace"] = "{:,.0f} images/s"
+        parts = [text.format(self._shown[key]) for key, text in words.items() if key in self._shown]
+        self._bar.update(
+            self._task, total=metrics["steps"], completed=step, state=" · ".join(parts)
         )
 
     def line(self, text: str) -> None:
         """Print one line about this run."""
-        if self._bar is not None:
-            self._bar.console.print(f"{self._name} · {text}", highlight=False)
-        else:
-            say(f"{self._name} · {text}")
+        self._bar.console.print(f"{self._name} · {text}", highlight=False)
 
-    def _write(self, completed: int, now: float, **known: float | None) -> None:
-        """Write the file, with the time that the rest takes at the pace of this process so far."""
-        if self._file is None:
-            return
-        total = self._steps * self._epochs
-        before, started = self._first or (completed, now)
-        left = (total - completed) * (now - started) / (completed - before or 1)
-        self._file.write(
-            step=completed,
-            steps=total,
-            images_per_second=self._rate,
-            seconds_left=left if completed > before else None,
-            **known,
-        )
+
+def terminal(name: str, epochs: int) -> Bar | Lines:
+    """Return what shows a run to who started it: a bar where stderr is a terminal."""
+    return Bar(name) if sys.stderr.isatty() else Lines(name, epochs)
 
 
 def say(line: str) -> None:
@@ -133,3 +144,13 @@ def say(line: str) -> None:
     except OSError:
         # Ctrl-C also ends the `tee` that reads this. Python would complain again at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _epoch_in_words(row: Mapping[str, Any], epochs: int) -> str:
+    tested = row["test_accuracy"]
+    test = "" if tested is None else f" · test acc {tested:.2%}"
+    return (
+        f"epoch {row['epoch']}/{epochs} · train loss {row['train_loss']:.4f} · "
+        f"val loss {row['val_loss']:.4f} acc {row['val_accuracy']:.2%}{test} · "
+        f"{row['images_per_second']:,.0f} images/s · {row['seconds']:.1f} s"
+    )

@@ -22,7 +22,7 @@ from pj2.models.inspect import count_macs, count_parameters, first_convolution
 from pj2.models.registry import build_model
 from pj2.training.forward import Forward
 from pj2.training.graphs import Logits, with_cuda_graph
-from pj2.training.loop import EpochResult, PartialEpoch, Progress, never, train_epoch
+from pj2.training.loop import EpochResult, Learner, PartialEpoch, never, train_epoch
 from pj2.training.observers import Observers
 from pj2.training.optimizer import make_optimizer
 
@@ -76,22 +76,12 @@ class Trainer:
     def train_epoch(
         self,
         observers: Observers = (),
-        progress: Progress | None = None,
         interrupted: Callable[[], bool] = never,
     ) -> EpochResult | PartialEpoch:
         """Train the next epoch, or what is left of one that was interrupted."""
+        learner = Learner(self.model, self._logits_of or self._prepare_forward(), self.optimizer)
         result = train_epoch(
-            self.model,
-            self._logits_of or self._prepare_forward(),
-            self.optimizer,
-            self.train,
-            self.settings,
-            self.settings.seed,
-            self.epoch,
-            observers,
-            progress,
-            self._partial,
-            interrupted,
+            learner, self.train, self.settings, self.epoch, observers, self._partial, interrupted
         )
         self._partial = None
         if isinstance(result, EpochResult):

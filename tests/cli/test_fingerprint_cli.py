@@ -11,9 +11,11 @@ import pytest
 from pj2.cli.main import main
 from pj2.config.load import load_study
 from pj2.config.study import list_runs
-from pj2.data.layout import prepared_folder
+from pj2.data.layout import DataIdentity, prepared_folder
 from pj2.fingerprint.code import RESULT, code_of
 from pj2.fingerprint.run import run_fingerprint
+from pj2.runs.files import BEST, EPOCHS, LAST, PREDICTIONS, STEPS
+from pj2.runs.predictions import predictions_of
 from pj2.store import verified
 from pj2.store.files import sha256_file, write_json
 
@@ -33,6 +35,7 @@ experiments:
 DATA = "ab" * 32
 RUN = "experiment=one/model=VGG_A/lr=0.001/seed=1"
 RUNS = Path("results/small/runs")
+ARTIFACTS = (BEST, LAST, STEPS, EPOCHS, PREDICTIONS)
 
 
 @pytest.fixture
@@ -71,11 +74,13 @@ def write_run(folder: str, prepared, **changes) -> None:
     """A run.json, with files that it names, as if `folder` had been trained."""
     settings = {r.folder: r.settings for r in list_runs(load_study("config.yaml"))}[RUN]
     fingerprint = prepared[RUN]
-    names = ("best.safetensors", "last.safetensors", "steps.parquet", "epochs.parquet")
     path = RUNS / folder
     path.mkdir(parents=True)
-    for name in names:
+    for name in ARTIFACTS:
         (path / name).write_bytes(name.encode())
+    artifacts = {name: sha256_file(path / name) for name in ARTIFACTS}
+    identity = DataIdentity(DATA, ("cat", "dog"))
+    predictions = predictions_of(settings, artifacts[BEST], identity)
     run = {
         "fingerprint": fingerprint.digest,
         "settings": {**settings.model_dump(mode="json"), **changes},
@@ -83,7 +88,8 @@ def write_run(folder: str, prepared, **changes) -> None:
         "data": {"hash": DATA},
         "precision": {"asked": "fp32", "used": "fp32"},
         "written_by": code_of(RESULT).digest,
-        "artifacts": {name: sha256_file(path / name) for name in names},
+        "predictions": {"fingerprint": predictions.digest, "inputs": predictions.inputs},
+        "artifacts": artifacts,
     }
     write_json(path / "run.json", run)
 
@@ -173,8 +179,6 @@ def test_why(pj2, prepared):
     assert out.splitlines() == [
         RUN,
         "  current: made with these settings, data and code, and its files are intact",
-        "  predictions: evaluation.json is missing",
-        "  predictions: next: computed with best.safetensors",
     ]
     config = Path("config.yaml")
     config.write_text(config.read_text() + "    epochs: 7\n")
@@ -204,4 +208,4 @@ def test_why_remembers_what_it_hashed(pj2, prepared, monkeypatch):
     write_run(RUN, prepared)
     pj2("why", RUN)
     names = {Path(name).name for name in json.loads(Path(".pj2/verified.json").read_text())}
-    assert names == {"best.safetensors", "last.safetensors", "steps.parquet", "epochs.parquet"}
+    assert names == set(ARTIFACTS)

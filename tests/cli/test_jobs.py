@@ -5,11 +5,15 @@ from __future__ import annotations
 import filecmp
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
+import pyarrow.parquet as pq
 import pytest
+
+from pj2.runs.files import PREDICTIONS
 
 SETTINGS = {
     "model": "BasicCNN",
@@ -45,39 +49,33 @@ def call(arguments, folder, **variables):
 def test_a_run_and_its_predictions_are_restored_without_torch(folder):
     first = call(command("first"), folder)
     assert first.returncode == 0, first.stderr
-    evaluate = [sys.executable, "-m", "pj2", "evaluate", "--data", "data", "--device", "cpu"]
-    assert call([*evaluate, "--run", "first"], folder).returncode == 0
     # A torch that cannot be imported, before the real one.
     (folder / "none" / "torch").mkdir(parents=True)
     (folder / "none" / "torch" / "__init__.py").write_text("raise RuntimeError('torch')")
-    without = {"PYTHONPATH": str(folder / "none")}
+    path = [str(folder / "none"), os.environ.get("PYTHONPATH")]
+    without = {"PYTHONPATH": os.pathsep.join(filter(None, path))}
     again = call(command("again"), folder, **without)
     assert again.returncode == 0, again.stderr
     assert "restored from the store and verified" in again.stdout
-    assert call([*evaluate, "--run", "again"], folder, **without).returncode == 0
     for path in (folder / "first").iterdir():
         assert filecmp.cmp(path, folder / "again" / path.name, shallow=False), path.name
 
 
-def test_damaged_weights_are_not_evaluated(folder):
-    assert call(command("damaged", seed=1), folder).returncode == 0
-    weights = folder / "damaged" / "best.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
-    evaluate = [sys.executable, "-m", "pj2", "evaluate", "--data", "data", "--run", "damaged"]
-    result = call(evaluate, folder)
-    assert result.returncode == 2
-    assert "best.safetensors: damaged" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-
-
-def test_a_run_json_of_something_else_is_a_line(folder):
-    (folder / "else").mkdir()
-    (folder / "else" / "run.json").write_text('{"settings": {}}')
-    evaluate = [sys.executable, "-m", "pj2", "evaluate", "--data", "data", "--run", "else"]
-    result = call(evaluate, folder)
-    assert result.returncode == 2
-    assert result.stderr.startswith("pj2: else/run.json: run.json is damaged")
-    assert len(result.stderr.splitlines()) == 1
+def test_renamed_classes_train_nothing_and_are_predicted_again(folder):
+    assert call(command("named", seed=1), folder).returncode == 0
+    shutil.copytree(folder / "data", folder / "renamed")
+    info = json.loads((folder / "renamed" / "dataset.json").read_text())
+    info["classes"][0] = "aircraft"
+    (folder / "renamed" / "dataset.json").write_text(json.dumps(info))
+    again = call([*command("renamed run", seed=1), "--data", "renamed"], folder)
+    assert again.returncode == 0, again.stderr
+    assert "restored from the store and verified" in again.stdout
+    assert "epoch 1/1" not in again.stdout
+    first, second = (
+        pq.read_table(folder / name / PREDICTIONS) for name in ("named", "renamed run")
+    )
+    assert second.equals(first)
+    assert json.loads(second.schema.metadata[b"classes"])[0] == "aircraft"
 
 
 def test_asked_to_stop_it_ends_with_75_and_says_what_is_saved(folder):

@@ -24,7 +24,7 @@ def pj2(*arguments, cwd=None):
 def test_help_names_every_command():
     result = pj2("--help")
     assert result.returncode == 0
-    for command in ("prepare", "train", "evaluate", "check", "figure", "table", "band"):
+    for command in ("prepare", "train", "check", "figure", "table", "band"):
         assert command in result.stdout
 
 
@@ -44,7 +44,6 @@ def test_check_lists_runs(tmp_path):
             ["train", "--data", "absent", "--output", "y", "--settings", SETTINGS],
             "absent",
         ),
-        (["evaluate", "--run", "absent", "--data", "x"], "absent/run.json"),
         (["figure", "filter-grids", "absent.json", "--output", "x"], "absent.json"),
         (["band", "absent.json", "--output", "x"], "absent.json"),
         (["train", "--no-such-option"], "--no-such-option"),

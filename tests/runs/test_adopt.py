@@ -11,7 +11,7 @@ import pytest
 from training.small_run import artifacts, flip_a_byte, open_folder, train
 
 from pj2.runs.adopt import adopt_run
-from pj2.runs.files import BEST, EPOCHS, LAST, RUN, STEPS
+from pj2.runs.files import BEST, EPOCHS, LAST, PREDICTIONS, RUN, STEPS
 from pj2.store.files import sha256_file
 
 DIVERGES = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}}
@@ -52,9 +52,36 @@ def test_what_is_damaged_is_not_taken(tmp_path, name):
     assert not (tmp_path / "store").exists()
 
 
+def test_damaged_predictions_are_made_again_and_the_run_is_taken(tmp_path, capsys):
+    train(tmp_path / "run", tmp_path / "lost")
+    store = open_folder(tmp_path / "store")
+    before = artifacts(tmp_path / "run")
+    flip_a_byte(tmp_path / "run" / PREDICTIONS)
+    assert adopt_run(store, tmp_path / "run")
+    assert not list((tmp_path / "store").rglob("predictions.*"))
+    capsys.readouterr()
+    train(tmp_path / "again", store)
+    assert "epoch" not in capsys.readouterr().out
+    assert artifacts(tmp_path / "again") == before
+
+
+def test_predictions_that_are_not_of_the_runs_weights_are_not_taken(tmp_path, capsys):
+    run, other = (tmp_path / name for name in ("run", "other"))
+    train(run, tmp_path / "lost")
+    train(other, tmp_path / "lost", seed=1)
+    record, others = (json.loads((each / RUN).read_text()) for each in (run, other))
+    record["predictions"] = others["predictions"]
+    record["artifacts"][PREDICTIONS] = others["artifacts"][PREDICTIONS]
+    (run / RUN).write_text(json.dumps(record))
+    (run / PREDICTIONS).write_bytes((other / PREDICTIONS).read_bytes())
+    assert not adopt_run(open_folder(tmp_path / "store"), run)
+    assert "predictions are not of its weights" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
+        (PREDICTIONS, b"not Parquet", "is not a Parquet file"),
         (STEPS, b"not Parquet", "is not a Parquet file"),
         (EPOCHS, b"PAR1, its start and end only, PAR1", "is not a Parquet file"),
         (STEPS, {"step": [0], "epoch": [0], "loss": [1.0]}, "has no column grad_norm"),

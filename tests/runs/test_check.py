@@ -11,17 +11,17 @@ import torch
 from pj2.config.study import Run, RunSettings
 from pj2.data.layout import DataIdentity
 from pj2.fingerprint.run import run_fingerprint
-from pj2.runs.check import nearest_run, stale_predictions, stale_reasons, why_stale
+from pj2.runs.check import nearest_run, stale_reasons, why_stale
 from pj2.runs.files import (
     BEST,
     EPOCHS,
     LAST,
+    PREDICTIONS,
     RUN,
     EpochRecord,
     StepRecords,
 )
 from pj2.runs.plan import Machine, actions, restore_run
-from pj2.runs.predictions import EVALUATION, PREDICTIONS, fingerprint_of, keep_predictions
 from pj2.runs.trajectory import Epoch, State, Trajectory, pack_steps
 from pj2.store.files import write_json
 from pj2.store.store import RunStore
@@ -36,7 +36,7 @@ HARDWARE = {"device": "cpu", "name": "some CPU", "capability": "AVX2", "threads"
 CURRENT = "current: made with these settings, data and code, and its files are intact"
 CONTINUED = "continues after 3 epochs, nothing is trained again"
 FROM_START = "trained from the start, the store has nothing to continue"
-AGAIN = "predictions: made again if best.safetensors comes out different"
+RESTORED = "restored from the store, no training"
 
 
 def settings(**changes) -> RunSettings:
@@ -61,6 +61,10 @@ def trajectory(store: RunStore, version: str, epochs: int = 3, steps: int = 0) -
     return Trajectory(facts, HARDWARE, {"torch": version}, made, None, state)
 
 
+def predict(weights, path) -> None:
+    path.write_bytes(b"predictions with " + weights.read_bytes())
+
+
 def here() -> Machine:
     return Machine(HARDWARE, TORCH)
 
@@ -74,19 +78,24 @@ class Made:
         fingerprint = run_fingerprint(settings(), DATA)
         made = trajectory(self.store, version, steps=steps)
         self.store.publish(made.manifest(fingerprint))
-        action = next(actions(settings(), DATA, self.store, here))
-        restore_run(action, settings(), self.store, self.folder)
-        (self.folder / PREDICTIONS).write_bytes(b"predictions")
-        keep_predictions(self.store, fingerprint_of(self.run, CLASSES), self.folder)
+        self.restore()
+
+    def restore(self, data=IDENTITY, predict=predict) -> None:
+        action = next(actions(settings(), data, self.store, here))
+        restore_run(action, self.store, self.folder, predict)
+
+    def lose_predictions(self) -> None:
+        for entry in (self.store.local.root / "entries").rglob("predictions.*"):
+            entry.unlink()
 
     @property
     def run(self):
         return json.loads((self.folder / RUN).read_text())
 
-    def edit(self, change, name=RUN) -> None:
-        record = json.loads((self.folder / name).read_text())
+    def edit(self, change) -> None:
+        record = self.run
         change(record)
-        write_json(self.folder / name, record)
+        write_json(self.folder / RUN, record)
 
     def reasons(self, data=IDENTITY, verify=True, **changes):
         return stale_reasons(self.folder, settings(**changes), data, verify)
@@ -108,21 +117,20 @@ def damage(path) -> None:
 
 def test_a_current_run(made):
     assert made.reasons() == made.reasons(verify=False) == made.reasons(data=None) == []
-    assert stale_predictions(made.folder, IDENTITY, True) == []
-    assert made.why() == [CURRENT, "predictions: current"]
+    assert made.why() == [CURRENT]
 
 
 def test_settings(made):
     changes = {"learning_rate": 2e-3, "optimizer": {"weight_decay": 5e-4}}
     expected = ["learning_rate 0.001 → 0.002", "optimizer.weight_decay 0.0 → 0.0005"]
     assert made.reasons(**changes) == expected
-    assert made.why(**changes) == [*expected, f"next: {FROM_START}", AGAIN]
+    assert made.why(**changes) == [*expected, f"next: {FROM_START}"]
 
 
 def test_settings_that_the_store_has(made):
     # The config was changed, run and changed back.
     made.edit(lambda run: run["settings"].update(seed=1))
-    assert made.why() == ["seed 1 → 0", "next: restored from the store, no training", AGAIN]
+    assert made.why() == ["seed 1 → 0", f"next: {RESTORED}"]
 
 
 def test_code(made):
@@ -143,12 +151,12 @@ def test_data_and_packages(made):
 
 def test_data_that_are_not_prepared(made):
     unknown = "data: not prepared, so not compared; first: snakemake prepare_data"
-    assert made.why(data=None) == [CURRENT, unknown, "predictions: current"]
+    assert made.why(data=None) == [CURRENT, unknown]
 
 
 def test_more_epochs_continue(made):
     assert made.reasons(epochs=5) == ["epochs 3 → 5"]
-    assert made.why(epochs=5) == [f"epochs 3 → 5: {CONTINUED}", AGAIN]
+    assert made.why(epochs=5) == [f"epochs 3 → 5: {CONTINUED}"]
 
 
 def test_more_epochs_continue_within_one(tmp_path):
@@ -158,7 +166,7 @@ def test_more_epochs_continue_within_one(tmp_path):
 
 def test_more_epochs_with_another_torch(tmp_path):
     made = Made(tmp_path, version="1.0.0")
-    assert made.why() == [CURRENT, "predictions: current"]
+    assert made.why() == [CURRENT]
     assert made.why(epochs=5)[0] == (
         "epochs 3 → 5: starts over: 3 epochs were made on some CPU in fp32 with torch 1.0.0, "
         "whose last digits this machine would not continue"
@@ -169,7 +177,7 @@ def test_more_epochs_without_the_state(made):
     for blob in trajectory(made.store, TORCH).state.__dict__.values():
         if blob and not isinstance(blob, float):
             made.store.local.remove(blob.name)
-    assert made.why(epochs=5) == [f"epochs 3 → 5: {FROM_START}", AGAIN]
+    assert made.why(epochs=5) == [f"epochs 3 → 5: {FROM_START}"]
 
 
 @pytest.mark.parametrize(
@@ -181,13 +189,13 @@ def test_more_epochs_without_the_state(made):
     ],
 )
 def test_another_budget_is_cut_from_what_is_there(made, changes, words):
-    assert made.why(**changes) == [f"{words}: restored from the store, no training", AGAIN]
+    assert made.why(**changes) == [f"{words}: {RESTORED}"]
 
 
 def test_a_run_that_is_not_there(made):
     (made.folder / RUN).unlink()
     assert made.reasons() == ["run.json is missing"]
-    assert made.why() == ["run.json is missing: restored from the store, no training"]
+    assert made.why() == [f"run.json is missing: {RESTORED}"]
     assert made.why(seed=1) == [f"run.json is missing: {FROM_START}"]
     assert made.why(epochs=4) == [f"run.json is missing: {CONTINUED}"]
     assert "not known before snakemake prepare_data" in made.why(data=None)[0]
@@ -206,7 +214,6 @@ def test_a_damaged_run_json(made, content):
     (made.folder / RUN).write_text(content)
     assert len(made.reasons()) == 1
     assert made.reasons()[0].startswith("run.json is damaged")
-    assert stale_predictions(made.folder, IDENTITY, True)[0].startswith("run.json is damaged")
 
 
 @pytest.mark.parametrize(
@@ -232,43 +239,62 @@ def test_artifacts(made):
     expected = [damaged, "last.safetensors is missing", unreadable]
     assert made.reasons() == expected
     assert made.reasons(verify=False) == expected[1:2]
-    assert made.why() == [*expected, "next: restored from the store, no training", AGAIN]
+    assert made.why() == [*expected, f"next: {RESTORED}"]
 
 
 def test_predictions(made):
     damage(made.folder / PREDICTIONS)
-    damaged = "predictions.parquet is damaged: its bytes are not those that evaluation.json names"
-    assert made.reasons() == []
-    assert stale_predictions(made.folder, IDENTITY, False) == []
-    assert stale_predictions(made.folder, IDENTITY, True) == [damaged]
-    stored = "predictions: next: restored from the store"
-    assert made.why() == [CURRENT, f"predictions: {damaged}", stored]
-    (made.folder / EVALUATION).unlink()
-    assert made.why() == [CURRENT, "predictions: evaluation.json is missing", stored]
+    damaged = "predictions.parquet is damaged: its bytes are not those that run.json names"
+    assert made.reasons() == [damaged]
+    assert made.reasons(verify=False) == []
+    assert made.why() == [damaged, f"next: {RESTORED}"]
+    made.lose_predictions()
+    assert made.why() == [damaged, f"next: {RESTORED}; its test images are predicted again"]
 
 
 def test_predictions_of_other_code_and_weights(made):
-    def older(record):
-        record["inputs"]["modules"]["pj2.evaluation.predict"]["function predict"] = "0"
-        record["inputs"]["settings"]["weights"] = "0" * 64
+    def older(run):
+        inputs = run["predictions"]["inputs"]
+        inputs["modules"]["pj2.evaluation.predict"]["function predict"] = "0"
+        inputs["settings"]["weights"] = "0" * 64
 
-    made.edit(older, EVALUATION)
+    made.edit(older)
     weights = made.run["artifacts"][BEST]
-    expected = [
-        f"weights {'0' * 64!r} → {weights!r}",
-        "evaluation/predict.py changed: function predict",
+    assert made.reasons() == [
+        f"predictions: weights {'0' * 64!r} → {weights!r}",
+        "predictions: evaluation/predict.py changed: function predict",
     ]
-    assert stale_predictions(made.folder, IDENTITY, True) == expected
 
 
-def test_predictions_that_the_store_lacks(made, tmp_path):
-    (made.folder / EVALUATION).write_text("{")
-    empty = RunStore(Folder(tmp_path / "empty"))
-    assert why_stale(made.folder, settings(), IDENTITY, empty, here) == [
-        CURRENT,
-        "predictions: evaluation.json is damaged: it is not JSON",
-        "predictions: next: computed with best.safetensors",
-    ]
+def test_code_that_trains_and_predicts_is_named_once(made):
+    def older(run):
+        for code in (run["code"], run["predictions"]["inputs"]):
+            code["modules"]["pj2.evaluation.evaluate"]["function compute_logits"] = "0"
+
+    made.edit(older)
+    assert made.reasons() == ["evaluation/evaluate.py changed: function compute_logits"]
+
+
+def test_a_run_without_predictions(made):
+    """As the versions left it that kept them beside a record of their own."""
+
+    def older(run):
+        del run["predictions"], run["artifacts"][PREDICTIONS]
+
+    made.edit(older)
+    assert made.why() == ["run.json does not name predictions.parquet", f"next: {RESTORED}"]
+
+
+def test_what_is_restored_is_predicted_once(made):
+    def not_again(weights, path):
+        raise AssertionError("the store has them")
+
+    made.restore(predict=not_again)
+    (best,) = made.store.manifests(made.run["predictions"]["fingerprint"], "predictions")
+    made.store.local.remove(best.blobs[0].name)
+    made.restore()
+    assert (made.folder / PREDICTIONS).read_bytes() == b"predictions with weights 0"
+    assert made.why() == [CURRENT]
 
 
 def test_known_hashes_are_used(made, tmp_path):
@@ -279,7 +305,7 @@ def test_known_hashes_are_used(made, tmp_path):
     found = stale_reasons(
         made.folder, settings(), IDENTITY, True, Files(tmp_path / "verified.json")
     )
-    assert len(found) == 4
+    assert len(found) == 5
 
 
 def test_the_nearest_run(made):
@@ -296,14 +322,16 @@ def test_the_nearest_run(made):
 
 def test_class_names_are_in_the_predictions_and_in_no_hash(made):
     renamed = DataIdentity(DATA, ("cat", "hound"))
-    assert made.reasons(data=renamed) == []
-    assert stale_predictions(made.folder, renamed, True) == [
-        "classes ['cat', 'dog'] → ['cat', 'hound']"
+    assert made.why(data=renamed) == [
+        "predictions: classes ['cat', 'dog'] → ['cat', 'hound']",
+        f"next: {RESTORED}; its test images are predicted again",
     ]
+    made.restore(renamed)
+    assert made.why(data=renamed) == [CURRENT]
 
 
 def test_a_run_cut_by_other_code_is_written_again(made):
     made.edit(lambda run: run.update(written_by="0" * 64))
     changed = "the code that writes a run's files changed"
     assert made.reasons() == [changed]
-    assert made.why() == [f"{changed}: restored from the store, no training", AGAIN]
+    assert made.why() == [f"{changed}: {RESTORED}"]

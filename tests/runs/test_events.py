@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from training.small_run import open_folder, small_data, small_settings, train
+from training.small_run import open_folder, run_training, small_data, small_settings, train
 
 from pj2.cli import jobs
 from pj2.errors import UserError
 from pj2.runs.events import write_events
 from pj2.runs.files import EPOCHS, STEPS
 from pj2.runs.interrupt import Interrupted
-from pj2.training.job import run_training
+from pj2.training.job import Watching
 
 DIVERGING = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}}
 
@@ -39,9 +39,7 @@ def train_with_events(folder, observers=(), **changes):
         small_data(),
         folder / "run",
         open_folder(folder / "store"),
-        "cpu",
-        observers=observers,
-        events=folder / "events",
+        Watching(observers=observers, events=folder / "events"),
     )
 
 

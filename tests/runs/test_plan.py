@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from training.small_run import SignalAt, open_folder, small_data, small_settings, train
 
+from pj2.data.layout import DataIdentity
 from pj2.fingerprint.run import run_fingerprint
 from pj2.runs.interrupt import Interrupted
 from pj2.runs.plan import Continue, Machine, Restore, Start, actions, seems_there
@@ -15,7 +16,7 @@ from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 from pj2.training import device
 
-DATA = small_data().hash
+DATA = DataIdentity(small_data().hash, small_data().classes)
 AUTO = small_settings(precision="auto")
 WITH_AMX, WITHOUT = (
     Machine({"device": "cpu", "name": name, "capability": capability, "threads": 1}, "2.9.0")
@@ -28,7 +29,7 @@ def epochs(tmp_path_factory):
     """A store with the epochs of a run, made here in fp32, and their trajectory."""
     folder = tmp_path_factory.mktemp("epochs")
     train(folder / "run", folder / "store")
-    fingerprint = run_fingerprint(small_settings(), DATA)
+    fingerprint = run_fingerprint(small_settings(), DATA.hash)
     manifest = next(open_folder(folder / "store").manifests(fingerprint.digest))
     return folder / "store", Trajectory.of(manifest)
 
@@ -51,7 +52,7 @@ class Stores:
             versions={"torch": machine.torch},
             epochs=self._trajectory.epochs[:epochs],
         )
-        fingerprint = run_fingerprint(small_settings(precision=precision), DATA)
+        fingerprint = run_fingerprint(small_settings(precision=precision), DATA.hash)
         (store or self.store).publish(made.manifest(fingerprint))
 
     def first(self, here: Machine | None, settings=AUTO):
@@ -60,12 +61,12 @@ class Stores:
             return here
 
         found = actions(settings, DATA, self.store, machine)
-        return next(each for each in found if seems_there(each, settings, self.store))
+        return next(each for each in found if seems_there(each, self.store))
 
     def restored(self, here: Machine | None) -> str:
         action = self.first(here)
         assert isinstance(action, Restore)
-        return str(action.fingerprint.settings["precision"])
+        return str(action.result.fingerprint.settings["precision"])
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_the_job_does_what_is_said_of_another_machines_checkpoint(tmp_path, caps
         there = Machine({**here.hardware, "name": name}, here.torch)
         store, settings = open_folder(tmp_path / "store"), small_settings()
         found = actions(settings, DATA, store, lambda there=there: there)
-        said = str(next(each for each in found if seems_there(each, settings, store)))
+        said = str(next(each for each in found if seems_there(each, store)))
         assert said.startswith(word)
     monkeypatch.setattr(device, "_processor_name", lambda: "another")
     train(tmp_path / "run", tmp_path / "store")

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import torch
+from training.small_run import run_training
 
 from pj2.config.schema import DatasetConfig, Limit
 from pj2.config.study import RunSettings
@@ -22,7 +23,6 @@ from pj2.store.tiers import Folder
 from pj2.training import device
 from pj2.training.device import describe_device
 from pj2.training.forward import Forward
-from pj2.training.job import run_training
 from pj2.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -123,7 +123,7 @@ def test_a_run_is_computed_in_what_auto_comes_to(data, tmp_path, monkeypatch, us
     monkeypatch.setattr(device, "_instruction_sets", lambda: sets)
     for name, asked in (("auto", "auto"), ("explicit", used)):
         store = RunStore(Folder(tmp_path / f"store of {name}"))
-        run_training(settings(precision=asked), data, tmp_path / name, store, "cpu")
+        run_training(settings(precision=asked), data, tmp_path / name, store)
     auto, explicit = (
         json.loads((tmp_path / name / RUN).read_text()) for name in ("auto", "explicit")
     )

@@ -147,7 +147,7 @@ def test_a_job_that_fails_leaves_its_error(place, monkeypatch):
     def broken(*arguments, **options):
         raise RuntimeError("out of\nluck")
 
-    monkeypatch.setattr("pj2.training.job.run_training", broken)
+    monkeypatch.setattr("pj2.training.job.train_run", broken)
     with pytest.raises(RuntimeError):
         job(study)
     assert status_of(study, place).last_line == "RuntimeError: out of"

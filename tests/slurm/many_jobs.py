@@ -1,6 +1,6 @@
 """Many tiny runs on SLURM, and the same on this machine: ``many_jobs.py RUNS [--per-job N]``.
 
-Each run is one epoch of 100 images, trained and not evaluated, so that starting it is nearly all
+Each run is one epoch of 100 images, trained and not shown, so that starting it is nearly all
 of it. Both ways start from nothing and use every core; the machine should be idle otherwise.
 Prints one JSON object.
 """

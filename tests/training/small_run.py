@@ -10,13 +10,17 @@ import pandas as pd
 import torch
 
 from pj2.config.study import RunSettings
+from pj2.data.layout import DataIdentity
 from pj2.data.prepared import PreparedData
-from pj2.runs.files import BEST, LAST, STEPS
+from pj2.evaluation.predict import predict
+from pj2.runs.files import BEST, LAST, PREDICTIONS, STEPS
+from pj2.runs.plan import actions, carry_out, restore_run
 from pj2.runs.result import Cut
 from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
-from pj2.training.job import run_training
+from pj2.training.device import choose_device, describe_machine, prepare_device
+from pj2.training.job import Watching, train_run
 
 
 def small_settings(**changes) -> RunSettings:
@@ -56,13 +60,33 @@ def open_folder(path: Path, said: list[str] | None = None) -> RunStore:
 def train(folder: Path, store: Path | RunStore, observers=(), **changes) -> Cut:
     """Restore a run, or else train it."""
     runs = store if isinstance(store, RunStore) else open_folder(store)
-    settings = small_settings(**changes)
-    return run_training(settings, small_data(), folder, runs, "cpu", observers=observers)
+    watching = Watching(observers=observers)
+    return run_training(small_settings(**changes), small_data(), folder, runs, watching)
+
+
+def run_training(
+    settings: RunSettings,
+    data: PreparedData,
+    folder: Path,
+    store: RunStore,
+    watching: Watching = Watching(),  # noqa: B008, it never changes
+) -> Cut:
+    """Do on this processor what `pj2 train` does."""
+    device = choose_device("cpu")
+    prepare_device(device, 1)
+    identity = DataIdentity(data.hash, data.classes)
+    return carry_out(
+        actions(settings, identity, store, lambda: describe_machine(device)),
+        lambda action: restore_run(
+            action, store, folder, lambda best, path: predict(best, settings, data, path, device)
+        ),
+        lambda action: train_run(action, settings, data, folder, store, device, watching),
+    )
 
 
 def artifacts(folder: Path) -> dict[str, str]:
     """The digests of what must be the same to the last bit."""
-    return {name: sha256_file(folder / name) for name in (BEST, LAST, STEPS)}
+    return {name: sha256_file(folder / name) for name in (BEST, LAST, STEPS, PREDICTIONS)}
 
 
 def assert_same_run(folder: Path, other: Path) -> None:

@@ -10,16 +10,18 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
+from training.small_run import run_training
 
 from pj2.config.study import RunSettings
 from pj2.errors import UserError
 from pj2.evaluation.evaluate import score
+from pj2.evaluation.predict import predict
 from pj2.models.registry import build_model
-from pj2.runs.files import BEST, EPOCHS, LAST, RUN, STEPS
+from pj2.runs.files import BEST, EPOCHS, LAST, PREDICTIONS, RUN, STEPS
 from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
-from pj2.training.job import run_training
+from pj2.training.device import choose_device
 
 
 def settings(**changes):
@@ -40,7 +42,7 @@ def train(data, tmp_path):
     def run(name="run", **changes):
         folder = tmp_path / name
         store = RunStore(Folder(tmp_path / f"store of {name}"))  # nothing is shared
-        run_training(settings(**changes), data, folder, store, "cpu")
+        run_training(settings(**changes), data, folder, store)
         return folder, json.loads((folder / RUN).read_text())
 
     return run
@@ -66,12 +68,13 @@ def test_schemas(train):
     assert run["parameters"] == 1_147_466
     assert run["settings"] == settings().model_dump(mode="json")
     assert run["data"]["train_images"] + run["data"]["validation_images"] == 150
-    assert run["artifacts"] == {n: sha256_file(folder / n) for n in (BEST, LAST, STEPS, EPOCHS)}
+    names = (BEST, LAST, STEPS, EPOCHS, PREDICTIONS)
+    assert run["artifacts"] == {name: sha256_file(folder / name) for name in names}
 
 
 def test_the_same_settings_give_the_same_bytes(train):
     first, second = train("first")[0], train("second")[0]
-    for name in (BEST, LAST, STEPS):
+    for name in (BEST, LAST, STEPS, PREDICTIONS):
         assert filecmp.cmp(first / name, second / name, shallow=False), name
 
 
@@ -81,6 +84,15 @@ def test_the_best_weights_are_those_of_the_best_epoch(train, data):
     assert run["best_epoch"] == epochs.val_accuracy.idxmax()
     short, _ = train("short", epochs=run["best_epoch"] + 1)
     assert filecmp.cmp(folder / BEST, short / LAST, shallow=False)
+
+
+@pytest.mark.parametrize("diverges", [False, True])
+def test_the_test_split_is_predicted_with_the_best_weights(train, data, tmp_path, diverges):
+    changes = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}} if diverges else {}
+    folder, run = train(**changes)
+    path = tmp_path / "alone.parquet"
+    predict(folder / BEST, RunSettings(**run["settings"]), data, path, torch.device("cpu"))
+    assert filecmp.cmp(folder / PREDICTIONS, path, shallow=False)
 
 
 def test_learning_rates_share_initial_weights_and_batches(train):
@@ -125,11 +137,11 @@ def test_monitoring_the_test_split_is_the_published_protocol(train):
     assert run["best_epoch"] == pd.read_parquet(folder / EPOCHS).test_accuracy.idxmax()
 
 
-def test_a_device_that_is_not_there(data, tmp_path):
+def test_a_device_that_is_not_there():
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(UserError, match="cuda is not available here; this machine has cpu"):
-        run_training(settings(), data, tmp_path, RunStore(Folder(tmp_path / "store")), "cuda")
+        choose_device("cuda")
 
 
 def test_one_line_per_epoch_off_a_terminal(train, capsys):

@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from pj2.config.schema import Recipe
+from pj2.config.study import RunSettings
 from pj2.models.registry import build_model
-from pj2.training.loop import train_epoch
+from pj2.training.loop import Learner, train_epoch
 from pj2.training.optimizer import make_optimizer
 
 
@@ -18,14 +18,14 @@ def images(data):
     return data.train
 
 
-def epoch(images, learning_rate=1e-3, observers=(), progress=None, epochs=1, **recipe):
-    settings = Recipe(**{"batch_size": 32, "optimizer": {"name": "adamw"}, **recipe})
+def epoch(images, learning_rate=1e-3, observers=(), epochs=1, **recipe):
+    own = {"model": "BasicCNN", "learning_rate": learning_rate, "seed": 0, "batch_size": 32}
+    settings = RunSettings(**{**own, "optimizer": {"name": "adamw"}, **recipe})
     model = build_model("BasicCNN", 10, seed=0).to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model.parameters(), settings.optimizer, learning_rate)
     for number in range(epochs):
-        result = train_epoch(
-            model, model, optimizer, images, settings, 0, number, observers, progress=progress
-        )
+        learner = Learner(model, model, optimizer)
+        result = train_epoch(learner, images, settings, number, observers)
     return model, result
 
 
@@ -75,12 +75,6 @@ def test_watching_changes_no_bit(images):
     for name, value in alone.state_dict().items():
         assert torch.equal(watched.state_dict()[name], value)
     assert observer.steps == [(i, i // 5, 32 if i % 5 < 4 else 22) for i in range(10)]
-
-
-def test_progress_counts_steps(images):
-    calls = []
-    epoch(images, progress=lambda done, steps, loss: calls.append((done, steps)))
-    assert calls == [(step, 5) for step in range(1, 6)]
 
 
 def test_a_loss_that_is_not_finite_ends_the_epoch_before_its_update(images):

@@ -1,4 +1,4 @@
-"""A bar on a terminal, one line per epoch elsewhere."""
+"""A bar on a terminal, one line per epoch elsewhere, and a file."""
 
 from __future__ import annotations
 
@@ -11,18 +11,41 @@ import pytest
 
 from pj2.runs.files import EpochRecord
 from pj2.runs.progress_file import ProgressFile, read_progress
-from pj2.training.job import _LossOnDevice
 from pj2.training.observers import Step
-from pj2.training.progress import Reporter
+from pj2.training.progress import Meter, terminal
 
 ROW = EpochRecord(0, 1.5, 0.4, 1.6, 0.41, None, None, 2.0, 300.0)
 
 
+class Loss:
+    """A loss on a device, which counts how often it is read."""
+
+    def __init__(self, value: float) -> None:
+        self.value, self.reads = value, 0
+
+    def item(self) -> float:
+        self.reads += 1
+        return self.value
+
+
+def step(index: int, loss: Loss, images: int = 32) -> Step:
+    return Step(index, 0, loss, None, range(images), None)
+
+
+class Sink:
+    def __init__(self) -> None:
+        self.seen = []
+
+    def log(self, metrics, step) -> None:
+        self.seen.append((step, metrics))
+
+
 def test_lines_off_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
-    with Reporter("VGG_A", epochs=2) as reporter:
-        reporter.on_step(0, 1, 10, 32, 2.3)
-        reporter.on_epoch(ROW)
+    with terminal("VGG_A", epochs=2) as shown:
+        meter = Meter([shown], 2, 10)
+        meter.on_step(step(0, Loss(2.3)))
+        meter.on_epoch(ROW)
     captured = capsys.readouterr()
     assert captured.out == (
         "VGG_A · epoch 1/2 · train loss 1.5000 · val loss 1.6000 acc 41.00% · "
@@ -34,17 +57,15 @@ def test_lines_off_a_terminal(capsys, monkeypatch):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_a_bar_on_a_terminal():
     code = (
-        "import time\n"
-        "from pj2.training.progress import Reporter\n"
-        "with Reporter('VGG_A', epochs=1) as reporter:\n"
-        "    for done in range(1, 11):\n"
-        "        reporter.on_step(0, done, 10, 32 * done, 2.25)\n"
-        "        time.sleep(0.05)\n"
+        "from pj2.training.progress import terminal\n"
+        "with terminal('VGG_A', epochs=1) as shown:\n"
+        "    shown.log({'steps': 10, 'step/loss': 2.25, 'pace': 99.0}, 4)\n"
+        "    shown.log({'steps': 10, 'val_accuracy': 0.5}, 10)\n"
     )
-    controller, terminal = pty.openpty()
+    controller, other = pty.openpty()
     environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm"}
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=terminal, env=environment)
-    os.close(terminal)
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=other, env=environment)
+    os.close(other)
     shown = b""
     while True:
         try:
@@ -56,52 +77,39 @@ def test_a_bar_on_a_terminal():
         shown += piece
     assert process.wait() == 0
     text = shown.decode()
-    for part in ("VGG_A", "10/10", "loss 2.250", "images/s"):
+    for part in ("VGG_A", "10/10", "loss 2.250", "val acc 50.00%", "99 images/s"):
         assert part in text
 
 
 def test_the_file_says_where_a_run_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "pj2.training.progress.time.perf_counter", iter([10.0, 12.0, 16.0]).__next__
-    )
-    monkeypatch.setattr(Reporter, "line", lambda self, text: None)
-    reporter = Reporter("VGG_A", 2, ProgressFile(tmp_path / "logs" / "p.json", 2))
-    reporter._file_is_due = lambda: True
-    reporter.on_step(0, 1, 4, 32, 2.5)
-    first = read_progress(tmp_path / "logs" / "p.json")
-    assert (first.epoch, first.step, first.steps, first.loss) == (1, 1, 8, 2.5)
+    times = iter([10.0, 10.0, 14.0, 14.0, 18.0])
+    monkeypatch.setattr("pj2.training.progress.time.perf_counter", times.__next__)
+    path = tmp_path / "logs" / "p.json"
+    meter = Meter([ProgressFile(path, 2)], 2, steps_per_epoch=4)
+    meter._due = lambda: True
+    meter.on_step(step(0, Loss(2.5)))
+    first = read_progress(path)
+    assert (first.epoch, first.step, first.steps, first.loss) == (1, 0, 8, 2.5)
     assert (first.images_per_second, first.seconds_left) == (None, None)
-    reporter.on_step(0, 3, 4, 96, float("nan"))
-    second = read_progress(tmp_path / "logs" / "p.json")
-    assert (second.step, second.loss, second.images_per_second) == (3, None, 32.0)  # 64 in 2 s
-    assert second.seconds_left == 5.0  # 5 steps, at 2 steps in 2 s
-    reporter.on_epoch(ROW)
-    third = read_progress(tmp_path / "logs" / "p.json")
+    meter._due = lambda: False
+    meter.on_step(step(1, Loss(2.4)))
+    meter._due = lambda: True
+    meter.on_step(step(2, Loss(float("nan"))))
+    second = read_progress(path)
+    assert (second.step, second.loss, second.images_per_second) == (2, None, 16.0)  # 64 in 4 s
+    assert second.seconds_left == 12.0  # 6 steps, at 2 steps in 4 s
+    meter.on_epoch(ROW)
+    third = read_progress(path)
     assert (third.epoch, third.step, third.val_accuracy, third.loss) == (1, 4, 0.41, 1.5)
-    assert third.seconds_left == 8.0  # with the evaluation: 4 steps, at 3 steps in 6 s
-    assert [path.name for path in (tmp_path / "logs").iterdir()] == ["p.json"]
+    assert third.images_per_second == 300.0
+    assert third.seconds_left == 8.0  # with the evaluation: 4 steps, at 4 steps in 8 s
+    assert [each.name for each in path.parent.iterdir()] == ["p.json"]
 
 
-def test_the_file_is_not_written_at_every_step(tmp_path):
-    file = ProgressFile(tmp_path / "p.json", 1)
-    written = []
-    file.write = lambda **changes: written.append(changes)
-    reporter = Reporter("VGG_A", 1, file)
-    for done in range(1, 1001):
-        reporter.on_step(0, done, 1000, done, 1.0)
-    assert 1 <= len(written) < 50
-
-
-def test_a_loss_on_a_gpu_is_waited_for_every_few_seconds_only():
-    class Loss:
-        reads = 0
-
-        def item(self):
-            self.reads += 1
-            return 2.5
-
-    loss, look = Loss(), _LossOnDevice()
+def test_a_loss_is_read_and_told_every_second_only():
+    """On a GPU its reading waits until the device is there."""
+    sink, loss = Sink(), Loss(2.5)
+    meter = Meter([sink], 1, steps_per_epoch=1000)
     for index in range(1000):
-        look.on_step(Step(index, 0, loss, None, None, None))
-    assert look.loss == 2.5
-    assert 1 <= loss.reads < 50
+        meter.on_step(step(index, loss))
+    assert 1 <= loss.reads == len(sink.seen) < 50

@@ -25,9 +25,10 @@ from training.small_run import (
 )
 
 from pj2.fingerprint.run import run_fingerprint
-from pj2.runs.files import EPOCHS, RUN, STEPS
+from pj2.runs.files import EPOCHS, PREDICTIONS, RUN, STEPS
 from pj2.runs.interrupt import Interrupted
 from pj2.runs.trajectory import Trajectory
+from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 
@@ -261,6 +262,7 @@ def test_two_generations_of_checkpoints_are_kept(tmp_path):
     needed = {epoch.weights.sha256 for epoch in kept[0].epochs}
     needed |= {epoch.steps.sha256 for epoch in kept[0].epochs}
     needed |= {each.state.optimizer.sha256 for each in kept}
+    needed.add(sha256_file(tmp_path / "run" / PREDICTIONS))
     assert blobs == needed
 
 

@@ -27,7 +27,7 @@ experiments:
     epochs: 2
 """
 SHORT_RUN = "results/tiny/runs/experiment=short/model=BasicCNN/lr=0.001/seed=0"
-EXACT = ("best.safetensors", "last.safetensors", "steps.parquet")
+EXACT = ("best.safetensors", "last.safetensors", "steps.parquet", "predictions.parquet")
 
 
 def linked_copy(folder: Path, destination: Path) -> Path:

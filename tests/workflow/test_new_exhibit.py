@@ -85,6 +85,6 @@ def test_the_page_and_the_documentation_list_it(extended: Study) -> None:
         "print(json.dumps([list(_markdown()), on_page(study, list_runs(study))]))"
     )
     listed, shown = json.loads(python(extended, "-c", code, str(REPOSITORY / "docs" / "_ext")))
-    assert "| `tables/durations` | The median seconds of an epoch, for every model. |" in listed
+    assert any(line.startswith("| `tables/durations` | The seconds of an epoch") for line in listed)
     assert shown["table"]["durations"] == [[]]
     assert shown["figure"]["durations"] == [["comparison"], ["landscape"]]

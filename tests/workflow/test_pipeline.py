@@ -61,7 +61,6 @@ def test_every_artifact_is_there(study):
             "epochs.parquet",
             "run.json",
             "predictions.parquet",
-            "evaluation.json",
         }
 
 
@@ -116,9 +115,7 @@ def test_one_learning_rate_makes_its_runs_and_their_dependants_again(study):
     jobs = study.planned(*change)
     assert jobs == {
         "index": 2,
-        "index_predictions": 2,
         "train": 2,
-        "evaluate": 2,
         "landscape_band": 1,
         "figure_of_model": 8,
         "figure_of_experiment": 4,
@@ -190,4 +187,4 @@ def test_data_that_is_not_there_is_named(study):
 def test_the_published_study_is_eleven_runs(study):
     paper = Path(__file__).parents[2] / "config" / "paper.yaml"
     jobs = study.planned("--configfile", str(paper), "--", "all")
-    assert (jobs["train"], jobs["evaluate"], jobs["prepare_data"]) == (11, 11, 1)
+    assert (jobs["train"], jobs["prepare_data"]) == (11, 1)

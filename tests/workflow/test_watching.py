@@ -36,7 +36,7 @@ def logged_steps(study: Study, run: Path) -> list[tuple[int, float]]:
     return [(event.step, event.value) for event in events.Scalars("step/loss")]
 
 
-def test_switching_tensorboard_on_writes_the_events_of_finished_runs(study, tmp_path):
+def test_restored_runs_have_events_and_switching_tensorboard_makes_nothing_again(study, tmp_path):
     before = json.loads(pj2(study, "status", "--json"))
     assert before["counts"] | {"done": 0, "diverged": 0} == dict.fromkeys(before["counts"], 0)
     assert (before["counts"]["done"], before["counts"]["diverged"]) == (5, 1)
@@ -56,3 +56,5 @@ def test_switching_tensorboard_on_writes_the_events_of_finished_runs(study, tmp_
     assert [{**run, "restored": False} for run in after["runs"]] == before["runs"]
     assert all(run["restored"] for run in after["runs"])
     assert "(6 restored from the store)" in pj2(clone, "watch")
+    (clone.folder / "config.yaml").write_text(CONFIG)
+    assert clone.planned(*TRAINING) == {}

@@ -7,7 +7,7 @@ from pj2.data.layout import identity_of
 from pj2.store.open import open_store
 from pj2.store.verified import VerifiedFiles
 from pj2.runs.adopt import adopt_run
-from pj2.runs.check import stale_predictions, stale_reasons
+from pj2.runs.check import stale_reasons
 
 try:
     STORE = open_store(STUDY.store.path, STUDY.store.remote)
@@ -19,32 +19,17 @@ VERIFIED = VerifiedFiles()
 atexit.register(VERIFIED.save)
 
 
-def make_again(path, reasons):
-    """Make Snakemake run the job of an output, and say why."""
-    for reason in reasons:
-        print(f"{os.path.dirname(path)}: {reason}", file=sys.stderr, flush=True)
-    workflow.dag.forcefiles.add(path)
-
-
 def checked_info(wildcards):
-    """What a training job reads; on the way, its run on disk is checked."""
+    """What a training job reads; on the way, its run on disk is checked, and made again if stale."""
     folder = RUN.format(**wildcards)
     if workflow.is_main_process and Path(folder, "run.json").exists():
         run = RUN_BY_FOLDER[run_folder(wildcards)]
         reasons = stale_reasons(Path(folder), run.settings, PREPARED, verify=True, files=VERIFIED)
+        for reason in reasons:
+            print(f"{folder}: {reason}", file=sys.stderr, flush=True)
         if reasons:
-            make_again(f"{folder}/run.json", reasons)
+            workflow.dag.forcefiles.add(f"{folder}/run.json")
     return INFO
-
-
-def checked_run(wildcards):
-    """What an evaluation reads; on the way, the predictions on disk are checked."""
-    folder = RUN.format(**wildcards)
-    if workflow.is_main_process and Path(folder, "evaluation.json").exists():
-        reasons = stale_predictions(Path(folder), PREPARED, verify=True, files=VERIFIED)
-        if reasons:
-            make_again(f"{folder}/evaluation.json", reasons)
-    return f"{folder}/run.json"
 
 
 def twin(wildcards):

@@ -4,7 +4,7 @@ from collections import Counter
 from pj2.cluster.estimate import job_bytes, job_minutes
 from pj2.cluster.slurm import check_job, longest_minutes, replace_driver
 
-# On a cluster a run is tested in the job that trained it, and all that is shown is drawn in one.
+# What a cluster may be given as one job: some runs, and all that is shown of them.
 RUN_JOB, SHOW_JOB = (None, None) if one_machine else ("run", "show")
 
 # Of what SLURM calls generic resources, a job that computes on a GPU takes this.
@@ -12,7 +12,6 @@ GRES = os.environ.get("PJ2_GRES") or ("gpu:1" if STUDY.device == "cuda" else "")
 ON_GPU = {"gres": GRES} if GRES and STUDY.device in ("auto", "cuda") else {}
 DRIVER_MB = 1000  # the two Snakemakes that start a job where it runs
 CUDA_MB = 4000
-EVALUATION_MINUTES = 10
 MEASURING_MINUTES = 240
 PREPARING_MINUTES = 60
 PREPARING_MB = 4000
@@ -37,7 +36,7 @@ def training_minutes(wildcards):
     if LONGEST is None:
         return needed
     shared = SHARING[canonical_json(settings.identity())]
-    return max(1, min(needed, LONGEST // shared - EVALUATION_MINUTES))
+    return max(1, min(needed, LONGEST // shared))
 
 
 def granted(minutes):
@@ -45,7 +44,7 @@ def granted(minutes):
     return min(minutes, LONGEST or minutes)
 
 
-NEEDS = {"prepare": {}, "train": {}, "evaluate": {}, "measure": {}}
+NEEDS = {"prepare": {}, "train": {}, "measure": {}}
 if workflow.is_main_process and not one_machine:
     LONGEST = longest_minutes(os.environ.get("SBATCH_PARTITION"))
     NEEDS = {
@@ -54,7 +53,6 @@ if workflow.is_main_process and not one_machine:
             "runtime": granted(PREPARING_MINUTES),
         },
         "train": {"mem_mb": memory, "runtime": training_minutes, **ON_GPU},
-        "evaluate": {"mem_mb": memory, "runtime": EVALUATION_MINUTES, **ON_GPU},
         "measure": {"mem_mb": memory, "runtime": granted(MEASURING_MINUTES), **ON_GPU},
     }
 

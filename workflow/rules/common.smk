@@ -7,7 +7,8 @@ from pj2.config.names import canonical_json
 from pj2.config.study import list_runs
 from pj2.data.sources import input_files
 from pj2.exhibits.catalogue import SECTIONS, exhibits, keys, on_page, paths, section_of, targets
-from pj2.fingerprint.code import PACKAGE_FOLDER, code_of, prediction_code, train_digest
+from pj2.fingerprint.code import PACKAGE_FOLDER, code_of, train_digest
+from pj2.runs.files import artifact_names
 from pj2.store.files import sha256_file
 
 try:
@@ -25,7 +26,6 @@ CONFIGFILE = next(map(os.path.relpath, reversed(workflow.overwrite_configfiles))
 RESULTS = f"results/{STUDY.study}"
 RUN = f"{RESULTS}/runs/experiment={{experiment}}/model={{model}}/lr={{lr}}/seed={{seed}}"
 INDEX = f"{RESULTS}/index/experiment={{experiment}}/model={{model}}.json"
-PREDICTED = f"{RESULTS}/index/predictions/experiment={{experiment}}/model={{model}}.json"
 GEOMETRY = f"{RESULTS}/geometry/experiment={{experiment}}/model={{model}}"
 BAND = f"{RESULTS}/landscape/{{experiment}}.parquet"
 PUBLISHED = str(CHECKOUT / "workflow" / "published.yaml")
@@ -82,38 +82,24 @@ def of_cells(pattern, chosen):
 
 # What a figure or table of one pair, of one experiment or of the study reads: the index of
 # each pair, which changes when what its runs recorded or predicted does. So each run is an
-# input of two jobs, and not of every job that shows it. Snakemake compares the content of an
+# input of one job, and not of every job that shows it. Snakemake compares the content of an
 # index up to 1 MB, some 3,000 runs of a pair; above that, its time. Where the results are in a
 # storage such as S3, a job has the files that it names, and no others.
 IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
-TRAINED = ["run.json", "best.safetensors", "last.safetensors", "steps.parquet", "epochs.parquet"]
-MEASURED = ["probes.parquet", "covariate_shift.parquet"]
 
 
-def artifacts(name):
-    """An input function: one artifact of every run of a pair."""
-    return lambda wildcards: [
-        f"{RESULTS}/runs/{run.folder}/{name}" for run in CELLS[wildcards.experiment, wildcards.model]
-    ]
+def records(wildcards):
+    """The run.json of every run of a pair."""
+    return [f"{RESULTS}/runs/{run.folder}/run.json" for run in CELLS[wildcards.experiment, wildcards.model]]
 
 
 def runs_of(chosen):
-    """What the runs of pairs wrote, where it has to be named."""
-    return in_storage(chosen, TRAINED, MEASURED)
-
-
-def predictions_of(chosen):
-    """What tells of the predictions of pairs; and these, where they have to be named."""
-    return of_cells(PREDICTED, chosen) + in_storage(chosen, ["predictions.parquet"])
-
-
-def in_storage(chosen, names, of_probed=()):
-    """Artifacts of every run of the pairs, if the results are in a storage."""
+    """What the runs of pairs wrote, where it has to be named: if the results are in a storage."""
     runs = [run for cell in chosen for run in CELLS[cell]] if IN_STORAGE else []
     return [
         ancient(f"{RESULTS}/runs/{run.folder}/{name}")
         for run in runs
-        for name in [*names, *(of_probed if run.experiment in PROBED else ())]
+        for name in ["run.json", *artifact_names(probed=run.experiment in PROBED)]
     ]
 
 
@@ -243,8 +229,6 @@ def shown_by(kind):
             found = {"files": of_cells(f"{GEOMETRY}/{exhibit.measured}", chosen)}
         else:
             found = {"files": of_cells(INDEX, chosen), "runs": runs_of(chosen)}
-        if exhibit.predictions:
-            found["predictions"] = predictions_of(chosen)
         return found | {each.name: OPTIONS[each.name](wildcards) for each in exhibit.options}
 
     return files

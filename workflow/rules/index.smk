@@ -3,7 +3,7 @@
 
 rule index:
     input:
-        artifacts("run.json"),
+        records,
     output:
         INDEX,
     log:
@@ -15,17 +15,3 @@ rule index:
         index=index_json,
     script:
         "../scripts/write_index.py"
-
-
-rule index_predictions:
-    input:
-        artifacts("evaluation.json"),
-    output:
-        PREDICTED,
-    log:
-        f"{RESULTS}/logs/index/{{experiment}}/{{model}}.predictions.log",
-    localrule: True
-    conda:
-        "../envs/pj2.yaml"
-    script:
-        "../scripts/index_predictions.py"

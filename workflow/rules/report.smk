@@ -42,7 +42,6 @@ rule report:
         contents=rules.report_contents.output,
         index=of_cells(INDEX, cells()),
         runs=runs_of(cells()),
-        predictions=predictions_of(cells()),
         figures=shown_on_page("figure", "png"),
         tables=shown_on_page("table", "json"),
         info=ancient(INFO),

@@ -6,14 +6,20 @@
 from pj2.runs.events import require_tensorboard
 from pj2.runs.progress_file import TRAIN_LOG, progress_beside
 
-# An event file is not an output of the rule: it is there to look at, and may be deleted.
-TENSORBOARD = ""
 if STUDY.logging.tensorboard:
-    TENSORBOARD = f"--tensorboard {RESULTS}/tensorboard/{RUN.removeprefix(f'{RESULTS}/runs/')}"
     try:
         require_tensorboard()
     except UserError as error:
         exit_with(error)
+
+
+def events(wildcards, output):
+    """The option for event files, which are no output: they are there to look at.
+
+    It takes `output`, so that Snakemake runs no job again where it changes.
+    """
+    folder = f"{RESULTS}/tensorboard/{run_folder(wildcards)}"
+    return f"--tensorboard {folder}" if STUDY.logging.tensorboard else ""
 
 
 rule train:
@@ -26,6 +32,7 @@ rule train:
         last=f"{RUN}/last.safetensors",
         steps=f"{RUN}/steps.parquet",
         epochs=f"{RUN}/epochs.parquet",
+        predictions=f"{RUN}/predictions.parquet",
         run=f"{RUN}/run.json",
     log:
         f"{RESULTS}/{TRAIN_LOG}",
@@ -49,7 +56,7 @@ rule train:
         data=data_folder,
         folder=lambda wildcards, output: os.path.dirname(output.run),
         progress=str(progress_beside(f"{RESULTS}/{TRAIN_LOG}")),
-        tensorboard=TENSORBOARD,
+        tensorboard=events,
     # A scheduler warns every process of a job: shell and tee outlive the one that saves.
     shell:
         "trap : TERM; python -m pj2 train --settings {params.settings:q} --data {params.data} --output {params.folder} "
@@ -67,6 +74,7 @@ use rule train as train_with_probes with:
         epochs=f"{RUN}/epochs.parquet",
         probes=f"{RUN}/probes.parquet",
         shift=f"{RUN}/covariate_shift.parquet",
+        predictions=f"{RUN}/predictions.parquet",
         run=f"{RUN}/run.json",
     wildcard_constraints:
         experiment=only(PROBED),

@@ -15,7 +15,6 @@ TOPIC = Topic(
                 "Below the diagonal a model is too sure of itself. Made from the predicted "
                 "probabilities in 15 bins."
             ),
-            predictions=True,
             targets=("calibration",),
         ),
         Table(
@@ -25,7 +24,6 @@ TOPIC = Topic(
             summary="Negative log-likelihood and expected calibration error of every model.",
             details="With its confidence beside its accuracy.",
             levels=("study",),
-            predictions=True,
             targets=("comparison_table", "calibration"),
         ),
     ),

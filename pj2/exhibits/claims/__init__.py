@@ -16,7 +16,6 @@ TOPIC = Topic(
                 "Not comparable are claims whose images, recipe or budget this study does not have."
             ),
             levels=("study",),
-            predictions=True,
             options=(CLAIMS,),
             targets=("published_report",),
         ),

@@ -17,7 +17,6 @@ TOPIC = Topic(
                 "epoch, is biased."
             ),
             levels=("study",),
-            predictions=True,
             on_page=several_seeds,
             targets=("comparison_table",),
         ),
@@ -28,7 +27,6 @@ TOPIC = Topic(
             summary="Every run: size, epochs, accuracies with intervals, time and hardware.",
             details="Intervals are 95 % Wilson intervals.",
             levels=("study",),
-            predictions=True,
             targets=("comparison_table",),
         ),
     ),

@@ -16,7 +16,6 @@ TOPIC = Topic(
                 "that validation chose; of several seeds it is their mean."
             ),
             levels=("model",),
-            predictions=True,
             targets=("confusion_matrices",),
             chart="pj2.exhibits.confusion.chart:confusion_charts",
             chart_level="study",
@@ -28,7 +27,6 @@ TOPIC = Topic(
             summary="The classes that each model confuses most.",
             details="On the test set, at its chosen learning rate.",
             levels=("study",),
-            predictions=True,
             targets=("comparison_table",),
         ),
         Table(
@@ -37,7 +35,6 @@ TOPIC = Topic(
             title=said("Accuracy of each class"),
             summary="Test accuracy of every class, for each model at its chosen learning rate.",
             levels=("study",),
-            predictions=True,
             on_page=never,
             targets=("comparison_table",),
         ),

@@ -17,7 +17,6 @@ TOPIC = Topic(
                 "the standard deviation over seeds, of one seed the 95 % Wilson interval."
             ),
             levels=("study",),
-            predictions=True,
             targets=("efficiency",),
             chart="pj2.exhibits.efficiency.chart:efficiency_charts",
             chart_level="study",
@@ -29,7 +28,6 @@ TOPIC = Topic(
             summary="Accuracy beside parameters, MACs and seconds, and which models nothing beats.",
             details="With the costs for which each model is on the Pareto front.",
             levels=("study",),
-            predictions=True,
             targets=("comparison_table", "efficiency"),
         ),
     ),

@@ -31,7 +31,6 @@ TOPIC = Topic(
                 "Test accuracy, and the effect against the first level, paired with runs alike "
                 "in all else."
             ),
-            predictions=True,
             exists=varied,
             targets=("ablations",),
             example="ablation/factorial",
@@ -45,7 +44,6 @@ TOPIC = Topic(
                 "Thin lines join runs that are alike in all else; bars are the 95 % Student "
                 "interval of the mean over seeds."
             ),
-            predictions=True,
             exists=varied,
             targets=("ablations",),
             example="ablation/factorial",

@@ -16,7 +16,6 @@ TOPIC = Topic(
                 "validation chose; of several seeds, images that most of them get wrong."
             ),
             levels=("model",),
-            predictions=True,
             options=(IMAGES,),
             targets=("mistakes",),
         ),

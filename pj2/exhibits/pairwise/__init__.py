@@ -18,7 +18,6 @@ TOPIC = Topic(
                 "Intervals over images, seeds and both, McNemar's test with Holm's adjustment, "
                 "and what may be said."
             ),
-            predictions=True,
             exists=several_models,
             targets=("pairwise",),
         ),
@@ -28,7 +27,6 @@ TOPIC = Topic(
             title=said("Differences between models"),
             summary="Paired differences between the models of an experiment, with intervals.",
             details="Paired by seed and image, with 95 % intervals (BCa bootstrap) and a verdict.",
-            predictions=True,
             exists=several_models,
             targets=("pairwise",),
         ),

@@ -1,0 +1,77 @@
+"""Where a command computes: a device, one of the machine's GPUs, and CPU threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pj2.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+    from pj2.config.study import RunSettings
+    from pj2.runs.plan import Machine
+    from pj2.runs.predictions import Predict
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Gpus = Annotated[str, typer.Option(help="auto, or indices of the GPUs to choose from: 0,2.")]
+RunsPerGpu = Annotated[int, typer.Option(min=1, help="How many runs may share a GPU.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads; part of what a run computes.")]
+
+
+@dataclass(frozen=True)
+class Compute:
+    """What a command was told of where to compute; torch is imported when it is asked for."""
+
+    device: str
+    gpus: str
+    runs_per_gpu: int
+    threads: int
+
+    @cached_property
+    def torch_device(self) -> torch.device:
+        """The device, made ready. A GPU is reserved first, before torch sees them all."""
+        self._take_gpu()
+        from pj2.training.device import choose_device, prepare_device
+
+        chosen = choose_device(self.device)
+        prepare_device(chosen, self.threads)
+        return chosen
+
+    def machine(self) -> Machine:
+        """Return what decides the last digits of what is computed there."""
+        device = self.torch_device
+        from pj2.training.device import describe_machine
+
+        return describe_machine(device)
+
+    def predictor(self, settings: RunSettings, data: Path) -> Predict:
+        """Return what predicts the test split of the prepared data there."""
+
+        def predict_with(weights: Path, path: Path) -> None:
+            print(f"predicts the test images with {weights}", flush=True)
+            device = self.torch_device
+            from pj2.data.open import open_prepared
+            from pj2.evaluation.predict import predict
+
+            predict(weights, settings, open_prepared(data), path, device)
+
+        return predict_with
+
+    def _take_gpu(self) -> None:
+        from pj2.cluster.gpus import take_gpu
+
+        if self.device not in ("auto", "cuda"):
+            return
+        names = self.gpus.split(",")
+        if self.gpus != "auto" and not all(name.isdigit() for name in names):
+            raise UserError(f"--gpus: {self.gpus} is neither auto nor indices such as 0,2")
+        indices = [int(name) for name in names] if self.gpus != "auto" else None
+        gpu = take_gpu(indices or "auto", self.runs_per_gpu)
+        if gpu:
+            print(f"on GPU {gpu.index} ({gpu.uuid})", flush=True)
