@@ -180,7 +180,11 @@ def interpolations(wildcards):
 
 
 # Figures and tables, which pj2/exhibits declares.
-PLACES = {"study": "", "experiment": "/{experiment}", "model": "/{experiment}/{model}"}
+PLACES = {
+    "study": "{exhibit}",
+    "experiment": "{exhibit}/{experiment}",
+    "model": "{exhibit}/{experiment}/{model}",
+}
 KINDS_AND_LEVELS = sorted({(each.kind, level) for each in exhibits().values() for level in each.levels})
 # What some read beside the runs: the files of an option of the command.
 OPTIONS = {
@@ -199,7 +203,7 @@ def names_of(kind, level):
 def files_of(kind, level):
     """The files of an exhibit; that which a browser shows is in the report of `snakemake --report`."""
     about = next(iter(exhibits(kind).values()))
-    stem = f"{RESULTS}/{about.folder}/{{exhibit}}{PLACES[level]}"
+    stem = f"{RESULTS}/{about.folder}/{PLACES[level]}"
     return [
         in_report(f"{stem}.{ending}", kind) if ending == about.shown else f"{stem}.{ending}"
         for ending in about.endings

@@ -11,7 +11,7 @@ for kind, level in KINDS_AND_LEVELS:
         output:
             files_of(kind, level),
         log:
-            f"{RESULTS}/logs/{kind}s/{{exhibit}}{PLACES[level]}.log",
+            f"{RESULTS}/logs/{kind}s/{PLACES[level]}.log",
         wildcard_constraints:
             exhibit="|".join(names_of(kind, level)),
         group:
