@@ -150,6 +150,15 @@ def only(experiments):
     return "|".join(experiments) or "(?!)"
 
 
+def events(wildcards, output):
+    """The option for event files, which are no output: they are there to look at.
+
+    It takes `output`, so that Snakemake runs no job again where it changes.
+    """
+    folder = f"{RESULTS}/tensorboard/{run_folder(wildcards)}"
+    return f"--tensorboard {folder}" if STUDY.logging.tensorboard else ""
+
+
 def data_folder(wildcards, input):
     """The folder of the prepared data."""
     return os.path.dirname(input.info)

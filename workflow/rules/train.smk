@@ -13,15 +13,6 @@ if STUDY.logging.tensorboard:
         exit_with(error)
 
 
-def events(wildcards, output):
-    """The option for event files, which are no output: they are there to look at.
-
-    It takes `output`, so that Snakemake runs no job again where it changes.
-    """
-    folder = f"{RESULTS}/tensorboard/{run_folder(wildcards)}"
-    return f"--tensorboard {folder}" if STUDY.logging.tensorboard else ""
-
-
 rule train:
     input:
         info=checked_info,
