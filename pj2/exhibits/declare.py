@@ -58,6 +58,15 @@ def never(experiment: Experiment, runs: Sequence[Run]) -> bool:
     return False
 
 
+def asks_for(section: str) -> Predicate:
+    """Of experiments that ask for something: a section of their config such as ``probe``."""
+
+    def asked(experiment: Experiment, runs: Sequence[Run]) -> bool:
+        return bool(getattr(experiment, section))
+
+    return asked
+
+
 def several_models(experiment: Experiment, runs: Sequence[Run]) -> bool:
     """Of experiments with several models, or variants of one."""
     return len({run.model for run in runs}) > 1

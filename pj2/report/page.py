@@ -29,7 +29,7 @@ def write_report(
 ) -> None:
     """Write the report of a study as one HTML file, which loads nothing.
 
-    `contents_path` is what the pipeline lists (see `report.contents.Contents`), and
+    `contents_path` is what the pipeline lists (see `pj2.report.contents.Contents`), and
     `index_paths` are the study's runs. Raises UserError for a file that is missing or is
     not what it should be.
     """

@@ -18,6 +18,9 @@ class Table:
 
 
 def read_table(path: PathLike) -> Table:
-    """Read the JSON of `tables.format.write_all_formats`. Raises UserError if it is not that."""
+    """Read the JSON of `pj2.exhibits.format.write_all_formats`.
+
+    Raises UserError if it is not that.
+    """
     value = read_object(path, ("caption", "headings", "rows", "numeric"))
     return Table(value["caption"], value["headings"], value["rows"], value["numeric"])

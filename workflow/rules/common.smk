@@ -70,11 +70,6 @@ def architecture(wildcards):
     return CELLS[wildcards.experiment, wildcards.model][0].settings.model
 
 
-def cells():
-    """The (experiment, model) pairs of the study."""
-    return list(CELLS)
-
-
 def of_cells(pattern, chosen):
     """Fill {experiment} and {model} of a pattern for each pair."""
     return [pattern.format(experiment=experiment, model=model) for experiment, model in chosen]

@@ -40,8 +40,8 @@ rule report_contents:
 rule report:
     input:
         contents=rules.report_contents.output,
-        index=of_cells(INDEX, cells()),
-        runs=runs_of(cells()),
+        index=of_cells(INDEX, CELLS),
+        runs=runs_of(CELLS),
         figures=shown_on_page("figure", "png"),
         tables=shown_on_page("table", "json"),
         info=ancient(INFO),

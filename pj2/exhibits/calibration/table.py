@@ -37,7 +37,7 @@ def calibration_table(index_paths: Iterable[PathLike]) -> Table:
     ``label_smoothing``, then ``accuracy`` (a fraction), ``nll`` (nats), ``ece`` and
     ``confidence`` (fractions), each as ``_mean``, ``_sd`` (over seeds), ``_low`` and
     ``_high`` (95 % Student interval of the mean); the last three are empty of one seed.
-    See `analysis.calibration.Calibration`.
+    See `pj2.exhibits.calibration.numbers.Calibration`.
     """
     rows, shown, absent = [], [], []
     first: dict[str, RunRecord] = {}

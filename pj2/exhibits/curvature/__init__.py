@@ -1,22 +1,7 @@
 """The Hessian of the training loss at trained weights."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from pj2.exhibits.declare import Figure, Table, Topic
+from pj2.exhibits.declare import Figure, Table, Topic, asks_for
 from pj2.language import said
-
-if TYPE_CHECKING:
-    from pj2.config.schema import Experiment
-    from pj2.config.study import Run
-
-
-def has_curvature(experiment: Experiment, runs: Sequence[Run]) -> bool:
-    """Of experiments that ask for curvature."""
-    return experiment.curvature is not None
-
 
 TOPIC = Topic(
     section="geometry",
@@ -32,7 +17,7 @@ TOPIC = Topic(
                 "depends on the scale of the weights."
             ),
             measured="curvature.json",
-            exists=has_curvature,
+            exists=asks_for("curvature"),
             targets=("curvature",),
         ),
         Table(
@@ -41,7 +26,7 @@ TOPIC = Topic(
             title=said("Curvature in numbers"),
             summary="Eigenvalues and trace of the Hessian at trained weights.",
             measured="curvature.json",
-            exists=has_curvature,
+            exists=asks_for("curvature"),
             targets=("curvature",),
         ),
     ),

@@ -1,22 +1,7 @@
 """What each level of the factors of an experiment's variants is worth."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from pj2.exhibits.declare import Figure, Table, Topic
+from pj2.exhibits.declare import Figure, Table, Topic, asks_for
 from pj2.language import said
-
-if TYPE_CHECKING:
-    from pj2.config.schema import Experiment
-    from pj2.config.study import Run
-
-
-def varied(experiment: Experiment, runs: Sequence[Run]) -> bool:
-    """Of experiments with variants."""
-    return bool(experiment.variants)
-
 
 TOPIC = Topic(
     section="comparison",
@@ -31,7 +16,7 @@ TOPIC = Topic(
                 "Test accuracy, and the effect against the first level, paired with runs alike "
                 "in all else."
             ),
-            exists=varied,
+            exists=asks_for("variants"),
             targets=("ablations",),
             example="ablation/factorial",
         ),
@@ -44,7 +29,7 @@ TOPIC = Topic(
                 "Thin lines join runs that are alike in all else; bars are the 95 % Student "
                 "interval of the mean over seeds."
             ),
-            exists=varied,
+            exists=asks_for("variants"),
             targets=("ablations",),
             example="ablation/factorial",
         ),

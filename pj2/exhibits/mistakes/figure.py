@@ -35,9 +35,9 @@ def plot_mistakes(index_paths: Iterable[PathLike], data: Path, stem: PathLike) -
     """Show the test images that a model gets wrong with the greatest probability, at most 24.
 
     The model is shown at its chosen learning rate; of several seeds those images count
-    that most of them get wrong, see `analysis.mistakes.confident_mistakes`. `data` is the
-    folder of the prepared data set. Raises UserError if the runs are not of one model, or
-    if the data are not those that the predictions are of.
+    that most of them get wrong, see `pj2.exhibits.mistakes.numbers.confident_mistakes`.
+    `data` is the folder of the prepared data set. Raises UserError if the runs are not of one
+    model, or if the data are not those that the predictions are of.
     """
     runs = load_runs(index_paths)
     model = one_model(runs)

@@ -26,7 +26,7 @@ def plot_differences(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 
     A thick bar is the 95 % interval over seeds and images (over images if there is one
     seed), a thin one the interval over images, dots are single seeds. What each covers:
-    `analysis.statistics.paired_difference`.
+    `pj2.statistics.paired_difference`.
     """
     frame, told = pairwise(load_runs(index_paths))
     rows = frame.to_dict("records")

@@ -87,7 +87,7 @@ def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
     Columns: model, other, lr, other_lr, seeds and images (how many are compared),
     difference (accuracy of model less that of other, a fraction), then its 95 %
     intervals `images_low`, `images_high`, `seeds_low`, … and `both_low`, … (see
-    `statistics.paired_difference`; NaN with one seed), discordant (images that only one
+    `pj2.statistics.paired_difference`; NaN with one seed), discordant (images that only one
     of them recognised, summed over seeds), p_least and p_greatest (over the seeds'
     exact McNemar tests, Holm-adjusted for all tests of the table), verdict (see
     `verdict_of`; ``(bf16 and fp32)`` follows where the runs were computed in both),

@@ -31,7 +31,7 @@ _CAPTION = said(
 def pairwise_table(index_paths: Iterable[PathLike]) -> Table:
     """Return one row for each pair of models of an experiment.
 
-    Columns of the CSV: those of `analysis.pairwise.pairwise`, in which ``difference``
+    Columns of the CSV: those of `pj2.exhibits.pairwise.numbers.pairwise`, in which ``difference``
     and the ends of its intervals are fractions, and ``by_seed`` is ``seed:difference``
     separated by blanks. An experiment of one model has no row.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pj2.exhibits.declare import Figure, Table, Topic, never
+from pj2.exhibits.declare import Figure, Table, Topic, asks_for, never
 from pj2.language import said
 
 if TYPE_CHECKING:
@@ -13,13 +13,8 @@ if TYPE_CHECKING:
     from pj2.config.study import Run
 
 
-def probed(experiment: Experiment, runs: Sequence[Run]) -> bool:
-    """Of experiments whose runs are probed."""
-    return experiment.probe is not None
-
-
 def shifted(experiment: Experiment, runs: Sequence[Run]) -> bool:
-    """Of those whose probes measure covariate shift."""
+    """Of experiments whose probes measure covariate shift."""
     return experiment.probe is not None and experiment.probe.covariate_shift
 
 
@@ -38,7 +33,7 @@ TOPIC = Topic(
                 "Measured on the same minibatch at several step lengths while the models train "
                 "(Santurkar et al. 2018, section 3.1)."
             ),
-            exists=probed,
+            exists=asks_for("probe"),
             targets=("gradient_probes",),
             example="default/probes",
         ),
@@ -47,7 +42,7 @@ TOPIC = Topic(
             function="pj2.exhibits.probes.table:probe_ratios_table",
             title=said("Ratios between models"),
             summary="How the models of an experiment compare in what their probes measured.",
-            exists=probed,
+            exists=asks_for("probe"),
             targets=("gradient_probes",),
             example="default/probes",
         ),
@@ -59,7 +54,7 @@ TOPIC = Topic(
             details=(
                 "Along the step: loss variation, gradient predictiveness and effective smoothness."
             ),
-            exists=probed,
+            exists=asks_for("probe"),
             on_page=never,
             targets=("gradient_probes",),
             example="default/probes",

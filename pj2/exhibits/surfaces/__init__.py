@@ -1,22 +1,7 @@
 """The loss around trained weights: surfaces and lines."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from pj2.exhibits.declare import INTERPOLATIONS, Figure, Topic, View
+from pj2.exhibits.declare import INTERPOLATIONS, Figure, Topic, View, asks_for
 from pj2.language import said
-
-if TYPE_CHECKING:
-    from pj2.config.schema import Experiment
-    from pj2.config.study import Run
-
-
-def has_surface(experiment: Experiment, runs: Sequence[Run]) -> bool:
-    """Of experiments that ask for a surface."""
-    return experiment.surface is not None
-
 
 TOPIC = Topic(
     section="geometry",
@@ -33,7 +18,7 @@ TOPIC = Topic(
                 "scale."
             ),
             measured="surface.parquet",
-            exists=has_surface,
+            exists=asks_for("surface"),
             targets=("loss_surfaces",),
         ),
         View(
@@ -46,7 +31,7 @@ TOPIC = Topic(
                 "make the report as a ZIP, or open the file itself."
             ),
             measured="surface.parquet",
-            exists=has_surface,
+            exists=asks_for("surface"),
             targets=("loss_surfaces",),
         ),
         Figure(
@@ -60,7 +45,7 @@ TOPIC = Topic(
             ),
             measured="line.parquet",
             options=(INTERPOLATIONS,),
-            exists=has_surface,
+            exists=asks_for("surface"),
             targets=("loss_surfaces",),
         ),
     ),
