@@ -3,8 +3,6 @@
 #   snakemake --cores 4 all        everything in config.yaml
 #   snakemake landscape_plot       one target; see the rules below for the others
 #   snakemake -n                   what would be done, and why
-from pathlib import Path
-
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -13,12 +11,13 @@ min_version("9.0")
 report: "workflow/report/workflow.rst"
 
 
+include: "workflow/rules/snakemake.smk"
 include: "workflow/rules/setup.smk"
 
 
 # A config given on the command line replaces the default study; Snakemake would
 # otherwise merge the two, and the default's experiments would leak into it.
-if not workflow.overwrite_configfiles and not config.get("experiments"):
+if not GIVEN_CONFIGFILES and not config.get("experiments"):
     own = Path("config.yaml")
     default_config = own if own.exists() else CHECKOUT / "config.yaml"
     try:

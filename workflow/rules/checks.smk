@@ -22,13 +22,13 @@ atexit.register(VERIFIED.save)
 def checked_info(wildcards):
     """What a training job reads; on the way, its run on disk is checked, and made again if stale."""
     folder = RUN.format(**wildcards)
-    if workflow.is_main_process and Path(folder, "run.json").exists():
+    if PLANNING and Path(folder, "run.json").exists():
         run = RUN_BY_FOLDER[run_folder(wildcards)]
         reasons = stale_reasons(Path(folder), run.settings, PREPARED, verify=True, files=VERIFIED)
         for reason in reasons:
             print(f"{folder}: {reason}", file=sys.stderr, flush=True)
         if reasons:
-            workflow.dag.forcefiles.add(f"{folder}/run.json")
+            make_again(f"{folder}/run.json")
     return INFO
 
 
@@ -41,6 +41,6 @@ def twin(wildcards):
 # store first, should the store have been lost or left on another machine.
 onstart:
     ask_slurm()
-    for job in workflow.dag.needrun_jobs():
+    for job in jobs_to_run():
         if "run" in job.output.keys():  # whatever a module's rules are called elsewhere
             adopt_run(STORE, Path(job.output.run).parent)

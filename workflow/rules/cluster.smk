@@ -5,7 +5,7 @@ from pj2.cluster.estimate import job_bytes, job_minutes
 from pj2.cluster.slurm import check_job, longest_minutes, replace_driver
 
 # What a cluster may be given as one job: some runs, and all that is shown of them.
-RUN_JOB, SHOW_JOB = (None, None) if one_machine else ("run", "show")
+RUN_JOB, SHOW_JOB = (None, None) if ONE_MACHINE else ("run", "show")
 
 # Of what SLURM calls generic resources, a job that computes on a GPU takes this.
 GRES = os.environ.get("PJ2_GRES") or ("gpu:1" if STUDY.device == "cuda" else "")
@@ -45,7 +45,7 @@ def granted(minutes):
 
 
 NEEDS = {"prepare": {}, "train": {}, "measure": {}}
-if workflow.is_main_process and not one_machine:
+if PLANNING and not ONE_MACHINE:
     LONGEST = longest_minutes(os.environ.get("SBATCH_PARTITION"))
     NEEDS = {
         "prepare": {
@@ -59,14 +59,11 @@ if workflow.is_main_process and not one_machine:
 
 def ask_slurm():
     """Say what SLURM will not start, or end; and take over from a Snakemake that was killed."""
-    if workflow.executor_plugin.name != "slurm":
+    prefix = slurm_prefix()
+    if prefix is None:
         return
-    dag = workflow.dag
-    jobs = {dag.get_job_group(job) or job for job in dag.needrun_jobs()}
     # Of jobs that ask for the same, one is asked about.
-    different = {
-        (job.threads, *(job.resources.get(name) for name in ASKED)): job for job in jobs if not job.is_local
-    }
+    different = {(job.threads, *(job.resources.get(name) for name in ASKED)): job for job in scheduled_jobs()}
     try:
         for job in different.values():
             name = next(iter(job)).group if job.is_group() else job.name
@@ -76,7 +73,6 @@ def ask_slurm():
     except UserError as error:
         print(*error.problems, sep="\n", file=sys.stderr, flush=True)
         sys.exit(2)  # which frees the working directory
-    prefix = workflow.executor_settings.jobname_prefix
     record = Path(".snakemake", "pj2-slurm", f"{STUDY.study}.json")
     orphans = replace_driver(record, prefix) if prefix else 0
     if orphans:

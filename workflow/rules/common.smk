@@ -12,7 +12,7 @@ from pj2.runs.files import artifact_names
 from pj2.store.files import sha256_file
 
 try:
-    STUDY = parse_study(config, str(workflow.configfiles[-1] if workflow.configfiles else "--config"))
+    STUDY = parse_study(config, config_name())
     RUNS = list_runs(STUDY)
     DATASET_FILES = input_files(STUDY.dataset)
 except UserError as error:
@@ -21,7 +21,7 @@ except UserError as error:
 use_store(STUDY.store)
 
 # The config that a command line has to name; None of the default one.
-CONFIGFILE = next(map(os.path.relpath, reversed(workflow.overwrite_configfiles)), None)
+CONFIGFILE = next(map(os.path.relpath, reversed(GIVEN_CONFIGFILES)), None)
 
 RESULTS = f"results/{STUDY.study}"
 RUN = f"{RESULTS}/runs/experiment={{experiment}}/model={{model}}/lr={{lr}}/seed={{seed}}"
@@ -78,9 +78,7 @@ def of_cells(pattern, chosen):
 # What a figure or table of one pair, of one experiment or of the study reads: the index of
 # each pair, which changes when what its runs recorded or predicted does. So each run is an
 # input of one job, and not of every job that shows it. Snakemake compares the content of an
-# index up to 1 MB, some 3,000 runs of a pair; above that, its time. Where the results are in a
-# storage such as S3, a job has the files that it names, and no others.
-IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
+# index up to 1 MB, some 3,000 runs of a pair; above that, its time.
 
 
 def records(wildcards):
@@ -280,12 +278,3 @@ def shown_on_page(kind, ending):
         for name, chosen in PAGE[kind].items()
         for path in paths(exhibits(kind)[name], chosen, ending)
     ]
-
-
-def tell_report(path):
-    """Say where the report is, if it was asked for and is up to date."""
-    dag = workflow.dag
-    if workflow.dryrun or dag is None or any(True for _ in dag.needrun_jobs()):
-        return
-    if any(path in job.output for job in dag.jobs) and os.path.exists(path):
-        print(f"The report: {os.path.abspath(path)}")

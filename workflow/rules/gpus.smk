@@ -3,14 +3,13 @@
 from pj2.cluster.gpus import find_gpus
 
 GPUS = []
-if STUDY.device in ("auto", "cuda") and workflow.is_main_process:
+if STUDY.device in ("auto", "cuda") and PLANNING:
     try:
         GPUS = find_gpus(STUDY.gpus)
     except UserError as error:
         exit_with(error)
-one_machine = workflow.global_resources["_nodes"].value is None
-if GPUS and one_machine and "gpu_slot" not in workflow.global_resources:
-    workflow.register_resource("gpu_slot", len(GPUS) * STUDY.runs_per_gpu)
+if GPUS and ONE_MACHINE:
+    limit("gpu_slot", len(GPUS) * STUDY.runs_per_gpu)
 
 # What a job that computes on a GPU is told, in the words of the command line.
 GPU_CHOICE = STUDY.gpus if STUDY.gpus == "auto" else ",".join(map(str, STUDY.gpus))

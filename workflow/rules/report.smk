@@ -5,9 +5,15 @@ REPORT = f"{RESULTS}/report.html"
 TEMPLATES = sorted((CHECKOUT / "pj2" / "report" / "templates").iterdir())
 
 
+def tell_report():
+    """Say where the report is, if it was asked for and is up to date."""
+    if was_made(REPORT):
+        print(f"The report: {os.path.abspath(REPORT)}")
+
+
 # Whoever ran the pipeline is told where to look, in its last line.
-if workflow.is_main_process:
-    atexit.register(tell_report, REPORT)
+if PLANNING:
+    atexit.register(tell_report)
 
 PAGE = on_page(STUDY, RUNS)
 CHARTS = sorted({each.chart.partition(":")[0] for each in exhibits("figure").values() if each.chart})

@@ -1,10 +1,6 @@
 # The package beside the Snakefile, and how a user's mistake ends the run.
-import os
 import sys
-from pathlib import Path
 
-# Not workflow.basedir, which is another study's folder where that uses pj2 as a module.
-CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parents[1]
 sys.path.insert(0, str(CHECKOUT))
 
 from pj2.config.environment import use_checkout, use_huge_pages, use_store
