@@ -45,8 +45,9 @@ def ls(store: StorePath = DEFAULT_STORE, remote: StoreRemote = None, as_json: Js
     held = held_blobs(opened.local)
     rows = [_row(entry, held) for entry in entries]
     total = sum(blob.size for blob in held.keys() & {b for e in entries for b in e.blobs})
+    needed = sum(blob.size for blob in held.keys() & {b for e in entries for b in e.needed})
     if as_json:
-        _print_json({"entries": rows, "bytes": total})
+        _print_json({"entries": rows, "bytes": total, "only_other_budgets": total - needed})
         return
     _print_table(
         ["fingerprint", "kind", "model", "lr", "seed", "epochs", "state", "size", "used"],
@@ -66,6 +67,8 @@ def ls(store: StorePath = DEFAULT_STORE, remote: StoreRemote = None, as_json: Js
         ],
     )
     print(f"{len(rows)} entries, {_size(total)}")
+    if total > needed:
+        print(f"only other budgets need {_size(total - needed)} of it (pj2 store gc --thin)")
 
 
 @app.command()
@@ -131,7 +134,7 @@ def verify(
         )
         notes = {
             "blobs are in the remote tier only": found.remote,
-            "epoch weights thinned": found.thinned,
+            "blobs were thinned, which only another budget needs": found.thinned,
             "blobs that no manifest refers to (pj2 store gc removes them)": found.unreferenced,
             "temporary files of writers that run or were killed": found.temporary,
             "damaged files were set aside before": found.set_aside_before,
@@ -152,7 +155,7 @@ def gc(
         ),
     ] = None,
     thin: Annotated[
-        bool, typer.Option("--thin", help="Also drop weights of epochs never the best so far.")
+        bool, typer.Option("--thin", help="Also drop what only another budget needs.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     grace: Annotated[
@@ -188,7 +191,7 @@ def gc(
     print(
         f"{'would remove' if dry_run else 'removed'} {len(cleared.entries)} entries "
         f"({cleared.manifests} manifests), {cleared.blobs} blobs ({cleared.thinned} of them "
-        f"thinned weights), {cleared.temporary} temporary files: {_size(cleared.bytes)}; "
+        f"thinned), {cleared.temporary} temporary files: {_size(cleared.bytes)}; "
         f"{cleared.kept} entries are kept"
     )
     if cleared.young:

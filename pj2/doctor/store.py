@@ -8,7 +8,7 @@ from pj2.doctor.finding import Finding, Subject, size
 from pj2.doctor.places import unwritable
 from pj2.store.contents import held_blobs, read_entries
 from pj2.store.maintain import verify
-from pj2.store.manifest import DAMAGED, PENDING, Blob, thinnable
+from pj2.store.manifest import DAMAGED, PENDING, Blob
 from pj2.store.open import open_store
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder, TierError
@@ -99,8 +99,7 @@ def _read_some(store: RunStore, problems: list[str], mirrored: bool) -> str:
     read: set[Blob] = set()
     left = SAMPLE_BYTES
     for entry in entries:
-        needed = (set(each.blobs) - thinnable(each) for each in entry.manifests)
-        lacking = set().union(*needed) - held.keys()
+        lacking = entry.needed - held.keys()
         if lacking and not mirrored:
             name = entry.newest.name
             problems.append(f"{name}: {len(lacking)} of its blobs are missing or cut short")

@@ -20,7 +20,7 @@ from pj2.fingerprint.run import (
     setting_differences,
 )
 from pj2.runs.files import BEST, PREDICTIONS, RUN, artifact_names
-from pj2.runs.plan import Machine, actions, in_words, seems_there
+from pj2.runs.plan import Machine, actions, expected, in_words
 from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
 from pj2.store.verified import VerifiedFiles
@@ -212,9 +212,8 @@ def _next_action(
 
     What a blob holds is checked only then, so damage that nothing has read yet is not foreseen.
     """
-    found = actions(settings, data, store, machine)
     try:
-        return in_words(next(action for action in found if seems_there(action, store)), store)
+        return in_words(expected(actions(settings, data, store, machine), store), store)
     except UserError as error:
         return f"not restored from the store; the rest depends on the device ({error})"
 

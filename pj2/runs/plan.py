@@ -108,24 +108,39 @@ def actions(
     yield Start(prints[precision], precision, _why_start(candidates, bool(usable)))
 
 
+_LACKING = "what the store has of it is damaged, incomplete or thinned"
+
+
+def expected(planned: Iterator[Action], store: RunStore) -> Action:
+    """Return which of some `actions` a job does, as far as that shows without reading blobs."""
+    lacking = False
+    for action in planned:
+        if isinstance(action, Start):
+            return replace(action, reason=_LACKING) if lacking else action
+        if _seems_there(action, store):
+            return action
+        lacking = True
+    raise AssertionError("the last action is to start")
+
+
 def carry_out(
-    found: Iterator[Action],
+    planned: Iterator[Action],
     restore: Callable[[Restore], Cut],
     train: Callable[[Continue | Start], Cut],
 ) -> Cut:
     """Do the first of some `actions` for which the store has what it seemed to have."""
-    damaged = False
-    for action in found:
+    lacking = False
+    for action in planned:
         try:
             if isinstance(action, Restore):
                 return restore(action)
-            if isinstance(action, Start) and damaged:
-                action = replace(action, reason="what the store has of it is damaged or incomplete")
+            if isinstance(action, Start) and lacking:
+                action = replace(action, reason=_LACKING)
             return train(action)
         except BlobUnavailable:
             if isinstance(action, Start):
                 raise
-            damaged = True
+            lacking = True
     raise AssertionError("the last action is to start")
 
 
@@ -137,25 +152,10 @@ def restore_run(action: Restore, store: RunStore, output: Path, predict: Predict
 
 
 def in_words(action: Action, store: RunStore) -> str:
-    """Say what a job does, given that it `seems_there`."""
+    """Say what a job does that carries an action out."""
     if isinstance(action, Restore) and not has_predictions(store, action.result.predictions):
         return f"{action}; its test images are predicted again"
     return str(action)
-
-
-def seems_there(action: Action, store: RunStore) -> bool:
-    """Tell whether the store has the blobs that an action needs; their content is not read."""
-    match action:
-        case Restore():
-            return has_result(store, action.result.trajectory, action.result.settings)
-        case Continue():
-            state = action.trajectory.state
-            assert state is not None
-            needed = [state.weights, state.optimizer, state.partial, state.probes]
-            needed += [b for epoch in action.trajectory.epochs for b in (epoch.steps, epoch.probes)]
-            return all(store.has(blob) for blob in needed if blob)
-        case Start():
-            return True
 
 
 def continues_exactly(stored: Trajectory, here: Machine) -> bool:
@@ -204,6 +204,17 @@ def _finished(
 def _stored(store: RunStore, fingerprint: Fingerprint, remote: bool = True) -> list[Stored]:
     manifests = store.manifests(fingerprint.digest, remote=remote)
     return [(manifest, Trajectory.of(manifest)) for manifest in manifests]
+
+
+def _seems_there(action: Restore | Continue, store: RunStore) -> bool:
+    """Tell whether the store has the blobs that an action needs; their content is not read."""
+    if isinstance(action, Restore):
+        return has_result(store, action.result.trajectory, action.result.settings)
+    state = action.trajectory.state
+    assert state is not None
+    needed = [state.weights, state.optimizer, state.partial, state.probes]
+    needed += [b for epoch in action.trajectory.epochs for b in (epoch.steps, epoch.probes)]
+    return all(store.has(blob) for blob in needed if blob)
 
 
 def _why_start(stored: Sequence[Stored], usable: bool) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pj2.errors import UserError
-from pj2.store.manifest import BLOBS, Blob, Manifest, blob_in, progress_of
+from pj2.store.manifest import BLOBS, Blob, Manifest, blob_in, progress_of, thinnable
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 
@@ -41,6 +41,11 @@ class Entry:
     def blobs(self) -> set[Blob]:
         """Every blob that one of the manifests refers to."""
         return {blob for manifest in self.manifests for blob in manifest.blobs}
+
+    @property
+    def needed(self) -> set[Blob]:
+        """The blobs without those that only another budget needs."""
+        return {blob for each in self.manifests for blob in set(each.blobs) - thinnable(each)}
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -30,7 +30,7 @@ class Verified:
     """What `verify` counted; `damaged` and `missing` are what went wrong.
 
     ``missing`` blobs are needed and nowhere; ``remote`` ones are in the remote
-    tier only; ``thinned`` ones are weights that a run can do without.
+    tier only; ``thinned`` ones are those that only another budget needs.
     """
 
     manifests: int = 0

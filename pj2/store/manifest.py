@@ -157,10 +157,11 @@ def places(manifest: Manifest) -> list[tuple[str, Blob]]:
 
 
 def thinnable(manifest: Manifest) -> set[Blob]:
-    """Return the weights that a run can do without: of epochs never the best and not the last.
+    """Return what a run of another budget needs, and this one does not.
 
-    Without them the run still gives its result and can go on; only a shorter
-    budget that ends at such an epoch has to be trained again.
+    These are the weights of epochs that were never the best and are not the last, for a
+    shorter budget, and the optimizer's state after whole epochs, for a longer one. Such a
+    budget is trained from the start if they are gone. The state within an epoch stays.
     """
     epochs = manifest.body.get("epochs", []) if manifest.kind == "run" else []
     kept, best = {len(epochs) - 1}, {"val_accuracy": -1.0, "test_accuracy": -1.0}
@@ -172,6 +173,8 @@ def thinnable(manifest: Manifest) -> set[Blob]:
                 kept.add(position)
     spared = {f"epochs.{position}.weights" for position in range(len(epochs))}
     spared -= {f"epochs.{position}.weights" for position in kept}
+    if not manifest.steps:
+        spared.add("state.optimizer")
     found = places(manifest)
     needed = {blob for place, blob in found if place not in spared}
     return {blob for place, blob in found if place in spared} - needed

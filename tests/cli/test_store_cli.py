@@ -135,7 +135,7 @@ def test_gc(tmp_path, manifests):
     removed = json.loads(pj2(*arguments, "--json", cwd=tmp_path).stdout)
     assert sorted(removed["entries"]) == sorted(each.fingerprint for each in manifests)
     assert removed["bytes"] == 2000 + sum(len(each.content) for each in manifests)
-    assert json.loads(pj2("ls", "--json", cwd=tmp_path).stdout) == {"entries": [], "bytes": 0}
+    assert json.loads(pj2("ls", "--json", cwd=tmp_path).stdout)["entries"] == []
 
 
 def test_export_and_import(tmp_path, manifests):

@@ -10,8 +10,10 @@ from training.small_run import SignalAt, open_folder, small_data, small_settings
 from pj2.data.layout import DataIdentity
 from pj2.fingerprint.run import run_fingerprint
 from pj2.runs.interrupt import Interrupted
-from pj2.runs.plan import Continue, Machine, Restore, Start, actions, seems_there
+from pj2.runs.plan import Continue, Machine, Restore, Start, actions, expected
 from pj2.runs.trajectory import Trajectory
+from pj2.store.contents import held_blobs
+from pj2.store.maintain import clear, verify
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 from pj2.training import device
@@ -60,8 +62,7 @@ class Stores:
             assert here is not None, "the machine decides nothing here"
             return here
 
-        found = actions(settings, DATA, self.store, machine)
-        return next(each for each in found if seems_there(each, self.store))
+        return expected(actions(settings, DATA, self.store, machine), self.store)
 
     def restored(self, here: Machine | None) -> str:
         action = self.first(here)
@@ -131,9 +132,32 @@ def test_the_job_does_what_is_said_of_another_machines_checkpoint(tmp_path, caps
     for name, word in ((here.hardware["name"], "continues after"), ("another", "starts over")):
         there = Machine({**here.hardware, "name": name}, here.torch)
         store, settings = open_folder(tmp_path / "store"), small_settings()
-        found = actions(settings, DATA, store, lambda there=there: there)
-        said = str(next(each for each in found if seems_there(each, store)))
+        said = str(expected(actions(settings, DATA, store, lambda there=there: there), store))
         assert said.startswith(word)
     monkeypatch.setattr(device, "_processor_name", lambda: "another")
     train(tmp_path / "run", tmp_path / "store")
+    assert said in capsys.readouterr().out
+
+
+def test_a_thinned_run_is_restored_and_a_longer_one_starts_over(tmp_path, capsys):
+    train(tmp_path / "run", tmp_path / "store")
+    store, longer = open_folder(tmp_path / "store"), small_settings(epochs=4)
+    here = device.describe_machine(device.choose_device("cpu"))
+    assert "continues after 3 epochs" in str(
+        expected(actions(longer, DATA, store, lambda: here), store)
+    )
+    held = sum(blob.size for blob in held_blobs(store.local))
+    cleared = clear(store, [], thin=True, grace=0)
+    assert cleared.thinned
+    assert cleared.bytes < held
+    assert verify(store, []).missing == 0
+    first = (tmp_path / "run" / "run.json").read_bytes()
+
+    capsys.readouterr()
+    train(tmp_path / "again", tmp_path / "store")
+    assert "epoch 1/3" not in capsys.readouterr().out
+    assert (tmp_path / "again" / "run.json").read_bytes() == first
+    said = str(expected(actions(longer, DATA, store, lambda: here), store))
+    assert said.startswith("starts over: ")
+    train(tmp_path / "longer", tmp_path / "store", epochs=4)
     assert said in capsys.readouterr().out

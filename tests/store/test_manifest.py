@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from made_entries import predictions_entry, run_entry, weights
@@ -109,15 +110,22 @@ def test_names_of_blobs():
         assert fingerprint_in(wrong) is None
 
 
-def test_only_weights_that_were_never_the_best_are_thinnable(store):
+def optimizer(manifest):
+    return dict(places(manifest))["state.optimizer"]
+
+
+def test_what_only_another_budget_needs_is_thinnable(store):
     manifest = run_entry(
         store,
         accuracies=[0.1, 0.3, 0.2, 0.3, 0.25, 0.2],
         test_accuracies=[0.5, 0.4, 0.6, 0.1, None, 0.2],
     )
-    assert thinnable(manifest) == {weights(manifest, 3), weights(manifest, 4)}
+    spare = {weights(manifest, 3), weights(manifest, 4), optimizer(manifest)}
+    assert thinnable(manifest) == spare
+    assert thinnable(replace(manifest, steps=7)) == spare - {optimizer(manifest)}
     assert thinnable(predictions_entry(store, "a" * 64)) == set()
-    assert thinnable(run_entry(store, accuracies=[0.5])) == set()
+    single = run_entry(store, accuracies=[0.5])
+    assert thinnable(single) == {optimizer(single)}
 
 
 def test_places_of_blobs_are_named(store):
