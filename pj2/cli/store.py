@@ -38,9 +38,9 @@ def ls(store: StorePath = DEFAULT_STORE, remote: StoreRemote = None, as_json: Js
     Example: pj2 store ls
     """
     from pj2.store.contents import held_blobs, read_entries
-    from pj2.store.open import open_store
+    from pj2.store.open import open_existing
 
-    opened = open_store(store, remote, _to_stderr)
+    opened = open_existing(store, remote, _to_stderr)
     entries = read_entries(opened)
     held = held_blobs(opened.local)
     rows = [_row(entry, held) for entry in entries]
@@ -84,9 +84,9 @@ def show(
     """
     from pj2.store.contents import find_entry, held_blobs, read_entries
     from pj2.store.manifest import places
-    from pj2.store.open import open_store
+    from pj2.store.open import open_existing
 
-    opened = open_store(store, remote, _to_stderr)
+    opened = open_existing(store, remote, _to_stderr)
     entry = find_entry(read_entries(opened), fingerprint)
     held = held_blobs(opened.local)
     body, inputs = entry.newest.body, entry.newest.inputs
@@ -120,10 +120,10 @@ def verify(
     Example: pj2 store verify
     """
     from pj2.store.maintain import verify as verify_store
-    from pj2.store.open import open_store
+    from pj2.store.open import open_existing
 
     problems: list[str] = []
-    found = verify_store(open_store(store, remote, problems.append), problems)
+    found = verify_store(open_existing(store, remote, problems.append), problems)
     if as_json:
         _print_json({**asdict(found), "problems": problems})
     else:
@@ -173,15 +173,15 @@ def gc(
         raise UserError("gc: nothing to do; give --keep RULE (30d, 20GB or a config), or --thin")
     from pj2.store.keep import parse_duration, parse_rule
     from pj2.store.maintain import clear
-    from pj2.store.open import open_store
+    from pj2.store.open import open_existing
 
     seconds = parse_duration(grace)
     if seconds is None:
         raise UserError(f"--grace {grace}: expected a time such as 12h, 1d or 4w")
     rules = [parse_rule(text) for text in keep or ()]
     if not dry_run:
-        open_store(store, remote, _to_stderr).push_pending()
-    cleared = clear(open_store(store, None, _to_stderr), rules, thin, seconds, dry_run)
+        open_existing(store, remote, _to_stderr).push_pending()
+    cleared = clear(open_existing(store, None, _to_stderr), rules, thin, seconds, dry_run)
     counts = {key: value for key, value in vars(cleared).items() if key != "entries"}
     if as_json:
         removed = [entry.fingerprint for entry in cleared.entries]
@@ -238,11 +238,11 @@ def export(
         return
     from pj2.store.contents import find_entry, read_entries
     from pj2.store.keep import entries_of_study
-    from pj2.store.open import open_store
+    from pj2.store.open import open_existing
     from pj2.store.transfer import export_entries
 
     problems: list[str] = []
-    opened = open_store(store, remote, _to_stderr)
+    opened = open_existing(store, remote, _to_stderr)
     entries = read_entries(opened)
     if fingerprints or config:
         named = {find_entry(entries, prefix).fingerprint for prefix in fingerprints or ()}

@@ -86,6 +86,23 @@ def test_ls(tmp_path, manifests):
     assert (by_kind["run"]["epochs"], by_kind["run"]["steps"]) == (1, 17)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["ls"], ["show", "ab"], ["verify"], ["gc", "--thin"], ["export", "runs.tar"]],
+)
+@pytest.mark.parametrize("there", [False, True])
+def test_a_mistyped_store_is_not_an_empty_one(tmp_path, arguments, there):
+    if there:
+        (tmp_path / "stoer" / "other").mkdir(parents=True)
+    result = pj2(*arguments, "--store", "stoer", cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("pj2: --store stoer: ")
+    assert not (tmp_path / "runs.tar").exists()
+    assert (tmp_path / "stoer").exists() == there
+
+
 def test_ls_shows_what_the_remote_tier_has(tmp_path, manifests):
     remote = tmp_path / ".pj2/store"
     result = pj2("ls", "--store", "empty", cwd=tmp_path, PJ2_STORE_REMOTE=str(remote))
