@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import yte
 
-PROFILE = Path(__file__).parents[2] / "profiles/slurm/config.yaml"
+from tests.helpers.repository import REPOSITORY
+
+PROFILE = REPOSITORY / "profiles/slurm/config.yaml"
 
 
 @pytest.fixture
