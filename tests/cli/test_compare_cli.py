@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import typer
-from analysis.made_up import make_index, make_run
 
 from pj2.cli import main as command_line
 from pj2.cli.compare import compare
 from pj2.exhibits.format import write_all_formats
 from pj2.exhibits.pairwise.table import pairwise_table
+from tests.helpers.made_up import make_index, make_run
 
 LABELS = [image % 4 for image in range(40)]
 RUNS = Path("results/small/runs/experiment=e")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 import yte
 
-PROFILES = Path(__file__).parents[2] / "profiles"
+from tests.helpers.repository import REPOSITORY
 
 
 def read_profile(name):
-    return yte.process_yaml((PROFILES / name / "config.yaml").read_text())
+    return yte.process_yaml((REPOSITORY / "profiles" / name / "config.yaml").read_text())
 
 
 @pytest.fixture

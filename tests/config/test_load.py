@@ -9,18 +9,7 @@ import pytest
 from pj2.config.load import load_study, parse_study
 from pj2.config.study import list_runs
 from pj2.errors import UserError
-
-CONFIG = {
-    "study": "tiny",
-    "experiments": {
-        "first": {
-            "models": ["BasicCNN", "VGG_A"],
-            "learning_rates": [1e-3],
-            "optimizer": {"name": "adamw", "weight_decay": 5e-4},
-            "epochs": 3,
-        }
-    },
-}
+from tests.config.tiny import CONFIG
 
 
 def problems(raw, environment=None):

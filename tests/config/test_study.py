@@ -6,11 +6,11 @@ import copy
 import json
 
 import pytest
-from test_load import CONFIG
 
 from pj2.config.load import parse_study
 from pj2.config.study import list_runs, parse_settings
 from pj2.errors import UserError
+from tests.config.tiny import CONFIG
 
 
 def runs(**experiment):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_load import CONFIG
 
 from pj2.config.load import load_study, parse_study
 from pj2.config.study import list_runs
 from pj2.config.variants import list_variants, parse_factors
 from pj2.errors import UserError
+from tests.config.tiny import CONFIG
 
 
 def study(**experiment):

@@ -5,7 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from image_layouts import (
+
+from pj2.config.schema import DatasetConfig
+from pj2.data.sources import input_files
+from pj2.errors import UserError
+from tests.data.image_layouts import (
     pack,
     tiny,
     write_binary_batches,
@@ -13,10 +17,6 @@ from image_layouts import (
     write_parquet,
     write_python_batches,
 )
-
-from pj2.config.schema import DatasetConfig
-from pj2.data.sources import input_files
-from pj2.errors import UserError
 
 
 def test_each_source_names_the_files_it_reads(

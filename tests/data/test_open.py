@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from image_layouts import tiny, write_parquet
 
 from pj2.config.schema import DatasetConfig
 from pj2.data.open import open_prepared
 from pj2.data.prepare import prepare
 from pj2.errors import UserError
+from tests.data.image_layouts import tiny, write_parquet
 
 
 @pytest.fixture

@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from image_layouts import (
+from safetensors.numpy import load_file
+
+from pj2.config.schema import DatasetConfig
+from pj2.data.prepare import canonical_order, channel_statistics, limited, prepare
+from pj2.data.sources.raw import Split
+from pj2.errors import UserError
+from tests.data.image_layouts import (
     Tiny,
     pack,
     tiny,
@@ -17,12 +23,6 @@ from image_layouts import (
     write_parquet,
     write_python_batches,
 )
-from safetensors.numpy import load_file
-
-from pj2.config.schema import DatasetConfig
-from pj2.data.prepare import canonical_order, channel_statistics, limited, prepare
-from pj2.data.sources.raw import Split
-from pj2.errors import UserError
 
 Prepared = Callable[..., tuple[dict[str, Any], bytes]]
 Complaint = Callable[..., str]

@@ -9,12 +9,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-from image_layouts import tiny, write_parquet
 
 from pj2.config.schema import DatasetConfig
 from pj2.data.layout import IMAGES_FILE, INFO_FILE
 from pj2.data.open import open_prepared
 from pj2.data.prepare import prepare
+from tests.data.image_layouts import tiny, write_parquet
 
 NODES, ROUNDS = 3, 4
 

@@ -7,7 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from image_layouts import (
+
+from pj2.data.catalogue import DATASETS
+from pj2.data.sources.archive import read_archive
+from pj2.data.sources.unpickle import load_batch
+from pj2.errors import UserError
+from tests.data.image_layouts import (
     Tiny,
     pack,
     planes,
@@ -16,11 +21,6 @@ from image_layouts import (
     write_binary_batches,
     write_python_batches,
 )
-
-from pj2.data.catalogue import DATASETS
-from pj2.data.sources.archive import read_archive
-from pj2.data.sources.unpickle import load_batch
-from pj2.errors import UserError
 
 Complaint = Callable[..., str]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from image_layouts import Tiny, idx_gz, pack, tiny, write_python_batches
 
 from pj2.data.sources import download
+from tests.data.image_layouts import Tiny, idx_gz, pack, tiny, write_python_batches
 
 datasets = pytest.importorskip("torchvision.datasets")
 

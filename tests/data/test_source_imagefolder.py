@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from image_layouts import CIFAR10, Tiny, png, tiny, write_image_folder
 from PIL import Image
 
 from pj2.data.catalogue import DATASETS
 from pj2.data.sources.imagefolder import read_image_folder
+from tests.data.image_layouts import CIFAR10, Tiny, png, tiny, write_image_folder
 
 Complaint = Callable[..., str]
 SHAPES = ("square", "disc", "Cross")

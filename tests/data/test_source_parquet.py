@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from image_layouts import CIFAR10, Tiny, parquet_table, png, tiny, write_parquet
 
 from pj2.data.catalogue import DATASETS
 from pj2.data.sources.parquet import read_parquet
+from tests.data.image_layouts import CIFAR10, Tiny, parquet_table, png, tiny, write_parquet
 
 Complaint = Callable[..., str]
 TEST = "test-00000-of-00001.parquet"

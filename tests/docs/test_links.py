@@ -9,8 +9,8 @@ from urllib.parse import unquote
 import pytest
 
 from pj2.config.schema import StudyConfig
+from tests.helpers.repository import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.M | re.S)
 

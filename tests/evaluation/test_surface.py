@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from scipy.sparse.linalg import LinearOperator, eigsh
-from training.small_run import small_data, small_settings, train
 
 from pj2.config.schema import CurvatureConfig, SurfaceConfig
 from pj2.config.study import RunSettings
@@ -27,6 +26,7 @@ from pj2.evaluation.surface import (
     surface_rows,
 )
 from pj2.evaluation.weights import load_trained
+from tests.helpers.small_run import small_data, small_settings, train
 
 CPU = torch.device("cpu")
 CONFIG = SurfaceConfig(points=5, line_points=3, range=0.5, images=60, split="validation")

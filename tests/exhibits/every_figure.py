@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from analysis.made_up import add_probes, make_index, make_run
 from safetensors.numpy import save_file
 
 from pj2.exhibits.calibration.figure import plot_reliability
@@ -29,6 +28,7 @@ from pj2.exhibits.probes.figure import plot_probes
 from pj2.exhibits.surfaces.figure import plot_lines, plot_surfaces
 from pj2.runs.reading import load_runs
 from pj2.store.files import write_json, write_table
+from tests.helpers.made_up import add_probes, make_index, make_run
 
 MODELS = ("VGG_A", "VGG_A_BatchNorm")
 LABELS = tuple(i % 4 for i in range(40))

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from analysis.made_up import make_index, make_run
 
 from pj2.errors import UserError
 from pj2.exhibits.landscape.numbers import (
@@ -23,6 +22,7 @@ from pj2.exhibits.landscape.numbers import (
 )
 from pj2.runs.reading import RunRecord, load_runs, steps
 from pj2.store.files import write_table
+from tests.helpers.made_up import make_index, make_run
 
 RATES = ("0.001", "0.002", "0.0001", "0.0005")
 

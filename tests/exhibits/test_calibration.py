@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from analysis.made_up import make_index, make_run
 from torchmetrics.classification import MulticlassCalibrationError
 
 from pj2.exhibits.calibration.numbers import BINS, calibration, note_losses
 from pj2.runs.reading import Predictions, load_runs
+from tests.helpers.made_up import make_index, make_run
 
 pytestmark = pytest.mark.filterwarnings("error")  # such as of sums that are not quite 1
 

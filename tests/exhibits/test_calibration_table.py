@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.exhibits.calibration.numbers import calibration
 from pj2.exhibits.calibration.table import calibration_table
 from pj2.exhibits.format import write_all_formats
 from pj2.runs.reading import load_runs, predictions
 from pj2.statistics import mean_interval
+from tests.helpers.made_up import make_index, make_run, squeezed
 
 pytestmark = pytest.mark.filterwarnings("error")
 SMOOTHED = {

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from analysis.made_up import CLASSES, add_probes, make_index, make_run
 
 from pj2.exhibits.calibration.table import calibration_table
 from pj2.exhibits.claims.published import read_report
@@ -28,6 +27,7 @@ from pj2.exhibits.probes.table import probe_ratios_table, probes_table
 from pj2.language import in_language
 from pj2.runs.reading import load_runs
 from pj2.store.files import write_json, write_table
+from tests.helpers.made_up import CLASSES, add_probes, make_index, make_run
 
 CLAIMS = Path("workflow/published.yaml")
 BF16 = {"asked": "bf16", "used": "bf16", "speedup": None}

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from analysis.made_up import make_index, make_run
 
 from pj2.config.load import load_study, merged_grid
 from pj2.config.study import list_runs
@@ -24,6 +23,7 @@ from pj2.exhibits.claims.numbers import Finding, check_claims
 from pj2.exhibits.claims.published import Report, read_report, setting_problems, statement
 from pj2.runs.reading import RunRecord, load_runs
 from pj2.statistics import gradient_variation, wilson_interval
+from tests.helpers.made_up import make_index, make_run
 
 PUBLISHED = Path("workflow/published.yaml")
 REPORT = read_report(PUBLISHED)

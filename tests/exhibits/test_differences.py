@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from analysis.made_up import make_index, make_run
 from matplotlib.figure import Figure
 from PIL import Image
 
 from pj2.exhibits import style
 from pj2.exhibits.pairwise.figure import plot_differences
+from tests.helpers.made_up import make_index, make_run
 
 LONG = "VGG_A_NoisyBatchNorm.label_smoothing-0.1"
 

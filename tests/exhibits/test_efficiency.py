@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from analysis.made_up import make_index, make_run
 
 from pj2.exhibits.efficiency.numbers import efficiencies, fronts, note_conditions, pareto_front
 from pj2.runs.reading import load_runs
 from pj2.statistics import mean_interval, wilson_interval
+from tests.helpers.made_up import make_index, make_run
 
 
 def test_fronts_by_hand() -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.exhibits.efficiency.table import efficiency_table
 from pj2.exhibits.format import write_all_formats
 from pj2.statistics import mean_interval, wilson_interval
+from tests.helpers.made_up import make_index, make_run, squeezed
 
 pytestmark = pytest.mark.filterwarnings("error")
 RIGHT = (0, 1, 2, 3)

@@ -8,7 +8,6 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-from analysis.made_up import CLASSES, make_index, make_run
 from matplotlib.figure import Figure
 from PIL import Image
 from safetensors.numpy import save_file
@@ -20,6 +19,7 @@ from pj2.exhibits.efficiency.figure import plot_efficiency
 from pj2.exhibits.mistakes import figure as mistakes
 from pj2.exhibits.mistakes.figure import plot_mistakes, read_pictures
 from pj2.runs.reading import load_runs, predictions
+from tests.helpers.made_up import CLASSES, make_index, make_run
 
 pytestmark = pytest.mark.filterwarnings("error")  # such as a layout that does not fit
 Drawn = Callable[..., Figure]

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from analysis.made_up import make_index, make_run
 from scipy import stats
 
 from pj2.exhibits.factors.numbers import (
@@ -15,6 +14,7 @@ from pj2.exhibits.factors.numbers import (
     variant_accuracies,
 )
 from pj2.runs.reading import RunRecord, load_runs
+from tests.helpers.made_up import make_index, make_run
 
 LABELS = [0, 1, 2, 3] * 25
 # batch_norm is worth 10 points at seed 0 and 6 at seed 1, dropout 1 point, smoothing nothing.

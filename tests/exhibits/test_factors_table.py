@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from analysis.made_up import squeezed
-from exhibits.test_factors import make_variants
 
 from pj2.exhibits.factors.table import factors_table
 from pj2.exhibits.format import write_all_formats
+from tests.exhibits.test_factors import make_variants
+from tests.helpers.made_up import squeezed
 
 
 def test_a_row_a_level_with_its_effect(tmp_path: Path) -> None:

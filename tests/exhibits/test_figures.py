@@ -11,7 +11,6 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-from analysis.made_up import make_index, make_run
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -25,13 +24,15 @@ from pj2.exhibits.landscape.figure import plot_landscape
 from pj2.exhibits.landscape.numbers import landscape_band
 from pj2.runs.reading import load_runs
 from pj2.store.files import write_json, write_table
+from tests.helpers.made_up import make_index, make_run
+from tests.helpers.repository import REPOSITORY
 
 Plot = Callable[[list[Path], Path], None]
 DRAW = """
 import sys
 from pathlib import Path
-import test_figures
-test_figures.draw_all(Path(sys.argv[1]), Path(sys.argv[2]))
+from tests.exhibits.test_figures import draw_all
+draw_all(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
@@ -76,8 +77,8 @@ def test_equal_data_give_equal_bytes_here_and_in_a_fresh_process(tmp_path: Path)
         plot_landscape(index, tmp_path / "band.parquet", tmp_path / "again" / "landscape")
     assert hashes(tmp_path / "again").items() <= once.items()
     command = [sys.executable, "-c", DRAW, str(tmp_path), str(tmp_path / "2")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "7"}
-    subprocess.run(command, check=True, env=environment)
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    subprocess.run(command, check=True, env=environment, cwd=REPOSITORY)
     assert hashes(tmp_path / "2") == once
     for path in (tmp_path / "1").iterdir():
         content = path.read_bytes()

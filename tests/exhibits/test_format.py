@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pandas as pd
-from analysis.made_up import squeezed
 
 from pj2.exhibits.format import Table, write_all_formats
+from tests.helpers.made_up import squeezed
 
 
 def test_all_formats_say_the_same(tmp_path: Path) -> None:

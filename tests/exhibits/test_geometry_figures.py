@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from analysis.made_up import add_probes, make_index, make_run
 from PIL import Image
 
 from pj2.errors import UserError
@@ -20,6 +19,7 @@ from pj2.exhibits.probes.figure import plot_probes
 from pj2.exhibits.surfaces.figure import plot_lines, plot_surfaces
 from pj2.exhibits.surfaces.view import write_surface_view
 from pj2.store.files import write_json, write_table
+from tests.helpers.made_up import add_probes, make_index, make_run
 
 CONFIG = {"points": 5, "images": 100, "split": "train", "seed": 0}
 MODELS = ("VGG_A", "VGG_A_BatchNorm")

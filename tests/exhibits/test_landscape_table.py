@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.exhibits.format import write_all_formats
 from pj2.exhibits.landscape.numbers import landscape_band
 from pj2.exhibits.landscape.table import landscape_table
 from pj2.runs.reading import load_runs
 from pj2.store.files import write_table
+from tests.helpers.made_up import make_index, make_run, squeezed
 
 
 def write_landscape_table(index: list[Path], folder: Path) -> None:

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-from analysis.made_up import CLASSES, make_index, make_run
 from babel.messages.pofile import read_po
-from exhibits.every_figure import every_figure
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
@@ -19,6 +17,8 @@ from pj2.exhibits import letters, style
 from pj2.exhibits.confusion.figure import plot_confusion
 from pj2.exhibits.surfaces.view import write_surface_view
 from pj2.language import use_language
+from tests.exhibits.every_figure import every_figure
+from tests.helpers.made_up import CLASSES, make_index, make_run
 
 # What is not translated: names of methods, of people, of things in the config and the code.
 NAMES = re.compile(

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from analysis.made_up import make_index, make_run
 
 from pj2.errors import UserError
 from pj2.exhibits.pairwise import numbers as module
@@ -13,6 +12,7 @@ from pj2.exhibits.pairwise.numbers import COLUMNS, pairwise, verdict_of
 from pj2.runs.reading import load_runs
 from pj2.statistics import PairedDifference, holm, mcnemar_p, paired_difference
 from pj2.wording import verdict_in_words
+from tests.helpers.made_up import make_index, make_run
 
 IMAGES = 120
 

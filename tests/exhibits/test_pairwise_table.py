@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.exhibits.format import write_all_formats
 from pj2.exhibits.pairwise.numbers import COLUMNS, pairwise
 from pj2.exhibits.pairwise.table import pairwise_table
 from pj2.runs.reading import load_runs
+from tests.helpers.made_up import make_index, make_run, squeezed
 
 
 def run_of(root: Path, model: str, right: int, seed: int, **more: Any) -> dict[str, Any]:

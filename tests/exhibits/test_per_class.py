@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.exhibits.confusion.table import confused_pairs_table, per_class_table
 from pj2.exhibits.format import write_all_formats
 from pj2.statistics import wilson_interval
+from tests.helpers.made_up import make_index, make_run, squeezed
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from analysis.made_up import add_probes, make_index, make_run
 
 from pj2.exhibits.probes.numbers import covariate_shift, probe_medians, probe_ratios, probe_steps
 from pj2.runs.reading import load_runs
+from tests.helpers.made_up import add_probes, make_index, make_run
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from analysis.made_up import add_probes, make_index, make_run, squeezed
 
 from pj2.exhibits.curvature.table import curvature_table
 from pj2.exhibits.format import write_all_formats
 from pj2.exhibits.probes.table import probe_ratios_table, probes_table
 from pj2.store.files import write_json
+from tests.helpers.made_up import add_probes, make_index, make_run, squeezed
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from analysis.made_up import make_index, make_run, squeezed
 
 from pj2.exhibits.claims.published import read_report
 from pj2.exhibits.claims.table import published_table
 from pj2.exhibits.format import write_all_formats
+from tests.helpers.made_up import make_index, make_run, squeezed
 
 PUBLISHED = Path("workflow/published.yaml")
 REPORT = read_report(PUBLISHED)

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from analysis.made_up import make_index, make_run, squeezed
 from scipy import stats
 
 from pj2.exhibits.comparison.summary import summary_table
 from pj2.exhibits.format import write_all_formats
 from pj2.statistics import wilson_interval
+from tests.helpers.made_up import make_index, make_run, squeezed
 
 LABELS = [0, 1, 2, 3] * 5
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 from string import Formatter
 
 import pytest
@@ -11,7 +10,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.frontend import CommandLineInterface
 from babel.messages.pofile import read_po
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.helpers.repository import REPOSITORY
+
 PACKAGE = REPOSITORY / "pj2"
 
 

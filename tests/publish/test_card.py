@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from analysis.made_up import CLASSES, make_index, make_run
 
 from pj2.publish.card import model_card, study_page
 from pj2.publish.citation import Citation
 from pj2.publish.facts import Model, weights_of
 from pj2.publish.limitations import limitations
 from pj2.runs.reading import load_runs
+from tests.helpers.made_up import CLASSES, make_index, make_run
 
 LABELS = [0, 1, 2, 3] * 5
 CITATION = Citation("We. This.", ("They. That.",))

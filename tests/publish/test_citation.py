@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import yaml
 
 import pj2
 from pj2.publish.citation import read_citation
+from tests.helpers.repository import REPOSITORY
 
-FILE = Path(__file__).resolve().parents[2] / "CITATION.cff"
+FILE = REPOSITORY / "CITATION.cff"
 
 
 def test_it_is_of_this_version_and_licence():

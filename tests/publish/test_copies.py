@@ -7,11 +7,11 @@ import json
 import re
 
 import pytest
-from analysis.made_up import make_run
 
 from pj2.errors import UserError
 from pj2.publish.copies import copy_run
 from pj2.store.files import sha256_file, write_json
+from tests.helpers.made_up import make_run
 
 
 @pytest.fixture

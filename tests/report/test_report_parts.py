@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from analysis.made_up import make_index, make_run
 from PIL import Image
 
 from pj2.errors import UserError
@@ -25,6 +24,7 @@ from pj2.report.contents import read_contents
 from pj2.report.images import embed
 from pj2.report.tables import read_table
 from pj2.runs.reading import load_runs
+from tests.helpers.made_up import make_index, make_run
 
 
 @pytest.fixture

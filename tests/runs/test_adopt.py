@@ -8,11 +8,11 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from training.small_run import artifacts, flip_a_byte, open_folder, train
 
 from pj2.runs.adopt import adopt_run
 from pj2.runs.files import BEST, EPOCHS, LAST, PREDICTIONS, RUN, STEPS
 from pj2.store.files import sha256_file
+from tests.helpers.small_run import artifacts, flip_a_byte, open_folder, train
 
 DIVERGES = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}}
 PROBED = {"probe": {"every": 5, "steps": 2, "covariate_shift": True}}

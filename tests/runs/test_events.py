@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from training.small_run import open_folder, run_training, small_data, small_settings, train
 
 from pj2.cli import jobs
 from pj2.errors import UserError
@@ -18,6 +17,7 @@ from pj2.runs.events import write_events
 from pj2.runs.files import EPOCHS, STEPS
 from pj2.runs.interrupt import Interrupted
 from pj2.training.job import Watching
+from tests.helpers.small_run import open_folder, run_training, small_data, small_settings, train
 
 DIVERGING = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from training.small_run import SignalAt, open_folder, small_data, small_settings, train
 
 from pj2.data.layout import DataIdentity
 from pj2.fingerprint.run import run_fingerprint
@@ -17,6 +16,7 @@ from pj2.store.maintain import clear, verify
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 from pj2.training import device
+from tests.helpers.small_run import SignalAt, open_folder, small_data, small_settings, train
 
 DATA = DataIdentity(small_data().hash, small_data().classes)
 AUTO = small_settings(precision="auto")

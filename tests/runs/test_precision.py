@@ -9,7 +9,6 @@ import sys
 
 import pytest
 import torch
-from training.small_run import run_training
 
 from pj2.config.schema import DatasetConfig, Limit
 from pj2.config.study import RunSettings
@@ -24,6 +23,7 @@ from pj2.training import device
 from pj2.training.device import describe_device
 from pj2.training.forward import Forward
 from pj2.training.trainer import Trainer
+from tests.helpers.small_run import run_training
 
 CPU = torch.device("cpu")
 

@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from analysis.made_up import make_index, make_run
 
 from pj2.errors import UserError
 from pj2.runs.reading import (
@@ -23,6 +22,7 @@ from pj2.runs.reading import (
     steps,
     steps_per_epoch,
 )
+from tests.helpers.made_up import make_index, make_run
 
 
 def test_runs_come_in_the_order_of_the_index_files_each_once(tmp_path: Path) -> None:

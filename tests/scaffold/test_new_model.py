@@ -6,15 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from pj2.errors import UserError
 from pj2.scaffold import files, model
 from pj2.scaffold.model import camel_case, snake_case, write_model
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.helpers.repository import REPOSITORY
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,6 @@
-"""Many tiny runs on SLURM, and the same on this machine: ``many_jobs.py RUNS [--per-job N]``.
+"""Many tiny runs on SLURM, and the same on this machine.
+
+``python -m tests.slurm.many_jobs RUNS [--per-job N]``
 
 Each run is one epoch of 100 images, trained and not shown, so that starting it is nearly all
 of it. Both ways start from nothing and use every core; the machine should be idle otherwise.
@@ -17,8 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from local_slurm import Cluster, missing
-from studies import Study, variables_of_plugin
+from tests.slurm.local_slurm import Cluster, missing
+from tests.slurm.studies import Study, variables_of_plugin
 
 CONFIG = """\
 study: many

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from local_slurm import wait_until
+from tests.helpers.repository import REPOSITORY
+from tests.slurm.local_slurm import wait_until
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PLUGIN = "snakemake-executor-plugin-slurm"
 IMPATIENT = Path(__file__).with_name("impatient")
 # The first of the Snakemakes that a job starts is called so.

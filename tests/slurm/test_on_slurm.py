@@ -19,8 +19,10 @@ import pandas as pd
 import pytest
 import yaml
 from filelock import FileLock
-from local_slurm import Cluster, missing, wait_until
-from studies import REPOSITORY, Run, Study, freeze, variables_of_plugin
+
+from tests.helpers.repository import REPOSITORY
+from tests.slurm.local_slurm import Cluster, missing, wait_until
+from tests.slurm.studies import Run, Study, freeze, variables_of_plugin
 
 pytestmark = pytest.mark.slurm
 

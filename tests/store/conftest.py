@@ -6,7 +6,8 @@ import subprocess
 import uuid
 
 import pytest
-from made_entries import mount, new_store
+
+from tests.store.made_entries import mount, new_store
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""Kill a writer at each step of adding an epoch, and finish it: ``kill_steps.py FOLDER``.
+"""Kill a writer at each step of adding an epoch, and finish it.
+
+``python -m tests.store.kill_steps FOLDER``
 
 A process of its own, so that it can fork. Prints how many steps there are.
 """
@@ -11,10 +13,9 @@ import signal
 import sys
 from pathlib import Path
 
-from made_entries import contents, new_store, published, run_entry
-
 from pj2.store.maintain import clear, verify
 from pj2.store.manifest import Blob
+from tests.store.made_entries import contents, new_store, published, run_entry
 
 EPOCHS = 3
 

@@ -10,7 +10,15 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from made_entries import (
+
+from pj2.errors import UserError
+from pj2.store.contents import find_entry, held_blobs, read_entries
+from pj2.store.keep import parse_duration, parse_rule, parse_size
+from pj2.store.maintain import Verified, clear, verify
+from pj2.store.manifest import Blob, Manifest, places
+from pj2.store.tiers import Folder
+from pj2.store.transfer import export_entries, import_entries
+from tests.store.made_entries import (
     contents,
     files_below,
     flip_byte,
@@ -20,14 +28,6 @@ from made_entries import (
     published,
     weights,
 )
-
-from pj2.errors import UserError
-from pj2.store.contents import find_entry, held_blobs, read_entries
-from pj2.store.keep import parse_duration, parse_rule, parse_size
-from pj2.store.maintain import Verified, clear, verify
-from pj2.store.manifest import Blob, Manifest, places
-from pj2.store.tiers import Folder
-from pj2.store.transfer import export_entries, import_entries
 
 
 def cleared(store, *rules, **options):

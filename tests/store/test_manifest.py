@@ -7,7 +7,6 @@ import json
 from dataclasses import replace
 
 import pytest
-from made_entries import predictions_entry, run_entry, weights
 
 from pj2.config.names import canonical_json
 from pj2.store.manifest import (
@@ -21,6 +20,7 @@ from pj2.store.manifest import (
     progress_of,
     thinnable,
 )
+from tests.store.made_entries import predictions_entry, run_entry, weights
 
 FINGERPRINT = "ab" + "0" * 62
 

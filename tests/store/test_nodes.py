@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-from made_entries import contents, files_below, make_old, new_store, published, weights
 
 from pj2.errors import UserError
 from pj2.store.keep import parse_rule
@@ -20,6 +19,8 @@ from pj2.store.maintain import clear, verify
 from pj2.store.store import BlobUnavailable, RunStore
 from pj2.store.tiers import Folder
 from pj2.store.transfer import import_entries
+from tests.helpers.repository import REPOSITORY
+from tests.store.made_entries import contents, files_below, make_old, new_store, published, weights
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -29,14 +30,8 @@ DAY = 24 * HOUR
 
 
 def test_a_writer_killed_at_any_step_leaves_a_store_to_go_on_with(tmp_path):
-    script = Path(__file__).with_name("kill_steps.py")
-    trials = subprocess.run(
-        [sys.executable, script, tmp_path],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    command = [sys.executable, "-m", "tests.store.kill_steps", tmp_path]
+    trials = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
     assert trials.returncode == 0, trials.stdout + trials.stderr
     steps, left = trials.stdout.removeprefix("steps: ").split(", of which left something: ")
     assert int(steps) > 30

@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 
 import pytest
-from made_entries import contents, new_store, predictions_entry, published
 
 from pj2.store.manifest import Blob
 from pj2.store.store import BlobUnavailable
 from pj2.store.tiers import Folder, open_tier
+from tests.store.made_entries import contents, new_store, predictions_entry, published
 
 
 @pytest.fixture

@@ -8,10 +8,18 @@ import stat
 from pathlib import Path
 
 import pytest
-from made_entries import contents, files_below, flip_byte, mount, new_store, published, run_entry
 
 from pj2.store.manifest import Blob, Manifest
 from pj2.store.store import BlobUnavailable
+from tests.store.made_entries import (
+    contents,
+    files_below,
+    flip_byte,
+    mount,
+    new_store,
+    published,
+    run_entry,
+)
 
 TIMES = 12
 

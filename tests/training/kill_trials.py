@@ -1,4 +1,6 @@
-"""Kill a training run at random moments, and finish it each time: ``kill_trials.py FOLDER TRIALS``.
+"""Kill a training run at random moments, and finish it each time.
+
+``python -m tests.training.kill_trials FOLDER TRIALS``
 
 A process of its own, with one thread and everything imported, so that a fork
 of it is training at once. Prints how often the run was alive when killed.
@@ -13,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from small_run import assert_same_run, train
+from tests.helpers.small_run import assert_same_run, train
 
 RUN = {"epochs": 2, "batch_size": 12}  # 5 steps an epoch
 

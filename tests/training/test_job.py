@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
-from training.small_run import run_training
 
 from pj2.config.study import RunSettings
 from pj2.errors import UserError
@@ -22,6 +21,7 @@ from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 from pj2.training.device import choose_device
+from tests.helpers.small_run import run_training
 
 
 def settings(**changes):

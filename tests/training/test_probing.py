@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from torch import nn
-from training.small_run import artifacts, assert_same_run, small_data, train
 
 from pj2.config.schema import OptimizerConfig
 from pj2.runs.files import PROBES, PROBES_SCHEMA, SHIFT, SHIFT_SCHEMA
@@ -19,6 +18,7 @@ from pj2.runs.interrupt import Interrupted
 from pj2.training.optimizer import make_optimizer
 from pj2.training.probing import updated_parameters, weight_layers
 from pj2.training.trainer import Trainer
+from tests.helpers.small_run import artifacts, assert_same_run, small_data, train
 
 PROBE = {"every": 3, "steps": 3, "along": ["gradient", "update"], "covariate_shift": True}
 

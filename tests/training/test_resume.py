@@ -9,11 +9,19 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from training.small_run import (
+
+from pj2.fingerprint.run import run_fingerprint
+from pj2.runs.files import EPOCHS, PREDICTIONS, RUN, STEPS
+from pj2.runs.interrupt import Interrupted
+from pj2.runs.trajectory import Trajectory
+from pj2.store.files import sha256_file
+from pj2.store.store import RunStore
+from pj2.store.tiers import Folder
+from tests.helpers.repository import REPOSITORY
+from tests.helpers.small_run import (
     SignalAt,
     artifacts,
     assert_same_run,
@@ -23,14 +31,6 @@ from training.small_run import (
     small_settings,
     train,
 )
-
-from pj2.fingerprint.run import run_fingerprint
-from pj2.runs.files import EPOCHS, PREDICTIONS, RUN, STEPS
-from pj2.runs.interrupt import Interrupted
-from pj2.runs.trajectory import Trajectory
-from pj2.store.files import sha256_file
-from pj2.store.store import RunStore
-from pj2.store.tiers import Folder
 
 
 @pytest.fixture(scope="module")
@@ -93,22 +93,20 @@ def test_every_kind_of_state_is_saved(tmp_path, changes):
 
 
 def test_killed_at_twenty_random_moments(tmp_path):
-    script = Path(__file__).with_name("kill_trials.py")
-    trials = subprocess.run(
-        [sys.executable, script, tmp_path, "20"], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "tests.training.kill_trials", tmp_path, "20"]
+    trials = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
     assert trials.returncode == 0, trials.stdout + trials.stderr
     alive = int(trials.stdout.rpartition("alive when killed: ")[2])
     assert alive >= 10  # or the moments were not within the run
 
 
 def test_two_processes_that_make_the_same_run_at_once(tmp_path, uninterrupted):
-    code = "import sys; from pathlib import Path; from small_run import train\n"
+    code = "import sys; from pathlib import Path; from tests.helpers.small_run import train\n"
     code += "train(*map(Path, sys.argv[1:]))"
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", code, tmp_path / name, tmp_path / "store"],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            cwd=REPOSITORY,
         )
         for name in ("one", "two")
     ]

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training.small_run import open_folder, small_settings
 
 from pj2.fingerprint.run import run_fingerprint
 from pj2.runs.files import EpochRecord, ProbeRecords, StepRecords
@@ -19,6 +18,7 @@ from pj2.store.maintain import clear, verify
 from pj2.training.checkpoint import load_state
 from pj2.training.loop import PartialEpoch
 from pj2.training.recorder import Recorder
+from tests.helpers.small_run import open_folder, small_settings
 
 EPOCHS, ROUNDS = 6, 5
 

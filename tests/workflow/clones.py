@@ -7,9 +7,9 @@ import re
 import shutil
 from pathlib import Path
 
-from conftest import REPOSITORY, Study
-
 from pj2.store.files import sha256_file
+from tests.helpers.repository import REPOSITORY
+from tests.workflow.study import Study
 
 TRAINING = ("--until", "train")
 # One run of two short epochs, for what must be trained for real.

@@ -10,7 +10,8 @@ import shutil
 import time
 
 import pytest
-from clones import (
+
+from tests.workflow.clones import (
     LOOP,
     SHORT,
     TRAINING,
@@ -23,7 +24,7 @@ from clones import (
     new_study,
     trained,
 )
-from conftest import CONFIG, Study
+from tests.workflow.study import CONFIG, Study
 
 pytestmark = pytest.mark.workflow
 

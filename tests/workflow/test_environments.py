@@ -10,12 +10,13 @@ from importlib.metadata import distributions, packages_distributions
 
 import grimp
 import pytest
-from clones import SHORT, SHORT_RUN, copy_checkout, new_study
-from conda_stand_in import PYPI_NAMES, install, own_packages, read_environment
-from conftest import REPOSITORY
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+from tests.helpers.repository import REPOSITORY
+from tests.workflow.clones import SHORT, SHORT_RUN, copy_checkout, new_study
+from tests.workflow.conda_stand_in import PYPI_NAMES, install, own_packages, read_environment
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from clones import new_study
+
+from tests.helpers.repository import REPOSITORY
+from tests.workflow.clones import new_study
 
 pytestmark = pytest.mark.workflow
 
@@ -141,7 +142,7 @@ def test_studies_without_such_sections_have_the_targets_and_nothing_to_do(study)
 
 
 def test_the_published_protocol_is_a_config_of_its_own(measured):
-    path = Path(__file__).parents[2] / "config" / "batchnorm.yaml"
+    path = REPOSITORY / "config" / "batchnorm.yaml"
     jobs = measured.planned("--configfile", str(path), "--", "gradient_probes")
     assert jobs["train_with_probes"] == 13
     assert jobs["figure_of_experiment"] == 5  # of probes in four, of covariate shift in one

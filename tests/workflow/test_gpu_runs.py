@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from clones import new_study
 
 from pj2.cluster.gpus import _torch_has_cuda
+from tests.workflow.clones import new_study
 
 STUDY = """\
 study: tiny

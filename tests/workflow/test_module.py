@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import REPOSITORY
 
 from pj2.scaffold.study import new_study
+from tests.helpers.repository import REPOSITORY
 
 pytestmark = pytest.mark.workflow
 SMALL = {

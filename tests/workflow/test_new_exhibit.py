@@ -10,8 +10,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from clones import copy_checkout
-from conftest import REPOSITORY, Study
+
+from tests.helpers.repository import REPOSITORY
+from tests.workflow.clones import copy_checkout
+from tests.workflow.study import Study
 
 pytestmark = pytest.mark.workflow
 _FILE = re.compile(r"^`(pj2/\S+)`:\n\n```python\n(.*?)^```$", re.M | re.S)

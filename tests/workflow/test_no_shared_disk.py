@@ -8,7 +8,8 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from clones import SHORT, SHORT_RUN, TRAINING, exact_digests, new_study, trained
+
+from tests.workflow.clones import SHORT, SHORT_RUN, TRAINING, exact_digests, new_study, trained
 
 pytestmark = pytest.mark.workflow
 

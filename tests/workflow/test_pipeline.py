@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pandas as pd
 import pyarrow.dataset as ds
 import pytest
+
+from tests.helpers.repository import REPOSITORY
 
 pytestmark = pytest.mark.workflow
 
@@ -185,6 +186,6 @@ def test_data_that_is_not_there_is_named(study):
 
 
 def test_the_published_study_is_eleven_runs(study):
-    paper = Path(__file__).parents[2] / "config" / "paper.yaml"
+    paper = REPOSITORY / "config" / "paper.yaml"
     jobs = study.planned("--configfile", str(paper), "--", "all")
     assert (jobs["train"], jobs["prepare_data"]) == (11, 1)

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from clones import flip_a_byte
-from conftest import REPOSITORY
 
 from pj2.config.load import load_study
 from pj2.config.study import list_runs
 from pj2.report.page import write_report
 from pj2.store.files import sha256_file, write_json, write_text
+from tests.helpers.repository import REPOSITORY
+from tests.workflow.clones import flip_a_byte
 
 RUN = "runs/experiment=landscape/model=VGG_A_BatchNorm/lr=0.001/seed=0"
 

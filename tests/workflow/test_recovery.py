@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from clones import (
+
+from tests.workflow.clones import (
     LOOP,
     SHORT,
     SHORT_RUN,

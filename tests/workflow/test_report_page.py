@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from analysis.made_up import make_index, make_run
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
@@ -23,6 +22,7 @@ from pj2.report.glance import at_a_glance
 from pj2.report.page import write_report
 from pj2.runs.reading import load_runs
 from pj2.store.files import write_table
+from tests.helpers.made_up import make_index, make_run
 
 pytestmark = pytest.mark.workflow
 

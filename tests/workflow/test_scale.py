@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from clones import new_study
+
+from tests.workflow.clones import new_study
 
 STUDY = """\
 study: tiny

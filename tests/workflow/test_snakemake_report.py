@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Study
+
+from tests.workflow.study import Study
 
 pytestmark = pytest.mark.workflow
 

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import REPOSITORY
+
+from tests.helpers.repository import REPOSITORY
 
 pytestmark = pytest.mark.workflow
 SNAKEFILE = f"""

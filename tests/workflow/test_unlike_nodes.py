@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from clones import SHORT, SHORT_RUN, TRAINING, exact_digests, new_study, trained
 
 from pj2.training import device
+from tests.workflow.clones import SHORT, SHORT_RUN, TRAINING, exact_digests, new_study, trained
 
 pytestmark = [
     pytest.mark.workflow,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from clones import TRAINING, new_study
+
+from tests.workflow.clones import TRAINING, new_study
 
 pytestmark = pytest.mark.workflow
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from clones import TRAINING, linked_copy, new_study, trained
-from conftest import CONFIG, Study
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.workflow.clones import TRAINING, linked_copy, new_study, trained
+from tests.workflow.study import CONFIG, Study
 
 pytestmark = pytest.mark.workflow
 
