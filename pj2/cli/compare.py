@@ -16,7 +16,7 @@ from pj2.wording import named
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from pj2.analysis.compare import Comparison, Setting
+    from pj2.compare.comparison import Comparison, Setting
 
 MOST_ROWS = 20
 _OF_RUN = ("status", "diverged_at_step", "fingerprint")
@@ -46,8 +46,8 @@ def compare(
     """
     from rich.console import Console
 
-    from pj2.analysis.compare import compare_sides
-    from pj2.analysis.sides import find_sides
+    from pj2.compare.comparison import compare_sides
+    from pj2.compare.sides import find_sides
 
     facing, told = find_sides(sides)
     for line in told:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from pj2.analysis.sides import Side
+from pj2.compare.sides import Side
 from pj2.config.names import canonical_json
 from pj2.exhibits.pairwise.numbers import Recognised, differences, recognised
 from pj2.fingerprint.code import PACKAGE_FOLDER, source_file
