@@ -27,6 +27,9 @@ class Mean:
     high: float
 
 
+NO_VALUES = Mean(np.nan, np.nan, 0, np.nan, np.nan)
+
+
 @dataclass(frozen=True)
 class PairedDifference:
     """How much more accurate one model is than another: a fraction, and 95 % intervals.

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pj2.cli.store import Json
+from pj2.cli.options import Json
 from pj2.wording import named
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from pj2.analysis.compare import Comparison, Setting
+    from pj2.compare.comparison import Comparison, Setting
 
 MOST_ROWS = 20
 _OF_RUN = ("status", "diverged_at_step", "fingerprint")
@@ -46,37 +46,37 @@ def compare(
     """
     from rich.console import Console
 
-    from pj2.analysis.compare import compare_sides
-    from pj2.analysis.sides import find_sides
+    from pj2.compare.comparison import compare_sides
+    from pj2.compare.sides import find_sides
 
     facing, told = find_sides(sides)
     for line in told:
         print(f"pj2: {line}", file=sys.stderr)
-    found = compare_sides(facing, None if as_json else MOST_ROWS)
+    comparison = compare_sides(facing, None if as_json else MOST_ROWS)
     if as_json:
-        print(json.dumps(_as_json(found), indent=2, allow_nan=False))
+        print(json.dumps(_as_json(comparison), indent=2, allow_nan=False))
         return
     # Cells hold brackets, which are not to be read as markup.
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = _ENDLESS
     for show in (_show_sides, _show_end_values, _show_differences):
-        show(found, console)
+        show(comparison, console)
 
 
-def _show_sides(found: Comparison, console: Console) -> None:
+def _show_sides(comparison: Comparison, console: Console) -> None:
     lines = []
-    for side in found.sides:
+    for side in comparison.sides:
         runs = f"{len(side.runs)} run{'s' if len(side.runs) != 1 else ''}"
         lines.append(f"{side.name}: {runs} of {side.folder}")
     _show(console, "Compared", [], lines)
-    names = [side.name for side in found.sides]
+    names = [side.name for side in comparison.sides]
     rows = [
         {"Setting": key} | dict(zip(names, [_in_words(key, each) for each in values], strict=True))
-        for key, values in found.differing.items()
+        for key, values in comparison.differing.items()
     ]
-    code = f"differs in {named(found.code, ', ')}" if found.code else "the same"
-    if found.code is None:
+    code = f"differs in {named(comparison.code, ', ')}" if comparison.code else "the same"
+    if comparison.code is None:
         code = "not recorded"
     title = "Settings that differ" if rows else "Settings: the same"
     _show(console, title, rows, [f"Training code: {code}"])
@@ -89,12 +89,12 @@ def _in_words(key: str, values: Sequence[Any]) -> str:
     return named(texts, ", ") if texts else "–"
 
 
-def _show_end_values(found: Comparison, console: Console) -> None:
+def _show_end_values(comparison: Comparison, console: Console) -> None:
     from pj2.exhibits.comparison.summary import summary_row, summary_shown
 
-    settings: Sequence[Setting] = found.settings
+    settings: Sequence[Setting] = comparison.settings
     if len(settings) > MOST_ROWS:
-        compared = dict.fromkeys(each for pair, _ in found.differences for each in pair[:2])
+        compared = dict.fromkeys(each for pair, _ in comparison.differences for each in pair[:2])
         settings = list(compared or settings)[:MOST_ROWS]
     shown = [{"Side": each.side, **summary_shown(summary_row(each.runs))} for each in settings]
     rows, notes = _told_apart(shown)
@@ -102,36 +102,37 @@ def _show_end_values(found: Comparison, console: Console) -> None:
         "Accuracies: ± the standard deviation over seeds; in brackets a 95 % interval, Student's "
         "of several seeds, Wilson's of one."
     )
-    if more := len(found.settings) - len(rows):
+    if more := len(comparison.settings) - len(rows):
         notes.append(f"And {more:,} settings more; --json has all.")
     _show(console, "End values", rows, notes)
 
 
-def _show_differences(found: Comparison, console: Console) -> None:
+def _show_differences(comparison: Comparison, console: Console) -> None:
     from pj2.exhibits.pairwise.table import pairwise_shown
 
-    shown = pairwise_shown([row for _, row in found.differences])
+    shown = pairwise_shown([row for _, row in comparison.differences])
     rows, notes = _told_apart(
         [dict(zip(map(str, shown), row, strict=True)) for row in shown.to_numpy()]
     )
     title = "Test accuracy: no two runs to compare"
     if rows:
-        names = [side.name for side in found.sides]
-        one, other = names if len(names) == 2 else ("the first", "the second")
-        title = f"Test accuracy, {one} − {other} (+: {one} is better)"
+        names = [side.name for side in comparison.sides]
+        first, second = names if len(names) == 2 else ("the first", "the second")
+        title = f"Test accuracy, {first} − {second} (+: {first} is better)"
+        matched_by = list(dict.fromkeys(pair.matched_by for pair, _ in comparison.differences))
         notes += [
             "In brackets 95 % intervals: over images, of these very networks; over seeds; over "
             "both. p: McNemar's test of each seed, Holm-adjusted for all pairs.",
-            f"Pairs: {named(list(dict.fromkeys(p.matched_by for p, _ in found.differences)))}.",
+            f"Pairs: {named(matched_by)}.",
         ]
-    if len(rows) == MOST_ROWS < found.pairs:
+    if len(rows) == MOST_ROWS < comparison.pairs:
         notes.append(
-            f"These {MOST_ROWS} of {found.pairs:,} pairs are furthest apart; --json has all."
+            f"These {MOST_ROWS} of {comparison.pairs:,} pairs are furthest apart; --json has all."
         )
-    if found.left_out:
-        notes.append(named(found.left_out, " "))
-    if found.unmatched:
-        notes.append(f"In no pair: {named(found.unmatched)}.")
+    if comparison.left_out:
+        notes.append(named(comparison.left_out, " "))
+    if comparison.unmatched:
+        notes.append(f"In no pair: {named(comparison.unmatched)}.")
     _show(console, title, rows, notes)
 
 
@@ -182,15 +183,15 @@ def _fitting(rows: _Rows, console: Console) -> RenderableType:
     )
 
 
-def _as_json(found: Comparison) -> dict[str, Any]:
+def _as_json(comparison: Comparison) -> dict[str, Any]:
     from pj2.exhibits.comparison.summary import summary_row
 
-    end_values = [{"side": each.side, **summary_row(each.runs)} for each in found.settings]
+    end_values = [{"side": each.side, **summary_row(each.runs)} for each in comparison.settings]
     in_cells = ("model", "other", "lr", "other_lr")
     differences = [
         {"one": _cell(pair.one), "other": _cell(pair.other), "matched_by": pair.matched_by}
         | {key: value for key, value in row.items() if key not in in_cells}
-        for pair, row in found.differences
+        for pair, row in comparison.differences
     ]
     for row in (*end_values, *differences):
         row.update({key: None for key, value in row.items() if value != value})  # NaN
@@ -211,15 +212,15 @@ def _as_json(found: Comparison) -> dict[str, Any]:
                     for run in side.runs
                 ],
             }
-            for side in found.sides
+            for side in comparison.sides
         ],
-        "settings": found.differing,
-        "code_differs_in": found.code,
+        "settings": comparison.differing,
+        "code_differs_in": comparison.code,
         "end_values": end_values,
         "differences": differences,
-        "pairs": found.pairs,
-        "left_out": found.left_out,
-        "unmatched": found.unmatched,
+        "pairs": comparison.pairs,
+        "left_out": comparison.left_out,
+        "unmatched": comparison.unmatched,
     }
 
 

@@ -18,20 +18,19 @@ if TYPE_CHECKING:
     from pj2.runs.plan import Machine
     from pj2.runs.predictions import Predict
 
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Gpus = Annotated[str, typer.Option(help="auto, or indices of the GPUs to choose from: 0,2.")]
-RunsPerGpu = Annotated[int, typer.Option(min=1, help="How many runs may share a GPU.")]
-Threads = Annotated[int, typer.Option(min=1, help="CPU threads; part of what a run computes.")]
-
 
 @dataclass(frozen=True)
 class Compute:
     """What a command was told of where to compute; torch is imported when it is asked for."""
 
-    device: str
-    gpus: str
-    runs_per_gpu: int
-    threads: int
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto"
+    gpus: Annotated[str, typer.Option(help="auto, or indices of the GPUs to choose from: 0,2.")] = (
+        "auto"
+    )
+    runs_per_gpu: Annotated[int, typer.Option(min=1, help="How many runs may share a GPU.")] = 2
+    threads: Annotated[
+        int, typer.Option(min=1, help="CPU threads; part of what a run computes.")
+    ] = 1
 
     @cached_property
     def torch_device(self) -> torch.device:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pj2.cli.store import FOUND_PROBLEMS, Json
+from pj2.cli.options import FOUND_PROBLEMS, Json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,8 +49,8 @@ def doctor(
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        found = (count(counts[status], status) for status in ("problem", "warning"))
-        print(f"{', '.join(found)}, {counts['ok']} ok")
+        words = (count(counts[status], status) for status in ("problem", "warning"))
+        print(f"{', '.join(words)}, {counts['ok']} ok")
     if counts["problem"]:
         raise typer.Exit(FOUND_PROBLEMS)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pj2.cli.options import to_stderr
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ def complete_run(context: typer.Context, incomplete: str) -> list[str]:
     except UserError:
         return []
     length = incomplete.count("/") + 1
-    found: dict[str, None] = {}
+    offered: dict[str, None] = {}
     for run in runs:
         parts = run.folder.split("/")
         starts = range(len(parts) - length + 1)
-        found |= dict.fromkeys("/".join(parts[start : start + length]) for start in starts)
-    return [each for each in found if each.startswith(incomplete)]
+        offered |= dict.fromkeys("/".join(parts[start : start + length]) for start in starts)
+    return [each for each in offered if each.startswith(incomplete)]
 
 
 Selection = Annotated[
@@ -84,17 +84,17 @@ def fingerprint(
         )
         if not explain:
             raise UserError(problem)
-        print(f"pj2: {problem}", file=sys.stderr)
+        to_stderr(f"pj2: {problem}")
     machine = _machine_of(study)
     for each in chosen:
         settings = each.settings
         if settings.precision == "auto":
             settings = settings.computed_in(auto_precision(machine().hardware))
-        found = run_fingerprint(settings, data.hash if data else "")
-        digest = found.digest if data else "not known yet"
+        computed = run_fingerprint(settings, data.hash if data else "")
+        digest = computed.digest if data else "not known yet"
         print(digest if len(chosen) == 1 else f"{digest}  {each.folder}")
         if explain:
-            print(*lines_of(found), sep="\n")
+            print(*lines_of(computed), sep="\n")
 
 
 def why(run: Selection, config: Config = Path("config.yaml")) -> None:
@@ -119,7 +119,7 @@ def why(run: Selection, config: Config = Path("config.yaml")) -> None:
         raise selector.no_match(runs, config)
     data = _data(selector.place, study)
     store_path = os.path.join(selector.place, study.store.path)
-    store = open_store(store_path, study.store.remote, _to_stderr)
+    store = open_store(store_path, study.store.remote, to_stderr)
     files = VerifiedFiles(selector.place / VERIFIED)
     machine = _machine_of(study)
     for each in chosen:
@@ -231,7 +231,3 @@ def _print_of(folder: str, lines: Sequence[str]) -> None:
     print(folder)
     for line in lines:
         print(f"  {line}")
-
-
-def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr)

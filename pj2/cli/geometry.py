@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pj2.cli.compute import Compute, Device, Gpus, RunsPerGpu, Threads
+from pj2.cli.compute import Compute
 from pj2.cli.exhibits import Indices
 from pj2.cli.jobs import PreparedFolder, parse_section
+from pj2.cli.options import takes_groups
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,16 +36,14 @@ Table = Annotated[Path, typer.Option("--output", help="The Parquet file to write
 
 
 @app.command("surface-rows")
+@takes_groups
 def rows(
     index: Indices,
     data: PreparedFolder,
     settings: Settings,
     first: Annotated[int, typer.Option(min=0, help="The first row, 0-based.")],
     output: Table,
-    device: Device = "auto",
-    gpus: Gpus = "auto",
-    runs_per_gpu: RunsPerGpu = 2,
-    threads: Threads = 1,
+    compute: Compute,
 ) -> None:
     """Some rows of the loss surface around the weights of a model's chosen run.
 
@@ -54,7 +53,6 @@ def rows(
         --settings '{"points": 9, "images": 100, "rows_per_job": 3}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
-    compute = Compute(device, gpus, runs_per_gpu, threads)
     around, config, about = _around(index, settings, data, compute)
     from pj2.evaluation.surface import surface_rows
     from pj2.exhibits.measured import with_description
@@ -81,15 +79,13 @@ def gather(
 
 
 @app.command("surface-line")
+@takes_groups
 def line(
     index: Indices,
     data: PreparedFolder,
     settings: Settings,
     output: Table,
-    device: Device = "auto",
-    gpus: Gpus = "auto",
-    runs_per_gpu: RunsPerGpu = 2,
-    threads: Threads = 1,
+    compute: Compute,
 ) -> None:
     """The loss along one direction through the weights of a model's chosen run.
 
@@ -99,7 +95,6 @@ def line(
         --settings '{"line_points": 11, "images": 100}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
-    compute = Compute(device, gpus, runs_per_gpu, threads)
     around, config, about = _around(index, settings, data, compute)
     from pj2.evaluation.surface import surface_line
     from pj2.exhibits.measured import with_description
@@ -109,15 +104,13 @@ def line(
 
 
 @app.command()
+@takes_groups
 def interpolation(
     index: Indices,
     data: PreparedFolder,
     settings: Settings,
     output: Table,
-    device: Device = "auto",
-    gpus: Gpus = "auto",
-    runs_per_gpu: RunsPerGpu = 2,
-    threads: Threads = 1,
+    compute: Compute,
 ) -> None:
     """The loss on the straight line between a model's two best runs.
 
@@ -133,7 +126,7 @@ def interpolation(
 
     config = parse_section(SurfaceConfig, settings, "--settings")
     first, second = _runs(index, 2)
-    where = Compute(device, gpus, runs_per_gpu, threads).torch_device
+    device = compute.torch_device
     from pj2.config.study import RunSettings
     from pj2.data.open import open_prepared
     from pj2.evaluation.surface import interpolate
@@ -142,20 +135,18 @@ def interpolation(
     common = RunSettings.model_validate(first.info["settings"])
     plain = config.model_dump(mode="json")
     about = describe(first, "best", plain) | {"other": describe(second, "best", {})}
-    table = interpolate(ends, common, open_prepared(data), config, where)
+    table = interpolate(ends, common, open_prepared(data), config, device)
     write_table(output, with_description(table, about))
 
 
 @app.command()
+@takes_groups
 def curvature(
     index: Indices,
     data: PreparedFolder,
     settings: Settings,
     output: Annotated[Path, typer.Option(help="The JSON file to write.")],
-    device: Device = "auto",
-    gpus: Gpus = "auto",
-    runs_per_gpu: RunsPerGpu = 2,
-    threads: Threads = 1,
+    compute: Compute,
 ) -> None:
     """The Hessian's eigenvalues, trace and density, at best and last weights of the chosen run.
 
@@ -172,20 +163,20 @@ def curvature(
     kinds = ("best", "last")
     config = parse_section(CurvatureConfig, settings, "--settings")
     (run,) = _runs(index, 1, kinds)
-    where = Compute(device, gpus, runs_per_gpu, threads).torch_device
+    device = compute.torch_device
     from pj2.config.study import RunSettings
     from pj2.data.open import open_prepared
     from pj2.evaluation.curvature import curvature_of
 
     own, prepared = RunSettings.model_validate(run.info["settings"]), open_prepared(data)
-    found: dict[str, dict[str, Any]] = {}  # by content: best and last are often the same
+    by_content: dict[str, dict[str, Any]] = {}  # best and last are often the same
     measured = []
     for weights in kinds:
         about = describe(run, weights, config.model_dump(mode="json"))
-        if about["sha256"] not in found:
+        if about["sha256"] not in by_content:
             path = run.folder / f"{weights}.safetensors"
-            found[about["sha256"]] = curvature_of(path, own, prepared, config, where)
-        measured.append({"about": about, **found[about["sha256"]]})
+            by_content[about["sha256"]] = curvature_of(path, own, prepared, config, device)
+        measured.append({"about": about, **by_content[about["sha256"]]})
     write_json(output, measured)
 
 
@@ -198,14 +189,14 @@ def _around(
 
     config = parse_section(SurfaceConfig, settings, "--settings")
     (run,) = _runs(index, 1)
-    where = compute.torch_device
+    device = compute.torch_device
     from pj2.config.study import RunSettings
     from pj2.data.open import open_prepared
     from pj2.evaluation.surface import Surroundings
 
     own = RunSettings.model_validate(run.info["settings"])
     best = run.folder / "best.safetensors"
-    around = Surroundings(best, own, open_prepared(data), config, where)
+    around = Surroundings(best, own, open_prepared(data), config, device)
     return around, config, describe(run, "best", config.model_dump(mode="json"))
 
 

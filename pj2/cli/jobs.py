@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from pj2.cli.compute import Compute, Device, Gpus, RunsPerGpu, Threads
+from pj2.cli.compute import Compute
+from pj2.cli.options import DEFAULT_STORE, StoreOptions, takes_groups
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
     from pj2.runs.result import Cut
 
 Section = TypeVar("Section", bound="BaseModel")
-StorePath = Annotated[str, typer.Option(envvar="PJ2_STORE", help="Folder of the run store.")]
-StoreRemote = Annotated[
-    str | None, typer.Option(envvar="PJ2_STORE_REMOTE", help="Where the store is mirrored.")
-]
-DEFAULT_STORE = ".pj2/store"
 PreparedFolder = Annotated[Path, typer.Option(help="Folder that `pj2 prepare` wrote.")]
 
 
@@ -60,16 +56,13 @@ def prepare(
     )
 
 
+@takes_groups
 def train(
     settings: Annotated[str, typer.Option(help="A run's resolved settings, as JSON.")],
     data: PreparedFolder,
     output: Annotated[Path, typer.Option(help="Folder for the run's artifacts.")],
-    device: Device = "auto",
-    gpus: Gpus = "auto",
-    runs_per_gpu: RunsPerGpu = 2,
-    threads: Threads = 1,
-    store: StorePath = DEFAULT_STORE,
-    remote: StoreRemote = None,
+    compute: Compute,
+    store: StoreOptions = DEFAULT_STORE,
     progress: Annotated[
         Path | None, typer.Option(help="File for `pj2 watch`: how far the run is.")
     ] = None,
@@ -88,10 +81,8 @@ def train(
     from pj2.runs.events import require_tensorboard, write_events
     from pj2.runs.plan import Continue, Restore, Start, actions, carry_out, restore_run
     from pj2.runs.progress_file import ProgressFile
-    from pj2.store.open import open_store
 
     resolved = parse_settings(settings)
-    compute = Compute(device, gpus, runs_per_gpu, threads)
 
     def restore_it(action: Restore) -> Cut:
         end = restore_run(action, runs, output, compute.predictor(resolved, data))
@@ -115,7 +106,7 @@ def train(
         identity = identity_of(data)
         if identity is None:
             raise UserError(f"{data / INFO_FILE}: not there; see pj2 prepare")
-        runs = open_store(store, remote)
+        runs = store.open(say=print)
         carry_out(actions(resolved, identity, runs, compute.machine), restore_it, train_it)
 
 

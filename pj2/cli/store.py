@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pj2.cli.jobs import DEFAULT_STORE, StorePath, StoreRemote
+from pj2.cli.options import DEFAULT_STORE, FOUND_PROBLEMS, Json, StoreOptions, takes_groups
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,20 +26,17 @@ app = typer.Typer(
     """,
 )
 
-FOUND_PROBLEMS = 1
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-
 
 @app.command()
-def ls(store: StorePath = DEFAULT_STORE, remote: StoreRemote = None, as_json: Json = False) -> None:
+@takes_groups
+def ls(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
     """List what the store holds, the last used first.
 
     Example: pj2 store ls
     """
     from pj2.store.contents import held_blobs, read_entries
-    from pj2.store.open import open_existing
 
-    opened = open_existing(store, remote, _to_stderr)
+    opened = place.open_existing()
     entries = read_entries(opened)
     held = held_blobs(opened.local)
     rows = [_row(entry, held) for entry in entries]
@@ -72,10 +68,10 @@ def ls(store: StorePath = DEFAULT_STORE, remote: StoreRemote = None, as_json: Js
 
 
 @app.command()
+@takes_groups
 def show(
     fingerprint: Annotated[str, typer.Argument(help="A fingerprint, or how it begins.")],
-    store: StorePath = DEFAULT_STORE,
-    remote: StoreRemote = None,
+    place: StoreOptions = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
     """Show one entry: what it was made from, how far it is, its files.
@@ -84,9 +80,8 @@ def show(
     """
     from pj2.store.contents import find_entry, held_blobs, read_entries
     from pj2.store.manifest import places
-    from pj2.store.open import open_existing
 
-    opened = open_existing(store, remote, _to_stderr)
+    opened = place.open_existing()
     entry = find_entry(read_entries(opened), fingerprint)
     held = held_blobs(opened.local)
     body, inputs = entry.newest.body, entry.newest.inputs
@@ -112,39 +107,38 @@ def show(
 
 
 @app.command()
-def verify(
-    store: StorePath = DEFAULT_STORE, remote: StoreRemote = None, as_json: Json = False
-) -> None:
+@takes_groups
+def verify(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
     """Read every file of the store and check it; exit code 1 if one is damaged or missing.
 
     Example: pj2 store verify
     """
     from pj2.store.maintain import verify as verify_store
-    from pj2.store.open import open_existing
 
     problems: list[str] = []
-    found = verify_store(open_existing(store, remote, problems.append), problems)
+    report = verify_store(place.open_existing(problems.append), problems)
     if as_json:
-        _print_json({**asdict(found), "problems": problems})
+        _print_json({**asdict(report), "problems": problems})
     else:
         _print_lines(problems)
         print(
-            f"{store}: {found.manifests} manifests and {found.blobs} blobs are intact; "
-            f"{found.damaged} files damaged, {found.missing} missing"
+            f"{place.store}: {report.manifests} manifests and {report.blobs} blobs are intact; "
+            f"{report.damaged} files damaged, {report.missing} missing"
         )
         notes = {
-            "blobs are in the remote tier only": found.remote,
-            "blobs were thinned, which only another budget needs": found.thinned,
-            "blobs that no manifest refers to (pj2 store gc removes them)": found.unreferenced,
-            "temporary files of writers that run or were killed": found.temporary,
-            "damaged files were set aside before": found.set_aside_before,
+            "blobs are in the remote tier only": report.remote,
+            "blobs were thinned, which only another budget needs": report.thinned,
+            "blobs that no manifest refers to (pj2 store gc removes them)": report.unreferenced,
+            "temporary files of writers that run or were killed": report.temporary,
+            "damaged files were set aside before": report.set_aside_before,
         }
         _print_lines(f"{count} {what}" for what, count in notes.items() if count)
-    if found.damaged or found.missing:
+    if report.damaged or report.missing:
         raise typer.Exit(FOUND_PROBLEMS)
 
 
 @app.command()
+@takes_groups
 def gc(
     keep: Annotated[
         list[str] | None,
@@ -161,8 +155,7 @@ def gc(
     grace: Annotated[
         str, typer.Option(metavar="TIME", help="Leave files used within this time.")
     ] = "1d",
-    store: StorePath = DEFAULT_STORE,
-    remote: StoreRemote = None,
+    place: StoreOptions = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
     """Remove what no rule keeps, after pushing what the remote tier still lacks.
@@ -173,15 +166,14 @@ def gc(
         raise UserError("gc: nothing to do; give --keep RULE (30d, 20GB or a config), or --thin")
     from pj2.store.keep import parse_duration, parse_rule
     from pj2.store.maintain import clear
-    from pj2.store.open import open_existing
 
     seconds = parse_duration(grace)
     if seconds is None:
         raise UserError(f"--grace {grace}: expected a time such as 12h, 1d or 4w")
     rules = [parse_rule(text) for text in keep or ()]
     if not dry_run:
-        open_existing(store, remote, _to_stderr).push_pending()
-    cleared = clear(open_existing(store, None, _to_stderr), rules, thin, seconds, dry_run)
+        place.open_existing().push_pending()
+    cleared = clear(replace(place, remote=None).open_existing(), rules, thin, seconds, dry_run)
     counts = {key: value for key, value in vars(cleared).items() if key != "entries"}
     if as_json:
         removed = [entry.fingerprint for entry in cleared.entries]
@@ -199,6 +191,7 @@ def gc(
 
 
 @app.command()
+@takes_groups
 def export(
     output: Annotated[
         Path, typer.Argument(help="The tar file to write; with --study also a new folder.")
@@ -218,8 +211,7 @@ def export(
     license: Annotated[
         str, typer.Option(help="With --study: of the weights, as the Hugging Face Hub names it.")
     ] = "mit",
-    store: StorePath = DEFAULT_STORE,
-    remote: StoreRemote = None,
+    place: StoreOptions = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
     """Write entries into a tar file, or a whole study into a folder to publish.
@@ -238,18 +230,18 @@ def export(
         return
     from pj2.store.contents import find_entry, read_entries
     from pj2.store.keep import entries_of_study
-    from pj2.store.open import open_existing
     from pj2.store.transfer import export_entries
 
     problems: list[str] = []
-    opened = open_existing(store, remote, _to_stderr)
+    opened = place.open_existing()
     entries = read_entries(opened)
     if fingerprints or config:
         named = {find_entry(entries, prefix).fingerprint for prefix in fingerprints or ()}
         named |= entries_of_study(entries, config) if config else set()
         entries = [entry for entry in entries if entry.fingerprint in named]
     if not entries:
-        raise UserError(f"{store}: holds {f'nothing of {config}' if config else 'no entries'}")
+        nothing = f"nothing of {config}" if config else "no entries"
+        raise UserError(f"{place.store}: holds {nothing}")
     done = export_entries(opened, entries, output, problems)
     _report_transfer("exported", f"to {output}", asdict(done), problems, as_json)
 
@@ -272,22 +264,21 @@ def _publish(config: Path, output: Path, license: str, as_json: bool) -> None:
 
 
 @app.command("import")
+@takes_groups
 def import_(
     source: Annotated[Path, typer.Argument(help="A tar file from export, or a store's folder.")],
-    store: StorePath = DEFAULT_STORE,
-    remote: StoreRemote = None,
+    place: StoreOptions = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
     """Take over the entries of a tar file or another store; exit code 1 if some are damaged.
 
     Example: pj2 store import runs.tar
     """
-    from pj2.store.open import open_store
     from pj2.store.transfer import import_entries
 
     problems: list[str] = []
-    done = import_entries(open_store(store, remote, _to_stderr), source, problems)
-    _report_transfer("imported", f"into {store}", asdict(done), problems, as_json)
+    done = import_entries(place.open(), source, problems)
+    _report_transfer("imported", f"into {place.store}", asdict(done), problems, as_json)
 
 
 def _row(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
@@ -347,7 +338,7 @@ def _print_entry(content: Mapping[str, Any]) -> None:
 
 
 def _report_transfer(
-    verb: str, where: str, counts: dict[str, int], problems: list[str], as_json: bool
+    verb: str, target: str, counts: dict[str, int], problems: list[str], as_json: bool
 ) -> None:
     if as_json:
         _print_json({**counts, "problems": problems})
@@ -355,7 +346,7 @@ def _report_transfer(
         _print_lines(problems)
         size = _size(counts["bytes"])
         print(
-            f"{verb} {counts['manifests']} manifests and {counts['blobs']} blobs, {size}, {where}"
+            f"{verb} {counts['manifests']} manifests and {counts['blobs']} blobs, {size}, {target}"
         )
     if problems:
         raise typer.Exit(FOUND_PROBLEMS)
@@ -386,7 +377,3 @@ def _print_json(value: Any) -> None:
 def _print_lines(lines: Iterable[str]) -> None:
     for line in lines:
         print(line)
-
-
-def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr)

@@ -122,18 +122,18 @@ def _show_lines(study: str, runs: _Watch, console: Console) -> list[RunStatus]:
     from pj2.cli.status_view import line_of, summary
     from pj2.runs.status import FINISHED
 
-    said: dict[str, object] = {}
+    printed: dict[str, object] = {}
     while True:
         statuses = runs.look()
-        if not said:
+        if not printed:
             print(summary(study, statuses), flush=True)
         for each in statuses:
             key = (each.state, each.epoch if each.state == "running" else None)
             quiet = each.state == "waiting" or each.state in FINISHED
             # What is finished, or not begun, when this starts is in the summary.
-            if said.get(each.folder) != key and (each.folder in said or not quiet):
+            if printed.get(each.folder) != key and (each.folder in printed or not quiet):
                 print(line_of(each), flush=True)
-            said[each.folder] = key
+            printed[each.folder] = key
         if runs.is_over(statuses):
             print(summary(study, statuses), flush=True)
             return statuses

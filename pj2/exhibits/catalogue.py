@@ -72,9 +72,9 @@ SECTIONS: dict[str, tuple[str, str]] = {
 def topics() -> tuple[Topic, ...]:
     """Return what the folders beside this file declare, in the order of the page."""
     folders = pkgutil.iter_modules(pj2.exhibits.__path__, "pj2.exhibits.")
-    found: list[Topic] = [import_module(each.name).TOPIC for each in folders if each.ispkg]
+    declared: list[Topic] = [import_module(each.name).TOPIC for each in folders if each.ispkg]
     order = list(SECTIONS)
-    return tuple(sorted(found, key=lambda topic: (order.index(topic.section), topic.place)))
+    return tuple(sorted(declared, key=lambda topic: (order.index(topic.section), topic.place)))
 
 
 def exhibits(kind: str | None = None) -> dict[str, Exhibit]:
@@ -94,23 +94,23 @@ def section_of(exhibit: Exhibit) -> str:
 
 def targets() -> dict[str, list[Exhibit]]:
     """Return the targets of the pipeline, each with the exhibits that it makes."""
-    found: dict[str, list[Exhibit]] = {}
+    made: dict[str, list[Exhibit]] = {}
     for exhibit in exhibits().values():
         for target in exhibit.targets:
-            found.setdefault(target, []).append(exhibit)
-    return found
+            made.setdefault(target, []).append(exhibit)
+    return made
 
 
 def keys(exhibit: Exhibit, level: Level, study: StudyConfig, runs: Iterable[Run]) -> list[Key]:
     """Return whose exhibits there are at a level, in the order of the config."""
     if level == "study":
         return [()]
-    found: list[Key] = []
+    chosen: list[Key] = []
     for name, own in _by_experiment(runs).items():
         if exhibit.exists(study.experiments[name], own):
             models = dict.fromkeys(run.model for run in own)
-            found += [(name,)] if level == "experiment" else [(name, model) for model in models]
-    return found
+            chosen += [(name,)] if level == "experiment" else [(name, model) for model in models]
+    return chosen
 
 
 def paths(exhibit: Exhibit, chosen: Iterable[Key], *endings: str) -> Iterator[str]:
@@ -123,17 +123,17 @@ def paths(exhibit: Exhibit, chosen: Iterable[Key], *endings: str) -> Iterator[st
 def on_page(study: StudyConfig, runs: Sequence[Run]) -> dict[str, dict[str, list[Key]]]:
     """Return what the page of a study shows: by kind and name, the keys of the files."""
     own = _by_experiment(runs)
-    found: dict[str, dict[str, list[Key]]] = {}
+    page: dict[str, dict[str, list[Key]]] = {}
     for exhibit in exhibits().values():
         shown = [e for e in own if exhibit.on_page(study.experiments[e], own[e])]
         chosen = keys(exhibit, exhibit.levels[0], study, runs)
         chosen = [key for key in chosen if (key[0] in shown if key else shown)]
-        found.setdefault(exhibit.kind, {})[exhibit.name] = chosen
-    return found
+        page.setdefault(exhibit.kind, {})[exhibit.name] = chosen
+    return page
 
 
 def _by_experiment(runs: Iterable[Run]) -> Mapping[str, list[Run]]:
-    found: dict[str, list[Run]] = {}
+    groups: dict[str, list[Run]] = {}
     for run in runs:
-        found.setdefault(run.experiment, []).append(run)
-    return found
+        groups.setdefault(run.experiment, []).append(run)
+    return groups

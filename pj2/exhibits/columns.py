@@ -15,15 +15,15 @@ def columns(frame: pd.DataFrame, digits: int = 5) -> dict[str, Any]:
     Numbers are rounded to so many significant digits, missing ones null; a text is its
     place in the column's words.
     """
-    found: dict[str, list[Any]] = {}
+    values: dict[str, list[Any]] = {}
     words: dict[str, list[str]] = {}
     for name in map(str, frame.columns):
         if pd.api.types.is_numeric_dtype(frame[name]):
-            found[name] = short(frame[name].to_numpy(), digits)
+            values[name] = short(frame[name].to_numpy(), digits)
         else:
             codes, unique = pd.factorize(frame[name])
-            found[name], words[name] = codes.tolist(), unique.tolist()
-    return {"rows": len(frame), "columns": found, "words": words}
+            values[name], words[name] = codes.tolist(), unique.tolist()
+    return {"rows": len(frame), "columns": values, "words": words}
 
 
 def short(values: np.ndarray, digits: int | None = None) -> list[float | int | None]:

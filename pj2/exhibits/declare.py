@@ -85,8 +85,8 @@ def several_seeds(experiment: Experiment, runs: Sequence[Run]) -> bool:
 
 def _imported(name: str) -> Callable[..., Any]:
     module, _, attribute = name.partition(":")
-    found: Callable[..., Any] = getattr(import_module(module), attribute)
-    return found
+    function: Callable[..., Any] = getattr(import_module(module), attribute)
+    return function
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,8 +169,8 @@ class Figure(Exhibit):
 
     def charts_of(self, runs: Sequence[RunRecord]) -> list[Chart] | None:
         """Return the charts of some runs; None where only a picture can show so many."""
-        found: list[Chart] | None = _imported(self.chart)(runs)
-        return found
+        charts: list[Chart] | None = _imported(self.chart)(runs)
+        return charts
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from dataclasses import dataclass
 
@@ -10,11 +11,12 @@ import pandas as pd
 from tabulate import tabulate
 
 from pj2.language import html_language, language
-from pj2.runs.reading import PathLike
+from pj2.runs.reading import PathLike, read_object
 from pj2.statistics import Mean
 from pj2.store.files import write_json, write_text
 
 MISSING = "–"
+MEAN_PARTS = ("mean", "sd", "low", "high")  # of `pj2.statistics.Mean`, as columns name them
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -42,20 +44,35 @@ td {{ max-width: 30em; }}
 {table}
 </html>
 """
+_OF_JSON = ("caption", "headings", "rows", "numeric")
 _NUMBER = re.compile(rf"\d.*|{MISSING}")
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rounded text for people, in the chosen language, and the numbers behind it.
-
-    Each of `rows` has a cell for each of `headings`. `frame` holds the same facts at full
-    precision, its columns under English names, whatever the language.
-    """
+class TableText:
+    """What people read of a table, in the chosen language: a cell for each row and heading."""
 
     caption: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Which columns hold numbers only; these are aligned to the right."""
+        if not self.rows:
+            return (False,) * len(self.headings)
+        columns = zip(*self.rows, strict=True)
+        return tuple(all(map(_NUMBER.fullmatch, cells)) for cells in columns)
+
+
+@dataclass(frozen=True)
+class Table(TableText):
+    """Rounded text for people, and the numbers behind it.
+
+    `frame` holds the same facts at full precision, its columns under English names,
+    whatever the language.
+    """
+
     frame: pd.DataFrame
 
     @classmethod
@@ -65,14 +82,6 @@ class Table:
         cells = shown.where(shown.notna(), MISSING).astype(str)
         rows = tuple(tuple(row) for row in cells.to_numpy().tolist())
         return cls(caption, tuple(map(str, cells)), rows, frame)
-
-    @property
-    def numeric(self) -> tuple[bool, ...]:
-        """Which columns hold numbers only; these are aligned to the right."""
-        if not self.rows:
-            return (False,) * len(self.headings)
-        columns = zip(*self.rows, strict=True)
-        return tuple(all(map(_NUMBER.fullmatch, cells)) for cells in columns)
 
 
 def write_all_formats(table: Table, stem: PathLike) -> None:
@@ -86,8 +95,13 @@ def write_all_formats(table: Table, stem: PathLike) -> None:
     write_text(f"{stem}.md", _markdown(table))
     write_text(f"{stem}.tex", _latex(table))
     write_text(f"{stem}.html", _html(table))
-    names = ("caption", "headings", "rows", "numeric")
-    write_json(f"{stem}.json", {name: getattr(table, name) for name in names})
+    write_json(f"{stem}.json", {name: getattr(table, name) for name in _OF_JSON})
+
+
+def read_table(path: PathLike) -> TableText:
+    """Read the JSON of `write_all_formats`. Raises UserError if it is not that."""
+    value = read_object(path, _OF_JSON)
+    return TableText(value["caption"], tuple(value["headings"]), tuple(map(tuple, value["rows"])))
 
 
 def percent(fraction: float | None, interval: tuple[float, float] | None = None) -> str:
@@ -98,12 +112,17 @@ def percent(fraction: float | None, interval: tuple[float, float] | None = None)
     return text + f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]" if interval else text
 
 
-def percent_spread(found: Mean) -> str:
-    """Write a mean of fractions in percent with its standard deviation over seeds."""
-    if not found.n:
+def mean_sd(mean: Mean, *, scale: float = 1, digits: int = 2, sign: str = "") -> str:
+    """Write a mean over seeds, of several with its standard deviation; `sign` "+" keeps a plus."""
+    if math.isnan(mean.mean):
         return MISSING
-    text = percent(found.mean)
-    return f"{text} ± {100 * found.sd:.2f}" if found.n > 1 else text
+    text = f"{scale * mean.mean:{sign}.{digits}f}"
+    return f"{text} ± {scale * mean.sd:.{digits}f}" if mean.n > 1 else text
+
+
+def mean_columns(name: str, mean: Mean) -> dict[str, float]:
+    """Return a mean over seeds as columns of a table that are called after it."""
+    return {f"{name}_{part}": getattr(mean, part) for part in MEAN_PARTS}
 
 
 def count(value: float | None) -> str:

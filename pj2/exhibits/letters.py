@@ -71,8 +71,8 @@ def missing_ones_named(figure: Figure) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph \d+ ")
         yield
-    said = {letter for text in figure.findobj(Text) for letter in text.get_text()}
-    missing = sorted(letter for letter in said - _known() if not letter.isspace())
+    drawn = {letter for text in figure.findobj(Text) for letter in text.get_text()}
+    missing = sorted(letter for letter in drawn - _known() if not letter.isspace())
     if missing:
         print(
             f"pj2: no font here has {''.join(missing)}: install Noto Sans CJK SC (on Debian and "

@@ -14,24 +14,22 @@ _CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3
 
 
 def colours(models: Iterable[str]) -> dict[str, str]:
-    """Return the colour of each model, as in the figures, in their order here."""
-    names = list(dict.fromkeys(models))
-    found = style.colours(names)
-    return {name: found[name].lower() for name in names}
+    """Return the colour of each model, as in the figures."""
+    return {name: colour.lower() for name, colour in style.colours(models).items()}
 
 
 def series(runs: Sequence[RunRecord]) -> dict[tuple[str, str, str], tuple[str, str]]:
     """Return the name and colour of each (experiment, model, lr), as in the figures."""
     names = model_names(runs)
     base = colours(run.model for run in runs)
-    found = {}
+    looks = {}
     for (experiment, model), group in by_model(runs).items():
         rates = sorted({run.lr for run in group}, key=float)
         for rank, rate in enumerate(rates):
             name = names[experiment, model]
             label = f"{name} · {rate}" if len(rates) > 1 else name
-            found[experiment, model, rate] = label, style.shade(base[model], rank, len(rates))
-    return found
+            looks[experiment, model, rate] = label, style.shade(base[model], rank, len(rates))
+    return looks
 
 
 def on_dark(colour: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import matplotlib
@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
@@ -70,14 +71,15 @@ styled = matplotlib.rc_context(_RC)  # a decorator for every function that draws
 
 
 def colours(models: Iterable[str]) -> dict[str, str]:
-    """Return the colour of each model, as hex.
+    """Return the colour of each model, as hex, in their order.
 
     A model of the palette always has its own; variants of one (``Model.factor-level``)
     have shades of it. Another starts at a place in a spare list that its name decides,
     and moves on where that is taken in this figure.
     """
+    ordered = dict.fromkeys(models)
     chosen: dict[str, str] = {}
-    names = sorted(set(models))
+    names = sorted(ordered)
     for model in names:
         base = model.partition(".")[0]
         if base in PALETTE:
@@ -90,7 +92,7 @@ def colours(models: Iterable[str]) -> dict[str, str]:
         start = int(hashlib.sha256(model.encode()).hexdigest(), 16)
         ring = [_SPARE[(start + turn) % len(_SPARE)] for turn in range(len(_SPARE))]
         chosen[model] = next((free for free in ring if free not in chosen.values()), ring[0])
-    return chosen
+    return {model: chosen[model] for model in ordered}
 
 
 def shade(colour: str, rank: int, of: int) -> str:
@@ -200,10 +202,12 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
     return Figure((width, height), dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06))
 
 
-def heading(figure: Figure, title: str, handles: Sequence[Artist], columns: int) -> None:
+def heading(
+    figure: Figure, title: str, handles: Sequence[Artist], columns: int | None = None
+) -> None:
     """Set a title and a legend above a figure, as one block, since two would overlap."""
     figure.legend(
-        handles=handles, loc="outside upper center", ncols=columns, title=title,
+        handles=handles, loc="outside upper center", ncols=columns or len(handles), title=title,
         title_fontsize=matplotlib.rcParams["figure.titlesize"],
     )  # fmt: skip
 
@@ -215,11 +219,22 @@ def note(figure: Figure, *sentences: str) -> None:
     figure.supxlabel(letters.wrap(text, characters), x=0.01, ha="left", fontsize=7.5, color=MUTED)
 
 
-def placeholder(message: str) -> Figure:
-    """Return a figure that says why there is nothing to see."""
+def model_handles(colours: Mapping[str, str], **look: Any) -> list[Line2D]:
+    """Return what a legend shows of models: a line in the colour of each."""
+    return [Line2D([], [], color=colour, label=name, **look) for name, colour in colours.items()]
+
+
+def columns_that_fit(handles: Sequence[Artist], letter: float, margin: float) -> int:
+    """Return how many columns of a legend fit; a letter and what is beside an entry, in inches."""
+    longest = max(letters.width(str(handle.get_label())) for handle in handles)
+    return max(1, int(WIDTH / (margin + letter * longest)))
+
+
+def save_placeholder(message: str, stem: PathLike) -> None:
+    """Save a figure that says why there is nothing to see."""
     figure = new_figure(1.5)
     figure.text(0.5, 0.5, message, ha="center", va="center")
-    return figure
+    save(figure, stem)
 
 
 def save(figure: Figure, stem: PathLike) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,30 @@ class Chart:
     log: bool = False
     band: dict[str, Any] | None = None
     caption: str = ""
+
+
+def options(
+    values: Iterable[str], colours: Mapping[str, str] | None = None
+) -> tuple[tuple[str, str, str], ...]:
+    """Return the options of a `Choice` whose values are their own labels."""
+    return tuple((value, value, (colours or {}).get(value, "")) for value in values)
+
+
+def tooltip(*fields: tuple[str, ...]) -> list[alt.Tooltip]:
+    """Return what is said of a point: of each field its title and, of a number, a format."""
+    return [
+        alt.Tooltip(field, title=title, format=rest[0] if rest else alt.Undefined)
+        for field, title, *rest in fields
+    ]
+
+
+def shown_nearby(points: Any, fields: list[str], told: list[alt.Tooltip]) -> Any:
+    """Show of some points the one that is nearest to the pointer, and what is told of it."""
+    hover = alt.selection_point(
+        name="hover", on="pointerover", nearest=True, fields=fields, empty=False
+    )
+    opacity = alt.condition(hover, alt.value(1), alt.value(0))
+    return points.encode(opacity=opacity, tooltip=told).add_params(hover)
 
 
 def colour_scale(shown: dict[str, str]) -> alt.Scale:

@@ -199,13 +199,13 @@ def _runs(runs: Sequence[RunRecord]) -> str:
 def _settings(model: Model) -> str:
     rows = [
         (
-            f"**{one.lr}**" if one.lr == model.chosen.lr else one.lr,
-            str(len(one.finished)),
-            str(len(one.diverged)),
-            _accuracy(one.validation),
-            _accuracy(one.test),
+            f"**{setting.lr}**" if setting.lr == model.chosen.lr else setting.lr,
+            str(len(setting.finished)),
+            str(len(setting.diverged)),
+            _accuracy(setting.validation),
+            _accuracy(setting.test),
         )
-        for one in model.settings
+        for setting in model.settings
     ]
     headings = ["Learning rate", "Seeds (n)", "Diverged", "Validation accuracy, %"]
     return _table([*headings, "Test accuracy, %"], rows)
@@ -224,16 +224,16 @@ def _fingerprints(runs: Sequence[RunRecord]) -> str:
     return _table(["Learning rate", "Seed", "Fingerprint", f"SHA-256 of {BEST}"], rows)
 
 
-def _accuracy(found: Mean | None) -> str:
+def _accuracy(mean: Mean | None) -> str:
     """Return percent: the mean, its deviation over seeds if there are several, its interval."""
-    if found is None:
+    if mean is None:
         return MISSING
-    text = _mean_and_sd(found) if found.n > 1 else percent(found.mean)
-    return f"{text} [{percent(found.low)}, {percent(found.high)}]"
+    text = _mean_and_sd(mean) if mean.n > 1 else percent(mean.mean)
+    return f"{text} [{percent(mean.low)}, {percent(mean.high)}]"
 
 
-def _mean_and_sd(found: Mean) -> str:
-    return f"{percent(found.mean)} ± {percent(found.sd)}"
+def _mean_and_sd(mean: Mean) -> str:
+    return f"{percent(mean.mean)} ± {percent(mean.sd)}"
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

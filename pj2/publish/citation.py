@@ -22,18 +22,18 @@ class Citation:
 
 def read_citation(path: Path) -> Citation:
     """Return how the software is cited, and the works that it stands on."""
-    found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    software = f"{_authors(found['authors'])}. {found['title']}. Version {found['version']}."
-    return Citation(software, tuple(map(_work, found["references"])))
+    cff = yaml.safe_load(path.read_text(encoding="utf-8"))
+    software = f"{_authors(cff['authors'])}. {cff['title']}. Version {cff['version']}."
+    return Citation(software, tuple(map(_work, cff["references"])))
 
 
 def _work(work: Mapping[str, Any]) -> str:
-    where = work.get("journal") or work.get("collection-title") or work["institution"]["name"]
+    publisher = work.get("journal") or work.get("collection-title") or work["institution"]["name"]
     volume = ", ".join(str(work[key]) for key in ("volume", "start") if key in work)
     title = work["title"] if work["title"].endswith("?") else f"{work['title']}."
     return (
         f"{_authors(work['authors'])} ({work['year']}). {title} "
-        f"{where}{f' {volume}' if volume else ''}."
+        f"{publisher}{f' {volume}' if volume else ''}."
     )
 
 

@@ -52,10 +52,10 @@ class Setting:
     @cached_property
     def test(self) -> Mean | None:
         """The test accuracy at the epochs that were chosen; None if no run finished one."""
-        found = [result for run in self.finished if (result := test_result(run))]
-        if not found:
+        results = [result for run in self.finished if (result := test_result(run))]
+        if not results:
             return None
-        return mean_accuracy([correct / images for correct, images in found], found[0][1])
+        return mean_accuracy([correct / images for correct, images in results], results[0][1])
 
     @cached_property
     def validation(self) -> Mean | None:
@@ -143,17 +143,15 @@ class Model:
 
     def mean_calibration(self, measure: str) -> float:
         """Return one measure of `calibrations`, the mean over runs."""
-        return float(np.mean([getattr(one, measure) for one in self.calibrations]))
+        return float(np.mean([getattr(run, measure) for run in self.calibrations]))
 
 
 def weights_of(path: Path) -> list[Weights]:
     """Return the tensors of a safetensors file, in the order of the layers."""
     with safe_open(path, framework="numpy") as file:
         slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-        found = [
-            Weights(name, tuple(one.get_shape()), one.get_dtype()) for name, one in slices.items()
-        ]
-    return sorted(found, key=lambda each: _by_number(each.name))
+        tensors = [Weights(k, tuple(v.get_shape()), v.get_dtype()) for k, v in slices.items()]
+    return sorted(tensors, key=lambda tensor: _by_number(tensor.name))
 
 
 def _by_number(name: str) -> list[tuple[bool, int, str]]:

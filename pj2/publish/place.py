@@ -48,8 +48,8 @@ def new_folder(output: Path, name: str) -> Iterator[Path]:
 
 def files_in(folder: Path) -> list[Path]:
     """Return the files in a folder, however deep, in the order of their paths."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(files, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def _write_sums(folder: Path) -> None:

@@ -98,12 +98,12 @@ def _stale(shown: Shown) -> list[str]:
     """Compare every run on disk with what the config, the data and the code ask for."""
     contents = shown.contents
     data = identity_of(contents.data)
-    found = []
+    lines = []
     for run in list_runs(contents.config):
         folder = Path(contents.results, "runs", run.folder)
         reasons = stale_reasons(folder, run.settings, data, verify=False)
-        found += [f"{run.folder}: {reason}" for reason in reasons]
-    return found
+        lines += [f"{run.folder}: {reason}" for reason in reasons]
+    return lines
 
 
 def _experiment(runs: Sequence[RunRecord]) -> tuple[str, ...]:
@@ -112,16 +112,16 @@ def _experiment(runs: Sequence[RunRecord]) -> tuple[str, ...]:
     def each(values: Sequence[Any]) -> str:
         return named(list(dict.fromkeys(map(str, values))), ", ")
 
-    rates = sorted({float(one["learning_rate"]) for one in settings})
+    rates = sorted({float(recipe["learning_rate"]) for recipe in settings})
     return (
         runs[0].experiment,
         named(list(dict.fromkeys(run.model for run in runs)), ", "),
         named([learning_rate_text(rate) for rate in rates], ", "),
         each([run.seed for run in runs]),
-        each([_optimizer(one["optimizer"]) for one in settings]),
-        each([one["batch_size"] for one in settings]),
-        each([one["epochs"] for one in settings]),
-        each([one["monitor"] for one in settings]),
+        each([_optimizer(recipe["optimizer"]) for recipe in settings]),
+        each([recipe["batch_size"] for recipe in settings]),
+        each([recipe["epochs"] for recipe in settings]),
+        each([recipe["monitor"] for recipe in settings]),
     )
 
 

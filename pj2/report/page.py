@@ -35,8 +35,8 @@ def write_report(
     """
     contents = read_contents(contents_path)
     shown = Shown(contents, tuple(load_runs(index_paths)))
-    found = sections(shown)
-    data = _script_data(_chart_data(found))
+    filled = sections(shown)
+    data = _script_data(_chart_data(filled))
     page = _environment().get_template("page.html.j2")
     write_text(
         output,
@@ -45,7 +45,7 @@ def write_report(
             language=html_language(),
             version=pj2.__version__,
             glance=at_a_glance(shown),
-            sections=found,
+            sections=filled,
             colours={colour: on_dark(colour) for colour in sorted(set(_COLOUR.findall(data)))},
             data=_COLOUR.sub(_variable, data),
             style=_asset("style.css"),
@@ -55,7 +55,7 @@ def write_report(
     )
 
 
-def _chart_data(found: list[Section]) -> dict[str, Any]:
+def _chart_data(filled: list[Section]) -> dict[str, Any]:
     """Return what the page's scripts need: charts by name, colours for the dark, words."""
     charts = {
         item.chart.name: {
@@ -63,7 +63,7 @@ def _chart_data(found: list[Section]) -> dict[str, Any]:
             "data": item.chart.data,
             "band": item.chart.band,
         }
-        for section in found
+        for section in filled
         for item in section.items
         if item.chart
     }

@@ -9,13 +9,12 @@ from typing import Any
 
 from pj2.exhibits.catalogue import SECTIONS, Key, exhibits, paths, topics
 from pj2.exhibits.declare import Exhibit, Figure, Table
+from pj2.exhibits.format import TableText, read_table
 from pj2.exhibits.vega import Chart
 from pj2.fingerprint.code import code_of
 from pj2.language import tr
 from pj2.report.contents import Shown
 from pj2.report.images import Picture, embed
-from pj2.report.tables import Table as Listing
-from pj2.report.tables import read_table
 from pj2.runs.reading import RunRecord
 
 _PICTURES = 60  # of one kind inside the page; further ones are named with their files
@@ -41,7 +40,7 @@ class Item:
     made: Made
     chart: Chart | None = None
     picture: Picture | None = None
-    table: Listing | None = None
+    table: TableText | None = None
     files: tuple[str, ...] = ()
 
 
@@ -58,13 +57,13 @@ class Section:
 def sections(shown: Shown) -> list[Section]:
     """Return the sections that have something to show."""
     maker = _Maker(shown)
-    found = []
+    filled = []
     for name, (title, text) in SECTIONS.items():
         here = [each for topic in topics() if topic.section == name for each in topic.exhibits]
         items = tuple(item for exhibit in here for item in maker.items(exhibit))
         if items:
-            found.append(Section(name, tr(title), tr(text), items))
-    return found
+            filled.append(Section(name, tr(title), tr(text), items))
+    return filled
 
 
 class _Maker:

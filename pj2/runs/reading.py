@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -290,16 +290,6 @@ def by_model(runs: Iterable[RunRecord]) -> dict[tuple[str, str], list[RunRecord]
     for run in runs:
         groups.setdefault((run.experiment, run.model), []).append(run)
     return groups
-
-
-def tested_models(
-    runs: Iterable[RunRecord],
-) -> Iterator[tuple[str, list[tuple[RunRecord, Predictions]]]]:
-    """Yield each model's name with what is `tested` of its `chosen_setting`, maybe nothing."""
-    groups = by_model(runs)
-    names = model_names(run for group in groups.values() for run in group)
-    for key, group in groups.items():
-        yield names[key], tested(chosen_setting(group))
 
 
 def one_model(runs: Sequence[RunRecord]) -> str:

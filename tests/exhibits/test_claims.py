@@ -19,8 +19,10 @@ import yaml
 from pj2.config.load import load_study, merged_grid
 from pj2.config.study import list_runs
 from pj2.errors import UserError
-from pj2.exhibits.claims.numbers import Finding, check_claims
-from pj2.exhibits.claims.published import Report, read_report, setting_problems, statement
+from pj2.exhibits.claims.comparable import setting_problems
+from pj2.exhibits.claims.finding import Finding
+from pj2.exhibits.claims.numbers import check_claims
+from pj2.exhibits.claims.published import Report, read_report, statement
 from pj2.runs.reading import RunRecord, load_runs
 from pj2.statistics import gradient_variation, wilson_interval
 from tests.helpers.made_up import make_index, make_run

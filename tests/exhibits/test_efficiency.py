@@ -47,7 +47,7 @@ def test_costs_and_accuracy_over_the_seeds_of_the_chosen_learning_rate(tmp_path:
     found, absent = efficiencies(load_runs(make_index(tmp_path, entries)))
     one, other = found
     assert absent == ["C"]
-    assert [one.name, one.model, one.images] == ["A", "A", 4]
+    assert [one.name, one.own_name, one.images] == ["A", "A", 4]
     assert [run.lr for run in one.runs] == ["0.2", "0.2"]
     assert one.accuracy == mean_interval([0.75, 1.0])
     assert one.wilson is None

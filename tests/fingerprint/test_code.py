@@ -74,7 +74,7 @@ def test_training_code_is_what_an_epoch_runs():
     others = {"basic_cnn", "improved_cnn", "residual_cnn"}
     assert not modules & {f"pj2.models.{name}" for name in others}
     assert not modules & {"pj2.training.progress", "pj2.training.job", "pj2.runs.result"}
-    never = ("pj2.exhibits", "pj2.cli", "pj2.analysis", "pj2.data.sources")
+    never = ("pj2.exhibits", "pj2.cli", "pj2.compare", "pj2.data.sources")
     assert not [name for name in modules if name.startswith(never)]
 
 

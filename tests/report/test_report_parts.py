@@ -16,13 +16,12 @@ from pj2.exhibits.columns import bins, columns, share, short
 from pj2.exhibits.confusion.chart import confusion_charts
 from pj2.exhibits.curves.chart import accuracy_curves, loss_curves
 from pj2.exhibits.efficiency.chart import efficiency_charts
-from pj2.exhibits.format import Table, write_all_formats
+from pj2.exhibits.format import Table, read_table, write_all_formats
 from pj2.exhibits.landscape import chart as landscape
 from pj2.exhibits.landscape.chart import landscape_charts
 from pj2.exhibits.palette import _DARK_PAGE, _luminance, on_dark
 from pj2.report.contents import read_contents
 from pj2.report.images import embed
-from pj2.report.tables import read_table
 from pj2.runs.reading import load_runs
 from tests.helpers.made_up import make_index, make_run
 
@@ -52,9 +51,9 @@ def test_a_table_is_read_back_cell_by_cell_with_its_special_letters(tmp_path):
     write_all_formats(made, tmp_path / "t")
     table = read_table(tmp_path / "t.json")
     assert table.caption == "What it is. More of it."
-    assert table.headings == ["Model_a", "n"]
-    assert table.rows == [["a|b", "1,234"], ["*c* <i>", "–"]]
-    assert table.numeric == [False, True]
+    assert table.headings == ("Model_a", "n")
+    assert table.rows == (("a|b", "1,234"), ("*c* <i>", "–"))
+    assert table.numeric == (False, True)
 
 
 def test_a_file_without_a_table_is_a_users_mistake(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,18 +13,10 @@ from matplotlib.lines import Line2D
 
 from pj2.exhibits import letters, style
 from pj2.exhibits.calibration.numbers import BINS, Calibration, calibration, note_losses
+from pj2.exhibits.format import MISSING, mean_sd
+from pj2.exhibits.tested import ModelOnTest, models_on_test
 from pj2.language import tr
-from pj2.runs.reading import (
-    PathLike,
-    RunRecord,
-    at_best_epoch,
-    by_model,
-    chosen_setting,
-    load_runs,
-    model_names,
-    seeds_in_words,
-    tested,
-)
+from pj2.runs.reading import PathLike, RunRecord, at_best_epoch, load_runs, seeds_in_words
 from pj2.statistics import mean_interval
 from pj2.wording import named, never_finished
 
@@ -65,20 +56,13 @@ def plot_reliability(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     images in each bin. Of more than nine models, those nine are shown that have the best
     validation accuracy, the mean over seeds.
     """
-    runs = load_runs(index_paths)
-    names = model_names(runs)
-    settings = {names[key]: chosen_setting(group) for key, group in by_model(runs).items()}
-    trained = {
-        name: group
-        for name, group in settings.items()
-        if any(run.best_epoch is not None for run in group)
-    }
-    absent = [name for name in settings if name not in trained]
+    models = list(models_on_test(load_runs(index_paths)))
+    trained = [model for model in models if model.runs]
+    absent = [model.name for model in models if not model.runs]
     if not trained:
-        nothing = tr("{model}: no run finished an epoch", model=named(absent))
-        style.save(style.placeholder(nothing), stem)
+        style.save_placeholder(tr("{model}: no run finished an epoch", model=named(absent)), stem)
         return
-    panels = [_measure(name, trained[name]) for name in _best(trained)]
+    panels = [_measure(model) for model in _best(trained)]
     columns = min(max(_WIDTHS), len(panels))
     rows = -(-len(panels) // columns)
     several = max(len(panel.each) for panel in panels) > 1
@@ -100,26 +84,25 @@ def plot_reliability(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         points.set_title(**_title(panels[place].name, _LETTERS[columns]), loc="left")
         _draw(points, shares, panels[place], colours[panels[place].model])
     handles = _handles(several)
-    style.heading(figure, tr("Reliability on the test set"), handles, len(handles))
+    style.heading(figure, tr("Reliability on the test set"), handles)
     style.note(figure, small)
     style.save(figure, stem)
 
 
-def _best(trained: Mapping[str, Sequence[RunRecord]]) -> list[str]:
+def _best(trained: Sequence[ModelOnTest]) -> list[ModelOnTest]:
     """Return the models to show, in their order."""
 
-    def validation(name: str) -> float:
-        rows = [at_best_epoch(run) for run in trained[name]]
+    def validation(model: ModelOnTest) -> float:
+        rows = [at_best_epoch(run) for run in model.runs]
         return float(np.mean([row["val_accuracy"] for row in rows if row is not None]))
 
-    chosen = sorted(trained, key=validation, reverse=True)[:_MOST]
-    return [name for name in trained if name in chosen]
+    chosen = [model.name for model in sorted(trained, key=validation, reverse=True)[:_MOST]]
+    return [model for model in trained if model.name in chosen]
 
 
-def _measure(name: str, runs: Sequence[RunRecord]) -> _Panel:
-    shown, guesses = zip(*tested(runs), strict=True)
-    each = tuple(calibration([one]) for one in guesses)
-    return _Panel(name, shown, each, calibration(guesses))
+def _measure(model: ModelOnTest) -> _Panel:
+    each = tuple(calibration([guesses]) for guesses in model.predictions)
+    return _Panel(model.name, model.runs, each, calibration(model.predictions))
 
 
 def _set_axes(points: Axes, shares: Axes, leftmost: bool, lowest: bool, top: float) -> None:
@@ -139,8 +122,8 @@ def _set_axes(points: Axes, shares: Axes, leftmost: bool, lowest: bool, top: flo
 
 def _draw(points: Axes, shares: Axes, panel: _Panel, colour: str) -> None:
     points.plot([0, 100], [0, 100], **_PERFECT)
-    for one in panel.each if len(panel.each) > 1 else ():
-        points.plot(100 * one.bins.confidence, 100 * one.bins.accuracy, color=colour, **_SEED)
+    for bins in (seed.bins for seed in panel.each if len(panel.each) > 1):
+        points.plot(100 * bins.confidence, 100 * bins.accuracy, color=colour, **_SEED)
     bins = panel.pooled.bins
     filled = bins.count > 0  # the line goes on across an empty bin
     x, y = 100 * bins.confidence[filled], 100 * bins.accuracy[filled]
@@ -156,7 +139,7 @@ def _crowded(panel: _Panel) -> bool:
 
     They do if a model is less sure than it could be.
     """
-    drawn = [one.bins for one in (panel.pooled, *panel.each)]
+    drawn = [measured.bins for measured in (panel.pooled, *panel.each)]
     x = np.concatenate([bins.confidence for bins in drawn])
     y = np.concatenate([bins.accuracy for bins in drawn])
     return int(((x < 0.7) & (y > 0.7)).sum()) > int(((x > 0.3) & (y < 0.3)).sum())
@@ -164,16 +147,9 @@ def _crowded(panel: _Panel) -> bool:
 
 def _numbers(each: Sequence[Calibration]) -> str:
     """Return ECE and NLL of one seed, or their mean ± standard deviation over several."""
-    lines = []
-    for label, values, digits, unit in (
-        ("ECE", [100 * one.ece for one in each], 2, " %"),
-        ("NLL", [one.nll for one in each], 3, ""),
-    ):
-        found = mean_interval(values)
-        spread = f" ± {found.sd:.{digits}f}" if found.n > 1 else ""
-        missing = math.isnan(found.mean)
-        lines.append(f"{label} –" if missing else f"{label} {found.mean:.{digits}f}{spread}{unit}")
-    return "\n".join(lines)
+    ece = mean_sd(mean_interval([seed.ece for seed in each]), scale=100)
+    nll = mean_sd(mean_interval([seed.nll for seed in each]), digits=3)
+    return f"ECE {ece}{'' if ece == MISSING else ' %'}\nNLL {nll}"
 
 
 def _title(name: str, letters: int) -> dict[str, Any]:

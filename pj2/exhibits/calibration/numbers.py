@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
-from pj2.language import tr
+from pj2.language import said, tr
 from pj2.runs.reading import Predictions, RunRecord
 from pj2.wording import named
 
@@ -63,9 +63,11 @@ def calibration(predictions: Sequence[Predictions], bins: int = BINS) -> Calibra
     softmax can be 0) counts as that, so that no image costs more than 36 nats. If some
     probability is not a number, all but the accuracy is NaN.
     """
-    label = np.concatenate([one.label for one in predictions])
-    right = np.concatenate([one.right for one in predictions])
-    given = np.concatenate([one.probabilities for one in predictions]).astype(np.float64)
+    label, right, given = (
+        np.concatenate([getattr(guesses, name) for guesses in predictions])
+        for name in ("label", "right", "probabilities")
+    )
+    given = given.astype(np.float64)
     accuracy = float(right.mean())
     if not np.isfinite(given).all():
         nothing = np.full(bins, np.nan)
@@ -103,19 +105,11 @@ def note_losses(shown: Mapping[str, RunRecord]) -> str:
         for name, loss in losses.items()
         if loss["name"] != "cross_entropy"
     ]
-    said = []
-    if smoothed:
-        said.append(
-            tr("Label smoothing, which lowers confidence: {models}.", models=named(smoothed))
-        )
-    if others:
-        said.append(
-            tr(
-                "Trained with a loss that asks for no probabilities: {models}.",
-                models=named(others),
-            )
-        )
-    return " ".join(said)
+    notes = {
+        said("Label smoothing, which lowers confidence: {models}."): smoothed,
+        said("Trained with a loss that asks for no probabilities: {models}."): others,
+    }
+    return " ".join(tr(note, models=named(models)) for note, models in notes.items() if models)
 
 
 def _loss_in_words(name: str) -> str:

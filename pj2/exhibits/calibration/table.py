@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,9 +9,10 @@ import pandas as pd
 
 from pj2.config.names import learning_rate_text
 from pj2.exhibits.calibration.numbers import BINS, calibration, note_losses
-from pj2.exhibits.format import MISSING, Table, count, percent_spread
+from pj2.exhibits.format import MEAN_PARTS, Table, count, mean_columns, mean_sd
+from pj2.exhibits.tested import ModelOnTest, models_on_test
 from pj2.language import said, tr
-from pj2.runs.reading import PathLike, RunRecord, load_runs, tested_models
+from pj2.runs.reading import PathLike, RunRecord, load_runs
 from pj2.statistics import Mean, mean_interval
 from pj2.wording import never_finished, sentences
 
@@ -41,17 +41,16 @@ def calibration_table(index_paths: Iterable[PathLike]) -> Table:
     """
     rows, shown, absent = [], [], []
     first: dict[str, RunRecord] = {}
-    for model, seen in tested_models(load_runs(index_paths)):
-        if not seen:
-            absent.append(model)
+    for model in models_on_test(load_runs(index_paths)):
+        if not model.runs:
+            absent.append(model.name)
             continue
-        run, guesses = seen[0]
-        first[model] = run
-        each = [calibration([one]) for _, one in seen]
-        found = {name: mean_interval([getattr(one, name) for one in each]) for name in _MEASURES}
-        rows.append(_row(run, len(seen), len(guesses.label), found))
-        shown.append(_shown(model, rows[-1], found))
-    spread = [f"{name}_{part}" for name in _MEASURES for part in ("mean", "sd", "low", "high")]
+        first[model.name] = model.runs[0]
+        each = [calibration([guesses]) for guesses in model.predictions]
+        means = {name: mean_interval([getattr(c, name) for c in each]) for name in _MEASURES}
+        rows.append(_row(model, means))
+        shown.append(_shown(model.name, rows[-1], means))
+    spread = [f"{name}_{part}" for name in _MEASURES for part in MEAN_PARTS]
     return Table.of(
         pd.DataFrame(rows, columns=[*_IDENTITY, *spread]),
         caption=sentences(tr(_CAPTION, bins=BINS), note_losses(first), never_finished(absent)),
@@ -59,38 +58,29 @@ def calibration_table(index_paths: Iterable[PathLike]) -> Table:
     )
 
 
-def _row(run: RunRecord, seeds: int, images: int, found: dict[str, Mean]) -> dict[str, Any]:
+def _row(model: ModelOnTest, means: dict[str, Mean]) -> dict[str, Any]:
+    run = model.runs[0]
     row: dict[str, Any] = {
         "experiment": run.experiment,
         "model": run.model,
         "learning_rate": run.learning_rate,
-        "seeds": seeds,
-        "n": images,
+        "seeds": len(model.runs),
+        "n": model.images,
         "label_smoothing": run.info["settings"]["loss"]["label_smoothing"],
     }
-    for name, mean in found.items():
-        row |= {f"{name}_{part}": getattr(mean, part) for part in ("mean", "sd", "low", "high")}
+    for name, mean in means.items():
+        row |= mean_columns(name, mean)
     return row
 
 
-def _shown(name: str, row: dict[str, Any], found: dict[str, Mean]) -> dict[str, str]:
+def _shown(name: str, row: dict[str, Any], means: dict[str, Mean]) -> dict[str, str]:
     return {
         tr("Model"): name,
         tr("Learning rate"): learning_rate_text(row["learning_rate"]),
         tr("Seeds"): count(row["seeds"]),
         tr("n"): count(row["n"]),
-        tr("Test accuracy, %"): _percent(found["accuracy"]),
-        tr("NLL, nats"): _nats(found["nll"]),
-        tr("ECE, %"): _percent(found["ece"]),
-        tr("Confidence, %"): _percent(found["confidence"]),
+        tr("Test accuracy, %"): mean_sd(means["accuracy"], scale=100),
+        tr("NLL, nats"): mean_sd(means["nll"], digits=4),
+        tr("ECE, %"): mean_sd(means["ece"], scale=100),
+        tr("Confidence, %"): mean_sd(means["confidence"], scale=100),
     }
-
-
-def _percent(found: Mean) -> str:
-    return MISSING if math.isnan(found.mean) else percent_spread(found)
-
-
-def _nats(found: Mean) -> str:
-    if math.isnan(found.mean):
-        return MISSING
-    return f"{found.mean:.4f} ± {found.sd:.4f}" if found.n > 1 else f"{found.mean:.4f}"

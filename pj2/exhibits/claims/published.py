@@ -1,30 +1,19 @@
-"""What the published report states, as data: `workflow/published.yaml`.
-
-And whether a run was made as the report says, so that the two can be compared.
-"""
+"""What the published report states, as data: `workflow/published.yaml`."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
 from pj2.config.load import merged_grid, read_yaml
-from pj2.config.names import learning_rate_text
-from pj2.config.schema import Count, Experiment, Grid, ModelName, Number, Positive, Recipe, Strict
+from pj2.config.schema import Count, Experiment, Grid, ModelName, Number, Positive, Strict
 from pj2.errors import UserError
 from pj2.language import tr
-from pj2.runs.reading import PathLike, RunRecord
-from pj2.wording import rates
-
-# How far a run is ended by its budget is for `length_problems` to say; the others are how,
-# and on which images, a run is measured, and how exactly it is computed.
-_COMPARED = Recipe.model_fields.keys() - {
-    "epochs", "monitor", "test_every_epoch", "validation_fraction", "precision",
-}  # fmt: skip
+from pj2.runs.reading import PathLike
 
 
 class AboutOneModel(Strict):
@@ -171,101 +160,17 @@ def statement(claim: Claim) -> str:
             return tr("The gradients of {model} are steadier than those of {than}", **pair)
 
 
-def data_problems(run: RunRecord, report: Report) -> list[str]:
-    """Return, in words, how a run's images are not the report's; nothing if they are."""
-    data, published = run.info["data"], report.data
-    training = int(data["train_images"]) + int(data["validation_images"])
-    found = data_name_problems(run, report)
-    if training != published.training_images:
-        found.append(
-            tr(
-                "{n:,} training images, {left:,} without validation (published {published:,})",
-                n=training, left=int(data["train_images"]), published=published.training_images,
-            )
-        )  # fmt: skip
-    if data["test_images"] != published.test_images:
-        found.append(
-            tr(
-                "{n:,} test images (published {published:,})",
-                n=data["test_images"], published=published.test_images,
-            )
-        )  # fmt: skip
-    return found
-
-
-def data_name_problems(run: RunRecord, report: Report) -> list[str]:
-    """Return whether a run is of another data set, however many of its images it uses."""
-    name = run.info["data"].get("name")
-    if name == report.data.name:
-        return []
-    return [tr("data {name} (published {published})", name=name, published=report.data.name)]
-
-
-def setting_problems(run: RunRecord, report: Report, keys: Iterable[str] = _COMPARED) -> list[str]:
-    """Return, in words, the settings among `keys` that are not those of the report's recipe."""
-    published = report.recipes[run.architecture].model_dump(mode="json", include=set(keys))
-    theirs = _flat(published)
-    ours = _flat({key: run.info["settings"].get(key) for key in published})
-    return [
-        tr(
-            "{key} {value} (published {published})",
-            key=key,
-            value=_shown(ours.get(key)),
-            published=_shown(theirs.get(key)),
-        )
-        for key in sorted(ours | theirs)
-        if ours.get(key) != theirs.get(key)
-    ]
-
-
-def rate_problems(runs: Sequence[RunRecord], report: Report) -> list[str]:
-    """Return whether the learning rates of runs are others than those of the report."""
-    ours = {run.lr for run in runs}
-    recipes = (report.recipes[run.architecture] for run in runs)
-    published = {learning_rate_text(rate) for recipe in recipes for rate in recipe.learning_rates}
-    if ours == published:
-        return []
-    return [
-        tr(
-            "learning rates {rates} (published {published})",
-            rates=rates(ours), published=rates(published),
-        )
-    ]  # fmt: skip
-
-
-def length_problems(run: RunRecord, report: Report) -> list[str]:
-    """Return whether the budget of epochs made a run shorter or longer than the report's.
-
-    A run that stopped early would not have gone on with a greater budget.
-    """
-    ran, model = int(run.info["epochs_run"]), run.architecture
-    stated, most = report.epochs(model), report.recipes[model].epochs
-    if run.info["status"] == "completed" and ran < stated:
-        return [
-            tr(
-                "{model} had at most {n} epochs (the published run took {published})",
-                model=model, n=ran, published=stated,
-            )
-        ]  # fmt: skip
-    if ran > most:
-        return [
-            tr(
-                "{model} took {n} epochs (published at most {published})",
-                model=model, n=ran, published=most,
-            )
-        ]  # fmt: skip
-    return []
-
-
 def _recipe_problems(report: Report, path: PathLike) -> list[str]:
     """Return what is wrong between recipes, and between recipes and claims."""
     problems: list[str] = []
     trained: dict[str, str] = {}
     for name, experiment in report.experiments.items():
         for model in experiment.models:
-            where = f"{path}: experiments.{name}"
             if model in trained:
-                problems.append(f"{where}.models: {model} is in {trained[model]} too; expected one")
+                problems.append(
+                    f"{path}: experiments.{name}.models: {model} is in {trained[model]} too; "
+                    "expected one"
+                )
             trained[model] = name
             try:
                 merged_grid(experiment, model, {})
@@ -286,29 +191,13 @@ def _recipe_problems(report: Report, path: PathLike) -> list[str]:
     return problems
 
 
-def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a nested mapping with dotted keys."""
-    found: dict[str, Any] = {}
-    for key, value in section.items():
-        found |= (
-            _flat(value, f"{prefix}{key}.")
-            if isinstance(value, Mapping)
-            else {f"{prefix}{key}": value}
-        )
-    return found
-
-
-def _shown(value: object) -> str:
-    return tr("not set") if value is None else str(value)
-
-
 def _line(path: PathLike, detail: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> str:
     """Return one of pydantic's errors as one line: file, key, what was found and expected."""
     location = [str(part) for part in (*prefix, *detail["loc"])]
     valid = _keys(tuple(location[:-1]))
     if location[0] == "claims" and len(location) > 2:
         del location[2]  # the kind, by which pydantic names a place in a union
-    key, found = ".".join(location), detail["input"]
+    key, value = ".".join(location), detail["input"]
     match detail["type"]:
         case "extra_forbidden":
             reason = f"unknown key{_nearest(location[-1], valid)}"
@@ -323,7 +212,7 @@ def _line(path: PathLike, detail: Mapping[str, Any], prefix: tuple[str, ...] = (
             reason = f"found kind {kind!r}{hint}; expected one of {', '.join(_CLAIMS)}"
         case _:
             message = detail["msg"].removeprefix("Value error, ")
-            shown = "" if isinstance(found, Mapping) else f"found {found!r}: "
+            shown = "" if isinstance(value, Mapping) else f"found {value!r}: "
             reason = f"{shown}{message[0].lower()}{message[1:]}"
     return f"{path}: {key}: {reason}"
 

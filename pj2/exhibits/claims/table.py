@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pj2.exhibits.claims.numbers import Finding, check_claims
+from pj2.exhibits.claims.finding import Finding
+from pj2.exhibits.claims.numbers import check_claims
 from pj2.exhibits.claims.published import (
     AccuracyClaim,
     BandClaim,
@@ -20,10 +21,10 @@ from pj2.exhibits.claims.published import (
     read_report,
     statement,
 )
-from pj2.exhibits.format import MISSING, Table, count, percent_spread
+from pj2.exhibits.format import MISSING, Table, count, mean_sd
 from pj2.language import in_language, said, tr
 from pj2.runs.reading import PathLike, load_runs
-from pj2.statistics import Mean, mean_interval
+from pj2.statistics import NO_VALUES, Mean, mean_interval
 from pj2.wording import named, verdict_in_words
 
 _CAPTION = said(
@@ -155,35 +156,28 @@ def _published_text(claim: Claim) -> str:
             return tr("stated")
 
 
-def _value_text(claim: Claim, found: Mean) -> str:
-    if np.isnan(found.mean):
+def _value_text(claim: Claim, mean: Mean) -> str:
+    if np.isnan(mean.mean):
         return MISSING
     match claim:
         case AccuracyClaim():
-            return percent_spread(found)
+            return mean_sd(mean, scale=100)
         case ParametersClaim():
-            return count(found.mean)
+            return count(mean.mean)
         case OrderClaim():
-            return _points(found)
+            return _points(mean)
         case EpochsClaim():
-            return f"{found.mean:.1f} ± {found.sd:.1f}" if found.n > 1 else count(found.mean)
+            return mean_sd(mean, digits=1) if mean.n > 1 else count(mean.mean)
         case BandClaim() | GradientsClaim():
-            text = f"{found.mean:.2f} ± {found.sd:.2f}" if found.n > 1 else f"{found.mean:.2f}"
-            return tr("{ratio} times", ratio=text)
+            return tr("{ratio} times", ratio=mean_sd(mean))
 
 
-def _points(found: Mean) -> str:
-    """Write a difference of fractions in points, with its standard deviation over seeds."""
-    if not found.n:
-        return MISSING
-    text = f"{100 * found.mean:+.2f}"
-    return f"{text} ± {100 * found.sd:.2f}" if found.n > 1 else text
+def _points(difference: Mean) -> str:
+    return mean_sd(difference, scale=100, sign="+")
 
 
 def _mean(by_seed: Mapping[int, float]) -> Mean:
-    if not by_seed:
-        return Mean(np.nan, np.nan, 0, np.nan, np.nan)
-    return mean_interval(list(by_seed.values()))
+    return mean_interval(list(by_seed.values())) if by_seed else NO_VALUES
 
 
 def _by_seed(values: Mapping[int, float]) -> str:

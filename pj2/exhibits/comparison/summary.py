@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pj2.config.names import learning_rate_text
-from pj2.exhibits.format import MISSING, Table, count, percent
+from pj2.exhibits.format import MEAN_PARTS, MISSING, Table, count, mean_columns, percent
 from pj2.language import said, tr
 from pj2.runs.reading import (
     PathLike,
@@ -20,7 +20,7 @@ from pj2.runs.reading import (
     load_runs,
     test_result,
 )
-from pj2.statistics import Mean, mean_accuracy, mean_interval
+from pj2.statistics import NO_VALUES, Mean, mean_accuracy, mean_interval
 
 _CAPTION = said(
     "One row a model and learning rate. Accuracies in percent: mean ± standard deviation over "
@@ -56,8 +56,8 @@ def summary_row(runs: Sequence[RunRecord]) -> dict[str, Any]:
     """Return the row of the CSV for the runs of one setting."""
     finished = [run for run in runs if run.best_epoch is not None]
     measured = [_accuracies(run) for run in finished]
-    found = {name: [each[name] for each in measured] for name in _ACCURACIES}
-    found["bias"] = [p - t for p, t in zip(found["published"], found["test"], strict=True)]
+    values = {name: [each[name] for each in measured] for name in _ACCURACIES}
+    values["bias"] = [p - t for p, t in zip(values["published"], values["test"], strict=True)]
     data = runs[0].info["data"]
     images = {"val": data["validation_images"], "test": data["test_images"]}
     images["published"] = images["test"]
@@ -70,8 +70,8 @@ def summary_row(runs: Sequence[RunRecord]) -> dict[str, Any]:
         "parameters": runs[0].info["parameters"],
         "macs": runs[0].info["macs"],
     }
-    for name, values in found.items():
-        row |= _columns(name, _mean(values, images.get(name)))
+    for name, of_seeds in values.items():
+        row |= mean_columns(name, _mean(of_seeds, images.get(name)))
     best = [run.best_epoch + 1 for run in finished if run.best_epoch is not None]
     return row | {
         "interval": "student" if len(finished) > 1 else "wilson" if finished else None,
@@ -97,25 +97,15 @@ def _accuracies(run: RunRecord) -> dict[str, float]:
 def _mean(values: Sequence[float], images: int | None) -> Mean:
     known = [value for value in values if not np.isnan(value)]
     if not known:
-        nothing = float("nan")
-        return Mean(nothing, nothing, 0, nothing, nothing)
+        return NO_VALUES
     return mean_accuracy(known, images) if images else mean_interval(known)
-
-
-def _columns(name: str, found: Mean) -> dict[str, float]:
-    return {
-        f"{name}_mean": found.mean,
-        f"{name}_sd": found.sd,
-        f"{name}_low": found.low,
-        f"{name}_high": found.high,
-    }
 
 
 def summary_shown(row: dict[str, Any]) -> dict[str, str]:
     """Return a row of the CSV as people read it, by heading."""
 
     def accuracy(name: str) -> str:
-        mean, sd, low, high = (row[f"{name}_{part}"] for part in ("mean", "sd", "low", "high"))
+        mean, sd, low, high = (row[f"{name}_{part}"] for part in MEAN_PARTS)
         if np.isnan(mean):
             return MISSING
         spread = "" if np.isnan(sd) else f" ± {100 * sd:.2f}"

@@ -41,8 +41,7 @@ def plot_confusion(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     model = one_model(runs)
     seen = tested(chosen_setting(runs))
     if not seen:
-        nothing = tr("{model}: no run finished an epoch", model=model)
-        style.save(style.placeholder(nothing), stem)
+        style.save_placeholder(tr("{model}: no run finished an epoch", model=model), stem)
         return
     shown, guesses = zip(*seen, strict=True)
     result = confusion(guesses)
@@ -84,10 +83,10 @@ def _accuracy(guesses: Sequence[Predictions]) -> str:
             "{percent:.2f} % (95 % interval {low:.2f} to {high:.2f}, n = {n:,})",
             percent=100 * guesses[0].correct / n, low=100 * low, high=100 * high, n=n,
         )  # fmt: skip
-    found = mean_interval([one.correct / n for one in guesses])
+    accuracy = mean_interval([seed.correct / n for seed in guesses])
     return tr(
         "{mean:.2f} ± {sd:.2f} % ({seeds} seeds, {n:,} images)",
-        mean=100 * found.mean, sd=100 * found.sd, seeds=found.n, n=n,
+        mean=100 * accuracy.mean, sd=100 * accuracy.sd, seeds=accuracy.n, n=n,
     )  # fmt: skip
 
 

@@ -89,5 +89,5 @@ def confusion(predictions: Sequence[Predictions]) -> Confusion:
     """Count every (true, predicted) pair of classes in the predictions of each seed."""
     classes = predictions[0].classes
     indices = np.arange(len(classes))
-    each = [confusion_matrix(one.label, one.predicted, labels=indices) for one in predictions]
+    each = [confusion_matrix(g.label, g.predicted, labels=indices) for g in predictions]
     return Confusion(classes, np.stack(each))

@@ -9,16 +9,11 @@ import numpy as np
 import pandas as pd
 
 from pj2.exhibits.confusion.numbers import Confusion, confusion
-from pj2.exhibits.format import Table, percent, percent_spread
+from pj2.exhibits.format import Table, mean_sd, percent
+from pj2.exhibits.tested import models_on_test
 from pj2.language import said, tr
-from pj2.runs.reading import (
-    PathLike,
-    RunRecord,
-    load_runs,
-    seeds_in_words,
-    tested_models,
-)
-from pj2.statistics import Mean, mean_interval, wilson_interval
+from pj2.runs.reading import PathLike, RunRecord, load_runs, seeds_in_words
+from pj2.statistics import Mean, mean_accuracy
 from pj2.wording import sentences
 
 _IDENTITY = ("experiment", "model", "learning_rate", "seeds")
@@ -51,13 +46,11 @@ def per_class_table(index_paths: Iterable[PathLike]) -> Table:
     shown: dict[str, dict[str, str]] = {}
     for name, (run, result) in chosen.items():
         for label, n, correct in _class_counts(result):
-            found = mean_interval((correct / n).tolist())
-            interval = (found.low, found.high)
-            if result.seeds == 1:
-                interval = wilson_interval(int(correct[0]), n)
-            rows.append((*_identity(run, result), label, n, found.mean, found.sd, *interval))
+            recall = mean_accuracy((correct / n).tolist(), n)
+            numbers = (recall.mean, recall.sd, recall.low, recall.high)
+            rows.append((*_identity(run, result), label, n, *numbers))
             cells = shown.setdefault(label, {"class": label or tr("all classes"), "n": f"{n:,}"})
-            cells[name] = _cell(found, interval)
+            cells[name] = _cell(recall)
     columns = [*_IDENTITY, "class", "n", "accuracy", "sd", "low", "high"]
     return Table.of(
         pd.DataFrame(rows, columns=columns),
@@ -94,8 +87,10 @@ def confused_pairs_table(index_paths: Iterable[PathLike], top: int = 5) -> Table
     )
 
 
-def _cell(found: Mean, interval: tuple[float, float]) -> str:
-    return percent(found.mean, interval) if found.n == 1 else percent_spread(found)
+def _cell(recall: Mean) -> str:
+    if recall.n > 1:
+        return mean_sd(recall, scale=100)
+    return percent(recall.mean, (recall.low, recall.high))
 
 
 def _chosen(
@@ -105,18 +100,16 @@ def _chosen(
 
     A model of which no run finished an epoch is only named in the sentence.
     """
-    found: dict[str, tuple[RunRecord, Confusion]] = {}
+    chosen: dict[str, tuple[RunRecord, Confusion]] = {}
     told = []
-    for name, seen in tested_models(load_runs(index_paths)):
-        if not seen:
-            told.append(tr("{model}: no run finished an epoch", model=name))
+    for model in models_on_test(load_runs(index_paths)):
+        if not model.runs:
+            told.append(tr("{model}: no run finished an epoch", model=model.name))
             continue
-        shown, guesses = zip(*seen, strict=True)
-        found[name] = shown[0], confusion(guesses)
-        told.append(
-            tr("{model}: lr {lr}, {seeds}", model=name, lr=shown[0].lr, seeds=seeds_in_words(shown))
-        )
-    return found, tr(_CHOSEN, models=tr("; ").join(told))
+        run, seeds = model.runs[0], seeds_in_words(model.runs)
+        chosen[model.name] = run, confusion(model.predictions)
+        told.append(tr("{model}: lr {lr}, {seeds}", model=model.name, lr=run.lr, seeds=seeds))
+    return chosen, tr(_CHOSEN, models=tr("; ").join(told))
 
 
 def _identity(run: RunRecord, result: Confusion) -> tuple[str, str, float, int]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from matplotlib.lines import Line2D
 
 from pj2.exhibits import style
 from pj2.exhibits.measured import read_curvature
@@ -19,21 +18,20 @@ _LEAST = 1e-9  # of the density; what is below is the far tail of a smoothing bu
 @style.styled
 def plot_curvature(paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw the spectral density of each model at its best and last weights, eigenvalues marked."""
-    found = [part for path in paths for part in read_curvature(path)]
-    models = list(dict.fromkeys(str(one["about"]["model"]) for one in found))
-    colours = style.colours(models)
-    which = list(dict.fromkeys(str(one["about"]["weights"]) for one in found))
+    measured = [part for path in paths for part in read_curvature(path)]
+    colours = style.colours(str(part["about"]["model"]) for part in measured)
+    which = list(dict.fromkeys(str(part["about"]["weights"]) for part in measured))
     figure = style.new_figure(3.7)
     panels = figure.subplots(1, len(which), squeeze=False, sharey=True, sharex=True)[0]
-    for one in found:
-        panel = panels[which.index(one["about"]["weights"])]
-        colour = colours[one["about"]["model"]]
-        density = np.asarray(one["density"])
+    for part in measured:
+        panel = panels[which.index(part["about"]["weights"])]
+        colour, largest = colours[part["about"]["model"]], part["largest"]
+        density = np.asarray(part["density"])
         panel.plot(
-            one["grid"], np.where(density > _LEAST, density, np.nan), color=colour, linewidth=1.0
+            part["grid"], np.where(density > _LEAST, density, np.nan), color=colour, linewidth=1.0
         )
         panel.plot(
-            one["largest"], np.full(len(one["largest"]), 0.02), "|", color=colour, markersize=9,
+            largest, np.full(len(largest), 0.02), "|", color=colour, markersize=9,
             transform=panel.get_xaxis_transform(),
         )  # fmt: skip
     titles = {"best": tr("best weights"), "last": tr("last weights")}
@@ -41,9 +39,8 @@ def plot_curvature(paths: Iterable[PathLike], stem: PathLike) -> None:
         panel.set(title=titles[weights], xlabel=tr("eigenvalue λ"), yscale="log")
         panel.set_xscale("symlog", linthresh=1)
     panels[0].set_ylabel(tr("spectral density"))
-    handles = [Line2D([], [], color=colours[model], label=model) for model in models]
-    style.heading(figure, tr("Curvature of the loss"), handles, len(models))
-    style.note(figure, _small_print(found[0]["about"]["config"]))
+    style.heading(figure, tr("Curvature of the loss"), style.model_handles(colours))
+    style.note(figure, _small_print(measured[0]["about"]["config"]))
     style.save(figure, stem)
 
 

@@ -26,8 +26,8 @@ def curvature_table(paths: Iterable[PathLike]) -> Table:
     separated by blanks), ``smallest, trace, trace_error, vectors``.
     """
     rows = []
-    for one in (part for path in paths for part in read_curvature(path)):
-        about, traces = one["about"], np.asarray(one["traces"])
+    for part in (part for path in paths for part in read_curvature(path)):
+        about, traces = part["about"], np.asarray(part["traces"])
         rows.append(
             {
                 "model": about["model"],
@@ -35,9 +35,9 @@ def curvature_table(paths: Iterable[PathLike]) -> Table:
                 "seed": about["seed"],
                 "weights": about["weights"],
                 "images": about["config"]["images"],
-                "loss": one["loss"],
-                "largest": " ".join(f"{value:.6g}" for value in one["largest"]),
-                "smallest": one["smallest"][0],
+                "loss": part["loss"],
+                "largest": " ".join(f"{value:.6g}" for value in part["largest"]),
+                "smallest": part["smallest"][0],
                 "trace": traces.mean(),
                 "trace_error": traces.std(ddof=1) / np.sqrt(len(traces)),
                 "vectors": len(traces),

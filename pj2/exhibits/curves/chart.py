@@ -12,7 +12,15 @@ import pandas as pd
 
 from pj2.exhibits.columns import bin_width, bins, columns, share
 from pj2.exhibits.palette import series
-from pj2.exhibits.vega import Chart, Choice, colour_scale, sized
+from pj2.exhibits.vega import (
+    Chart,
+    Choice,
+    colour_scale,
+    options,
+    shown_nearby,
+    sized,
+    tooltip,
+)
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, by_model, chosen_setting, epochs, steps, steps_per_epoch
 
@@ -66,14 +74,11 @@ def accuracy_curves(runs: Sequence[RunRecord]) -> Chart:
 
 def _part(label: str, run: RunRecord, split: str, x: Any, y: Any, *, whole: bool) -> pd.DataFrame:
     """Return some points of one run, each of a whole epoch or of a few steps; finite ones only."""
-    frame = pd.DataFrame(
-        {"x": np.asarray(x, float), "y": np.asarray(y, float), "whole": int(whole)}
-    )
-    frame = frame[np.isfinite(frame["y"])]
-    found: pd.DataFrame = frame.assign(
-        series=label, split=_split_names()[split], seed=str(run.seed)
-    )
-    return found
+    points = {"x": np.asarray(x, float), "y": np.asarray(y, float), "whole": int(whole)}
+    told = {"series": label, "split": _split_names()[split], "seed": str(run.seed)}
+    frame = pd.DataFrame(points | told)
+    finite: pd.DataFrame = frame[np.isfinite(frame["y"])]
+    return finite
 
 
 def _split_names() -> dict[str, str]:
@@ -91,25 +96,30 @@ def _curves(
     frame = pd.concat(parts, ignore_index=True)
     splits = [split for split in _split_names().values() if (frame["split"] == split).any()]
     shown = dict(looks.values())
-    chosen_series = alt.param(name="series", value=list(shown))
-    chosen_splits = alt.param(name="splits", value=splits)
-    hover = alt.selection_point(
-        name="hover", on="pointerover", nearest=True, fields=["x", "series"], empty=False
+    chart = sized(_layers(unit, shown, splits), title).add_params(
+        alt.param(name="series", value=list(shown)), alt.param(name="splits", value=splits)
     )
-    x = alt.X(
-        "x:Q",
-        title=tr("epoch"),
-        scale=alt.Scale(nice=False, domainMin=0),
-        axis=alt.Axis(tickCount=8, format="~g"),
+    choices = (
+        Choice("series", tr("Runs"), options(shown, shown)),
+        Choice("splits", tr("Splits"), options(splits)),
     )
-    y = alt.Y("y:Q", title=unit, scale=alt.Scale(zero=False))
+    return Chart(name, title, chart.to_dict(), {"points": columns(frame)}, choices, log)
+
+
+def _layers(unit: str, shown: dict[str, str], splits: Sequence[str]) -> Any:
+    """Return a line a run and split, its points, and the point that the pointer is at."""
     base = (
         alt.Chart(alt.NamedData("points"))
         .transform_filter("indexof(series, datum.series) >= 0")
         .transform_filter("indexof(splits, datum.split) >= 0")
         .encode(
-            x=x,
-            y=y,
+            x=alt.X(
+                "x:Q",
+                title=tr("epoch"),
+                scale=alt.Scale(nice=False, domainMin=0),
+                axis=alt.Axis(tickCount=8, format="~g"),
+            ),
+            y=alt.Y("y:Q", title=unit, scale=alt.Scale(zero=False)),
             color=alt.Color("series:N", legend=None, scale=colour_scale(shown)),
             detail=["seed:N"],
         )
@@ -122,23 +132,12 @@ def _curves(
     line = base.mark_line(strokeWidth=1.6, clip=True).encode(strokeDash=dashes)
     # A line of one epoch would be no line at all.
     dots = base.transform_filter("datum.whole").mark_point(filled=True, size=18, clip=True)
-    point = (
-        base.mark_point(filled=True, size=60)
-        .encode(
-            opacity=alt.condition(hover, alt.value(1), alt.value(0)),
-            tooltip=[
-                alt.Tooltip("series:N", title=tr("run")),
-                alt.Tooltip("seed:N", title=tr("seed")),
-                alt.Tooltip("split:N", title=tr("split")),
-                alt.Tooltip("x:Q", title=tr("epoch"), format=".3~f"),
-                alt.Tooltip("y:Q", title=unit, format=".4~f"),
-            ],
-        )
-        .add_params(hover)
+    told = tooltip(
+        ("series:N", tr("run")),
+        ("seed:N", tr("seed")),
+        ("split:N", tr("split")),
+        ("x:Q", tr("epoch"), ".3~f"),
+        ("y:Q", unit, ".4~f"),
     )
-    chart = sized(alt.layer(line, dots, point), title).add_params(chosen_series, chosen_splits)
-    choices = (
-        Choice("series", tr("Runs"), tuple((key, key, shown[key]) for key in shown)),
-        Choice("splits", tr("Splits"), tuple((split, split, "") for split in splits)),
-    )
-    return Chart(name, title, chart.to_dict(), {"points": columns(frame)}, choices, log)
+    point = shown_nearby(base.mark_point(filled=True, size=60), ["x", "series"], told)
+    return alt.layer(line, dots, point)

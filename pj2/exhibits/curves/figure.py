@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from pj2.exhibits import letters, style
+from pj2.exhibits.columns import bin_width, bins
 from pj2.language import tr
 from pj2.runs.reading import (
     PathLike,
@@ -107,8 +108,7 @@ def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str | None) -> None:
         for run, table, look in zip(runs, tables, looks, strict=True)
     ]
     if not losses.total:
-        nothing = tr("{title}: no finite loss was recorded", title=title)
-        style.save(style.placeholder(nothing), stem)
+        style.save_placeholder(tr("{title}: no finite loss was recorded", title=title), stem)
         return
     if len(runs) == 1:  # line styles are free to tell the splits apart
         words = {"train": tr("training"), "val": tr("validation"), "test": tr("test")}
@@ -188,8 +188,7 @@ def _units(split: str) -> tuple[str, str]:
 
 def _legend_columns(runs: Sequence[RunRecord], handles: Sequence[Artist]) -> int:
     """Return how many columns fit; one for each model if that is how the entries fall."""
-    inches = 0.5 + 0.065 * max(letters.width(str(handle.get_label())) for handle in handles)
-    fit = max(1, int(style.WIDTH / inches))
+    fit = style.columns_that_fit(handles, letter=0.065, margin=0.5)
     models = len(by_model(runs))
     whole = 1 < models < len(handles) and len(handles) % models == 0
     return models if whole and models <= fit else min(fit, len(handles))
@@ -258,23 +257,20 @@ def _read(
     x = (recorded["step"].to_numpy() + 1) / steps_per_epoch(run, recorded)
     loss = recorded["loss"].to_numpy()
     losses.add(loss)
-    width = max(1, -(-len(loss) // _BINS))
-    starts = np.arange(0, len(loss), width)
-    low, high = loss, loss
-    if width > 1:  # too many to tell apart: the extremes of each bin
-        low, high = np.minimum.reduceat(loss, starts), np.maximum.reduceat(loss, starts)
+    width = bin_width(len(loss), _BINS)  # too many to tell apart: the extremes of each bin
+    low, high, _ = bins(loss, width)
     mean = pd.Series(loss).rolling(window, center=True, min_periods=1).mean().to_numpy()
     shown = slice(None, None, max(1, window // 5))
     line = x[shown].copy(), mean[shown].copy()  # a view would keep the whole
     end, last = (float(x[-1]), float(loss[-1])) if len(loss) else (0.0, float("nan"))
-    return _Curves(run, x[starts], low, high, line, width > 1, end, last, table, look)
+    return _Curves(run, x[::width].copy(), low, high, line, width > 1, end, last, table, look)
 
 
 def _by_setting(curves: Sequence[_Curves]) -> list[list[_Curves]]:
     """Group what is drawn of runs that differ in their seed alone."""
-    drawn = {id(one.run): one for one in curves}
-    groups = by_setting(one.run for one in curves)
-    return [[drawn[id(run)] for run in group] for group in groups.values()]
+    by_run = {id(drawn.run): drawn for drawn in curves}
+    groups = by_setting(drawn.run for drawn in curves)
+    return [[by_run[id(run)] for run in group] for group in groups.values()]
 
 
 def _draw_steps(axes: Axes, group: Sequence[_Curves], look: Mapping[str, Any], top: float) -> None:

@@ -3,48 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import pandas as pd
 
 from pj2.exhibits.columns import columns
-from pj2.exhibits.efficiency.numbers import COSTS, efficiencies, fronts
+from pj2.exhibits.efficiency.numbers import COSTS, Efficiency, efficiencies, fronts
 from pj2.exhibits.palette import colours
-from pj2.exhibits.vega import Chart, Choice, colour_scale, sized
+from pj2.exhibits.vega import Chart, Choice, colour_scale, sized, tooltip
 from pj2.language import tr
 from pj2.runs.reading import RunRecord
 
 
 def efficiency_charts(runs: Sequence[RunRecord]) -> list[Chart]:
     """Test accuracy against what a model costs, if any was tested."""
-    found, _ = efficiencies(runs)
-    if not found:
+    models, _ = efficiencies(runs)
+    if not models:
         return []
-    on = fronts(found)
-    rows = []
-    for place, one in enumerate(found):
-        for cost in COSTS:
-            rows.append(
-                {
-                    "model": one.name,
-                    "kind": cost,
-                    "cost": one.cost(cost),
-                    "accuracy": 100 * one.accuracy.mean,
-                    "low": 100 * one.spread[0],
-                    "high": 100 * one.spread[1],
-                    "seeds": one.accuracy.n,
-                    "front": tr("yes") if on[cost][place] else tr("no"),
-                }
-            )
-    frame = pd.DataFrame(rows)
-    of_model = colours(one.model for one in found)
-    shown = {one.name: of_model[one.model] for one in found}
+    of_model = colours(model.own_name for model in models)
+    title = tr("Accuracy against cost")
+    layers = _layers({model.name: of_model[model.own_name] for model in models})
+    chart = sized(layers, title).add_params(alt.param(name="kind", value=COSTS[0]))
     words = {
         "parameters": tr("parameters"),
         "macs": tr("multiply-accumulates of one image"),
         "seconds": tr("seconds of training"),
     }
-    kind = alt.param(name="kind", value=COSTS[0])
+    options = tuple((cost, words[cost], "") for cost in COSTS)
+    choices = (Choice("kind", tr("Cost"), options, False, COSTS[0]),)
+    caption = tr(
+        "Bars: mean ± standard deviation over seeds; of a single seed the 95 % Wilson interval."
+    )
+    data = {"models": columns(_points(models))}
+    return [Chart("efficiency", title, chart.to_dict(), data, choices, caption=caption)]
+
+
+def _points(models: Sequence[Efficiency]) -> pd.DataFrame:
+    """Return a row for each model and cost."""
+    on_front = fronts(models)
+    return pd.DataFrame(
+        [
+            {
+                "model": model.name,
+                "kind": cost,
+                "cost": model.cost(cost),
+                "accuracy": 100 * model.accuracy.mean,
+                "low": 100 * model.spread[0],
+                "high": 100 * model.spread[1],
+                "seeds": model.accuracy.n,
+                "front": tr("yes") if on_front[cost][place] else tr("no"),
+            }
+            for place, model in enumerate(models)
+            for cost in COSTS
+        ]
+    )
+
+
+def _layers(shown: dict[str, str]) -> Any:
+    """Return the front, and of each model its point, interval and name in its colour."""
     base = (
         alt.Chart(alt.NamedData("models"))
         .transform_filter("datum.kind == kind")
@@ -66,25 +83,15 @@ def efficiency_charts(runs: Sequence[RunRecord]) -> list[Chart]:
     )
     interval = base.mark_rule(strokeWidth=1.4).encode(y="low:Q", y2="high:Q")
     points = base.mark_point(filled=True, size=90).encode(
-        tooltip=[
-            alt.Tooltip("model:N", title=tr("model")),
-            alt.Tooltip("cost:Q", title=tr("cost"), format=",.0f"),
-            alt.Tooltip("accuracy:Q", title=tr("test accuracy (%)"), format=".2f"),
-            alt.Tooltip("low:Q", title=tr("drawn from"), format=".2f"),
-            alt.Tooltip("high:Q", title=tr("to"), format=".2f"),
-            alt.Tooltip("seeds:Q", title=tr("seeds")),
-            alt.Tooltip("front:N", title=tr("on the Pareto front")),
-        ]
+        tooltip=tooltip(
+            ("model:N", tr("model")),
+            ("cost:Q", tr("cost"), ",.0f"),
+            ("accuracy:Q", tr("test accuracy (%)"), ".2f"),
+            ("low:Q", tr("drawn from"), ".2f"),
+            ("high:Q", tr("to"), ".2f"),
+            ("seeds:Q", tr("seeds")),
+            ("front:N", tr("on the Pareto front")),
+        )
     )
     names = base.mark_text(align="left", dx=8, dy=-6).encode(text="model:N")
-    title = tr("Accuracy against cost")
-    chart = sized(alt.layer(front, interval, points, names), title).add_params(kind)
-    options = tuple((cost, words[cost], "") for cost in COSTS)
-    choices = (Choice("kind", tr("Cost"), options, False, COSTS[0]),)
-    caption = tr(
-        "Bars: mean ± standard deviation over seeds; of a single seed the 95 % Wilson interval."
-    )
-    data = {"models": columns(frame)}
-    return [
-        Chart("efficiency", title, chart.to_dict(), data, choices, caption=caption),
-    ]
+    return alt.layer(front, interval, points, names)

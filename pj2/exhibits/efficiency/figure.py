@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter
 
-from pj2.exhibits import letters, style
+from pj2.exhibits import style
 from pj2.exhibits.efficiency.numbers import COSTS, Efficiency, efficiencies, fronts, note_conditions
 from pj2.language import tr
 from pj2.runs.reading import PathLike, load_runs
@@ -37,72 +37,72 @@ def plot_efficiency(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     the mean over its seeds with their standard deviation, of one seed with the 95 %
     Wilson interval. Steps join the models that none beats in both, the Pareto front.
     """
-    found, absent = efficiencies(load_runs(index_paths))
-    if not found:
-        nothing = tr("{model}: no run finished an epoch", model=named(absent))
-        style.save(style.placeholder(nothing), stem)
+    models, absent = efficiencies(load_runs(index_paths))
+    if not models:
+        style.save_placeholder(tr("{model}: no run finished an epoch", model=named(absent)), stem)
         return
-    looks = _looks(found)
+    looks = _looks(models)
     handles = [
-        *(Line2D([], [], label=one.name, **look) for one, look in zip(found, looks, strict=True)),
+        *(Line2D([], [], label=m.name, **look) for m, look in zip(models, looks, strict=True)),
         Line2D([], [], label=tr("Pareto front"), **_FRONT),
     ]
-    inches = 0.55 + 0.066 * max(letters.width(str(handle.get_label())) for handle in handles)
-    columns = min(len(handles), max(1, int(style.WIDTH / inches)))
+    columns = min(len(handles), style.columns_that_fit(handles, letter=0.066, margin=0.55))
     figure = style.new_figure(3.3 + 0.18 * -(-len(handles) // columns))
-    on = fronts(found)
+    on_front = fronts(models)
     labels = {
         "parameters": tr("parameters"),
         "macs": tr("MACs an image"),
         "seconds": tr("training seconds"),
     }
     for axes, name in zip(figure.subplots(1, len(COSTS), sharey=True), COSTS, strict=True):
-        _draw(axes, name, found, looks, on[name])
+        _draw(axes, name, models, looks, on_front[name])
         axes.set_xlabel(labels[name])
         if name == COSTS[0]:
             axes.set_ylabel(tr("test accuracy (%)"))
     style.heading(figure, tr("Test accuracy and its cost"), handles, columns)
-    style.note(figure, *_small_print(found, absent))
+    style.note(figure, *_small_print(models, absent))
     style.save(figure, stem)
 
 
-def _looks(found: Sequence[Efficiency]) -> list[Mapping[str, Any]]:
+def _looks(models: Sequence[Efficiency]) -> list[Mapping[str, Any]]:
     """Return colour and mark of each model, all different.
 
     Variants of a model have shades of its colour, which alone would not tell them apart.
     """
-    colours = style.colours(one.model for one in found)
+    colours = style.colours(model.own_name for model in models)
     taken: set[tuple[str, str]] = set()
     looks: list[Mapping[str, Any]] = []
-    for one in found:
-        family = one.model.partition(".")[0]
+    for model in models:
+        family = model.own_name.partition(".")[0]
         mark = next((free for free in _MARKERS if (family, free) not in taken), "o")
         taken.add((family, mark))
         size = _MARKERS[mark]
-        looks.append({"color": colours[one.model], "marker": mark, "markersize": size, **_POINT})
+        looks.append(
+            {"color": colours[model.own_name], "marker": mark, "markersize": size, **_POINT}
+        )
     return looks
 
 
 def _draw(
     axes: Axes,
     name: str,
-    found: Sequence[Efficiency],
+    models: Sequence[Efficiency],
     looks: Sequence[Mapping[str, Any]],
     front: np.ndarray,
 ) -> None:
-    costs = np.array([one.cost(name) for one in found])
+    costs = np.array([model.cost(name) for model in models])
     _set_cost_axis(axes, costs)
     steps = sorted(
-        (cost, one.accuracy.mean)
-        for cost, one, on in zip(costs, found, front, strict=True)
-        if on
+        (cost, model.accuracy.mean)
+        for cost, model, unbeaten in zip(costs, models, front, strict=True)
+        if unbeaten
     )  # fmt: skip
     # The last of the front is not beaten at any greater cost either.
     x, y = zip(*steps, (axes.get_xlim()[1], steps[-1][1]), strict=True)
     axes.plot(x, 100 * np.array(y), **_FRONT)
-    for one, cost, look in zip(found, costs, looks, strict=True):
-        accuracy = one.accuracy.mean
-        low, high = one.spread
+    for model, cost, look in zip(models, costs, looks, strict=True):
+        accuracy = model.accuracy.mean
+        low, high = model.spread
         axes.errorbar(
             cost, 100 * accuracy, yerr=[[100 * (accuracy - low)], [100 * (high - accuracy)]],
             elinewidth=0.9, capsize=2, **look,
@@ -141,9 +141,9 @@ def _short(value: float) -> str:
     return f"{value:g}"
 
 
-def _small_print(found: Sequence[Efficiency], absent: Sequence[str]) -> list[str]:
-    several = sorted({one.accuracy.n for one in found if one.accuracy.n > 1})
-    single = any(one.wilson for one in found)
+def _small_print(models: Sequence[Efficiency], absent: Sequence[str]) -> list[str]:
+    several = sorted({model.accuracy.n for model in models if model.accuracy.n > 1})
+    single = any(model.wilson for model in models)
     bars = []
     if several:
         seeds = tr(" or ").join(map(str, several))
@@ -164,9 +164,9 @@ def _small_print(found: Sequence[Efficiency], absent: Sequence[str]) -> list[str
             "pass. Training seconds: wall time of a run's epochs, the mean over seeds. Pareto "
             "front: no other model has at least that accuracy at no greater cost; it goes by means "
             "and knows nothing of the bars.",
-            images=tr(" or ").join(f"{n:,}" for n in sorted({one.images for one in found})),
+            images=tr(" or ").join(f"{n:,}" for n in sorted({model.images for model in models})),
             bars=tr("; ").join(bars),
         ),
-        note_conditions(found),
+        note_conditions(models),
         never_finished(absent),
     ]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pj2.exhibits.tested import models_on_test
 from pj2.language import tr
-from pj2.runs.reading import RunRecord, tested_models
+from pj2.runs.reading import RunRecord
 from pj2.statistics import Mean, mean_interval, wilson_interval
 from pj2.wording import hardware_in_words, named
 
@@ -33,8 +34,8 @@ class Efficiency:
     seconds: Mean
 
     @property
-    def model(self) -> str:
-        """The model, which another experiment may have too."""
+    def own_name(self) -> str:
+        """The model's name, which one in another experiment may have too."""
         return self.runs[0].model
 
     @property
@@ -61,24 +62,23 @@ class Efficiency:
 
 def efficiencies(runs: Sequence[RunRecord]) -> tuple[list[Efficiency], list[str]]:
     """Return every model's costs and accuracy, and the names of models without predictions."""
-    found, absent = [], []
-    for name, seen in tested_models(runs):
-        if not seen:
-            absent.append(name)
+    models, absent = [], []
+    for model in models_on_test(runs):
+        if not model.runs:
+            absent.append(model.name)
             continue
-        shown, guesses = zip(*seen, strict=True)
-        images = len(guesses[0].label)
-        found.append(
+        correct, images = [guesses.correct for guesses in model.predictions], model.images
+        models.append(
             Efficiency(
-                name,
-                shown,
+                model.name,
+                model.runs,
                 images,
-                mean_interval([one.correct / images for one in guesses]),
-                wilson_interval(guesses[0].correct, images) if len(guesses) == 1 else None,
-                mean_interval([float(run.info["seconds"]) for run in shown]),
+                mean_interval([n / images for n in correct]),
+                wilson_interval(correct[0], images) if len(correct) == 1 else None,
+                mean_interval([float(run.info["seconds"]) for run in model.runs]),
             )
         )
-    return found, absent
+    return models, absent
 
 
 def pareto_front(cost: ArrayLike, value: ArrayLike) -> np.ndarray:
@@ -95,15 +95,15 @@ def pareto_front(cost: ArrayLike, value: ArrayLike) -> np.ndarray:
     return front
 
 
-def fronts(found: Sequence[Efficiency]) -> dict[str, np.ndarray]:
+def fronts(models: Sequence[Efficiency]) -> dict[str, np.ndarray]:
     """Tell for each of `COSTS` which models are on the front of least cost and most accuracy."""
-    accuracy = [one.accuracy.mean for one in found]
-    return {name: pareto_front([one.cost(name) for one in found], accuracy) for name in COSTS}
+    accuracy = [model.accuracy.mean for model in models]
+    return {cost: pareto_front([model.cost(cost) for model in models], accuracy) for cost in COSTS}
 
 
-def note_conditions(found: Sequence[Efficiency]) -> str:
+def note_conditions(models: Sequence[Efficiency]) -> str:
     """Return a sentence that warns of seconds which cannot be compared; nothing if they can."""
-    conditions = list(dict.fromkeys(_condition(run) for one in found for run in one.runs))
+    conditions = list(dict.fromkeys(_condition(run) for model in models for run in model.runs))
     if len(conditions) < 2:
         return ""
     return tr(

@@ -9,16 +9,23 @@ import pandas as pd
 
 from pj2.config.names import learning_rate_text
 from pj2.exhibits.efficiency.numbers import COSTS, Efficiency, efficiencies, fronts, note_conditions
-from pj2.exhibits.format import MISSING, Table, count, percent, percent_spread
+from pj2.exhibits.format import (
+    MEAN_PARTS,
+    MISSING,
+    Table,
+    count,
+    mean_columns,
+    mean_sd,
+    percent,
+)
 from pj2.language import said, tr
 from pj2.runs.reading import PathLike, load_runs
 from pj2.wording import never_finished, sentences
 
-_PARTS = ("mean", "sd", "low", "high")
 _COLUMNS = (
     "experiment", "model", "learning_rate", "seeds", "n", "parameters", "macs",
-    *(f"seconds_{part}" for part in _PARTS), *(f"accuracy_{part}" for part in _PARTS),
-    "wilson_low", "wilson_high", *(f"{name}_front" for name in COSTS),
+    *(f"seconds_{part}" for part in MEAN_PARTS), *(f"accuracy_{part}" for part in MEAN_PARTS),
+    "wilson_low", "wilson_high", *(f"{cost}_front" for cost in COSTS),
     "device", "hardware", "threads", "precision",
 )  # fmt: skip
 _SHORT = {"parameters": said("parameters"), "macs": said("MACs"), "seconds": said("seconds")}
@@ -44,62 +51,62 @@ def efficiency_table(index_paths: Iterable[PathLike]) -> Table:
     seconds_front`` (whether the model is on the front of that cost and accuracy);
     ``device, hardware, threads, precision``, separated by ``;`` where seeds differ.
     """
-    found, absent = efficiencies(load_runs(index_paths))
-    on = fronts(found)
+    models, absent = efficiencies(load_runs(index_paths))
+    on_front = fronts(models)
     rows, shown = [], []
-    for place, one in enumerate(found):
-        front = {name: bool(on[name][place]) for name in COSTS}
-        rows.append(_row(one, front))
-        shown.append(_shown(one, front))
+    for place, model in enumerate(models):
+        front = {cost: bool(on_front[cost][place]) for cost in COSTS}
+        rows.append(_row(model, front))
+        shown.append(_shown(model, front))
     return Table.of(
         pd.DataFrame(rows, columns=list(_COLUMNS)),
-        caption=sentences(tr(_CAPTION), note_conditions(found), never_finished(absent)),
+        caption=sentences(tr(_CAPTION), note_conditions(models), never_finished(absent)),
         shown=pd.DataFrame(shown),
     )
 
 
-def _row(one: Efficiency, front: Mapping[str, bool]) -> dict[str, Any]:
-    run = one.runs[0]
-    low, high = one.wilson or (None, None)
-    row: dict[str, Any] = {
+def _row(model: Efficiency, front: Mapping[str, bool]) -> dict[str, Any]:
+    run = model.runs[0]
+    low, high = model.wilson or (None, None)
+    return {
         "experiment": run.experiment,
         "model": run.model,
         "learning_rate": run.learning_rate,
-        "seeds": len(one.runs),
-        "n": one.images,
-        "parameters": one.parameters,
-        "macs": one.macs,
+        "seeds": len(model.runs),
+        "n": model.images,
+        "parameters": model.parameters,
+        "macs": model.macs,
+        **mean_columns("seconds", model.seconds),
+        **mean_columns("accuracy", model.accuracy),
         "wilson_low": low,
         "wilson_high": high,
-        "device": _all_of(run.info["hardware"]["device"] for run in one.runs),
-        "hardware": _all_of(run.info["hardware"]["name"] for run in one.runs),
-        "threads": _all_of(run.info["hardware"]["threads"] for run in one.runs),
-        "precision": _all_of(run.info["precision"]["used"] for run in one.runs),
+        **{f"{cost}_front": on for cost, on in front.items()},
+        "device": _all_of(run.info["hardware"]["device"] for run in model.runs),
+        "hardware": _all_of(run.info["hardware"]["name"] for run in model.runs),
+        "threads": _all_of(run.info["hardware"]["threads"] for run in model.runs),
+        "precision": _all_of(run.info["precision"]["used"] for run in model.runs),
     }
-    for name, mean in (("seconds", one.seconds), ("accuracy", one.accuracy)):
-        row |= {f"{name}_{part}": getattr(mean, part) for part in _PARTS}
-    return row | {f"{name}_front": on for name, on in front.items()}
 
 
 def _all_of(values: Iterable[object]) -> str:
     return "; ".join(dict.fromkeys(map(str, values)))
 
 
-def _shown(one: Efficiency, front: Mapping[str, bool]) -> dict[str, str]:
-    on = [tr(_SHORT[name]) for name in COSTS if front[name]]
-    seconds = count(one.seconds.mean)
-    if one.seconds.n > 1:
-        seconds += f" ± {count(one.seconds.sd)}"
+def _shown(model: Efficiency, front: Mapping[str, bool]) -> dict[str, str]:
+    cheap = [tr(_SHORT[cost]) for cost in COSTS if front[cost]]
+    seconds = count(model.seconds.mean)
+    if model.seconds.n > 1:
+        seconds += f" ± {count(model.seconds.sd)}"
     return {
-        tr("Model"): one.name,
-        tr("Learning rate"): learning_rate_text(one.runs[0].learning_rate),
-        tr("Seeds"): count(len(one.runs)),
-        tr("n"): count(one.images),
-        tr("Parameters"): count(one.parameters),
-        tr("MACs"): count(one.macs),
+        tr("Model"): model.name,
+        tr("Learning rate"): learning_rate_text(model.runs[0].learning_rate),
+        tr("Seeds"): count(len(model.runs)),
+        tr("n"): count(model.images),
+        tr("Parameters"): count(model.parameters),
+        tr("MACs"): count(model.macs),
         tr("Seconds"): seconds,
-        tr("Test accuracy, %"): percent(one.accuracy.mean, one.wilson)
-        if one.wilson
-        else percent_spread(one.accuracy),
-        tr("Pareto front"): tr(", ").join(on) or MISSING,
+        tr("Test accuracy, %"): percent(model.accuracy.mean, model.wilson)
+        if model.wilson
+        else mean_sd(model.accuracy, scale=100),
+        tr("Pareto front"): tr(", ").join(cheap) or MISSING,
     }

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from pj2.exhibits import style
 from pj2.exhibits.factors.numbers import Levels, factor_levels, level_means, variant_accuracies
@@ -27,10 +26,9 @@ def plot_factors(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     runs = load_runs(index_paths)
     levels, accuracies = factor_levels(runs), variant_accuracies(runs)
     if accuracies.empty:
-        style.save(style.placeholder(tr("No run of these variants finished an epoch")), stem)
+        style.save_placeholder(tr("No run of these variants finished an epoch"), stem)
         return
-    architectures = list(accuracies["architecture"].unique())
-    colours = style.colours(architectures)
+    colours = style.colours(accuracies["architecture"])
     columns = min(_COLUMNS, len(levels))
     rows = -(-len(levels) // columns)
     width = style.WIDTH if columns > 1 else 0.7 * style.WIDTH
@@ -54,10 +52,8 @@ def plot_factors(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         axes.grid(axis="x", visible=False)
     for axes in panels[:, 0]:
         axes.set_ylabel(tr("test accuracy (%)"))
-    handles = [
-        Line2D([], [], color=colours[name], marker="o", label=name) for name in architectures
-    ]
-    style.heading(figure, tr("What each factor does"), handles, len(handles))
+    handles = style.model_handles(colours, marker="o")
+    style.heading(figure, tr("What each factor does"), handles)
     seeds = seeds_in_words(runs)
     rates = len(by_setting(runs)) > len({run.model for run in runs})
     style.note(

@@ -52,8 +52,8 @@ def level_means(accuracies: pd.DataFrame, levels: Levels, factor: str) -> pd.Dat
         for level in levels[factor]:
             part = frame[frame[factor] == level]
             if len(part):
-                found = mean_interval(part.groupby("seed")["accuracy"].mean().to_list())
-                numbers = (len(part), found.n, found.mean, found.sd, found.low, found.high)
+                spread = mean_interval(part.groupby("seed")["accuracy"].mean().to_list())
+                numbers = (len(part), spread.n, spread.mean, spread.sd, spread.low, spread.high)
                 rows.append((architecture, level, *numbers))
     columns = ["architecture", "level", "runs", "seeds", "mean", "sd", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
@@ -81,8 +81,8 @@ def main_effects(accuracies: pd.DataFrame, levels: Levels) -> pd.DataFrame:
                 if pairs.empty:
                     continue
                 difference = pairs["accuracy"] - pairs["accuracy_reference"]
-                found = mean_interval(difference.groupby(pairs["seed"]).mean().to_list())
-                numbers = (len(pairs), found.n, found.mean, found.sd, found.low, found.high)
+                spread = mean_interval(difference.groupby(pairs["seed"]).mean().to_list())
+                numbers = (len(pairs), spread.n, spread.mean, spread.sd, spread.low, spread.high)
                 rows.append((architecture, factor, level, reference, *numbers))
     columns = [
         "architecture", "factor", "level", "reference", "pairs", "seeds", "effect", "sd", "low",

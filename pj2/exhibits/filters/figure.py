@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from safetensors import SafetensorError, safe_open
 
 from pj2.errors import UserError
@@ -29,32 +30,23 @@ def plot_filters(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     model = one_model(runs)
     run = chosen_run(runs)
     if run.best_epoch is None:
-        nothing = tr("{model}: no run finished an epoch", model=model)
-        style.save(style.placeholder(nothing), stem)
+        style.save_placeholder(tr("{model}: no run finished an epoch", model=model), stem)
         return
     key = run.info["first_conv"]
     if key is None:
         nothing = tr("{model} has no convolution, and so no filters", model=model)
-        style.save(style.placeholder(nothing), stem)
+        style.save_placeholder(nothing, stem)
         return
     weights = _read_tensor(run.folder / "best.safetensors", key)
     out, channels, *kernel = weights.shape
     scale = float(np.abs(weights).max()) or 1.0
     columns = 16 if out > 32 else 8
-    rows = -(-out // columns)
     mosaic = _mosaic(0.5 + 0.5 * weights / scale, columns)
 
     figure = style.new_figure(1.2 + 5.8 * mosaic.shape[0] / mosaic.shape[1])
     axes, bar = figure.subplots(1, 2, width_ratios=(40, 1))
-    axes.imshow(mosaic, interpolation="nearest")
-    axes.set_xticks([])
-    middles = (np.arange(rows) + 0.5) * mosaic.shape[0] / rows
-    axes.set_yticks(middles, [str(row * columns) for row in range(rows)])
-    axes.set_ylabel(tr("filter number"))
-    bar.imshow(np.linspace(1, 0, 256)[:, None], cmap="gray", aspect="auto", extent=(0, 1, -1, 1))
-    bar.set_xticks([])
-    bar.set_yticks([-1, 0, 1], [f"−{scale:.3g}", "0", f"{scale:.3g}"])
-    bar.yaxis.tick_right()
+    _draw_filters(axes, mosaic, range(0, out, columns))
+    _draw_scale(bar, scale)
     for part in (axes, bar):
         part.grid(False)
         part.spines[:].set_visible(False)
@@ -85,6 +77,22 @@ def plot_filters(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         ),
     )
     style.save(figure, stem)
+
+
+def _draw_filters(axes: Axes, mosaic: np.ndarray, first: range) -> None:
+    """Draw the mosaic, beside each row the number of its first filter."""
+    axes.imshow(mosaic, interpolation="nearest")
+    axes.set_xticks([])
+    middles = (np.arange(len(first)) + 0.5) * len(mosaic) / len(first)
+    axes.set_yticks(middles, list(map(str, first)))
+    axes.set_ylabel(tr("filter number"))
+
+
+def _draw_scale(bar: Axes, scale: float) -> None:
+    bar.imshow(np.linspace(1, 0, 256)[:, None], cmap="gray", aspect="auto", extent=(0, 1, -1, 1))
+    bar.set_xticks([])
+    bar.set_yticks([-1, 0, 1], [f"−{scale:.3g}", "0", f"{scale:.3g}"])
+    bar.yaxis.tick_right()
 
 
 def _mosaic(filters: np.ndarray, columns: int) -> np.ndarray:

@@ -10,7 +10,16 @@ import altair as alt
 
 from pj2.exhibits import style
 from pj2.exhibits.palette import colours
-from pj2.exhibits.vega import HEIGHT, Chart, Choice, colour_scale, sized
+from pj2.exhibits.vega import (
+    HEIGHT,
+    Chart,
+    Choice,
+    colour_scale,
+    options,
+    shown_nearby,
+    sized,
+    tooltip,
+)
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, steps
 
@@ -34,23 +43,24 @@ def landscape_charts(runs: Sequence[RunRecord]) -> list[Chart] | None:
     members: list[dict[str, Any]] = []
     for run, loss in zip(runs, recorded, strict=True):
         losses.add(loss)
-        member = {
-            "model": run.model,
-            "rate": run.lr,
-            "seed": str(run.seed),
-            "steps": len(loss),
-            "diverged": run.diverged_at is not None,
-            "loss": base64.b64encode(loss.tobytes()).decode(),
-        }
-        members.append(member)
+        members.append(
+            {
+                "model": run.model,
+                "rate": run.lr,
+                "seed": str(run.seed),
+                "steps": len(loss),
+                "diverged": run.diverged_at is not None,
+                "loss": base64.b64encode(loss.tobytes()).decode(),
+            }
+        )
     rates = sorted({run.lr for run in runs}, key=float)
     seeds = list(dict.fromkeys(str(run.seed) for run in runs))
     shown = colours(run.model for run in runs)
     sizes = [size for size in _BINS if size <= max(1, longest // 10)]
     first = next((size for size in sizes if longest <= size * _DRAWN), sizes[-1])
     choices = [
-        Choice("rates", tr("Learning rates"), tuple((rate, rate, "") for rate in rates)),
-        Choice("models", tr("Models"), tuple((key, key, shown[key]) for key in shown)),
+        Choice("rates", tr("Learning rates"), options(rates)),
+        Choice("models", tr("Models"), options(shown, shown)),
         Choice(
             "bin",
             tr("Shown"),
@@ -60,8 +70,7 @@ def landscape_charts(runs: Sequence[RunRecord]) -> list[Chart] | None:
         ),
     ]
     if len(seeds) > 1:
-        seed = Choice("seed", tr("Seed"), tuple((s, s, "") for s in seeds), False, seeds[0])
-        choices.insert(1, seed)
+        choices.insert(1, Choice("seed", tr("Seed"), options(seeds), False, seeds[0]))
     band = {"seed": seeds[0], "top": losses.top, "runs": members}
     title = tr("Band of the training loss over learning rates")
     spec = _spec(title, shown, losses.top)
@@ -87,27 +96,18 @@ def _spec(title: str, shown: dict[str, str], top: float) -> dict[str, Any]:
         title=tr("minibatch training loss (nats)"),
         scale=alt.Scale(zero=False, domainMax=top),
     )
-    hover = alt.selection_point(
-        name="hover", on="pointerover", nearest=True, fields=["step", "model"], empty=False
-    )
     area = base.mark_area(opacity=0.3, clip=True).encode(y=y, y2="max:Q")
     edges = [
         base.mark_line(strokeWidth=1, clip=True).encode(y=alt.Y(f"{edge}:Q"))
         for edge in ("min", "max")
     ]
-    points = (
-        base.mark_point(filled=True, size=50, clip=True)
-        .encode(
-            y="max:Q",
-            opacity=alt.condition(hover, alt.value(1), alt.value(0)),
-            tooltip=[
-                alt.Tooltip("model:N", title=tr("model")),
-                alt.Tooltip("step:Q", title=tr("step"), format=","),
-                alt.Tooltip("min:Q", title=tr("least loss"), format=".4~f"),
-                alt.Tooltip("max:Q", title=tr("greatest loss"), format=".4~f"),
-            ],
-        )
-        .add_params(hover)
+    told = tooltip(
+        ("model:N", tr("model")),
+        ("step:Q", tr("step"), ","),
+        ("min:Q", tr("least loss"), ".4~f"),
+        ("max:Q", tr("greatest loss"), ".4~f"),
     )
-    found: dict[str, Any] = sized(alt.layer(area, *edges, points), title, HEIGHT + 60).to_dict()
-    return found
+    greatest = base.mark_point(filled=True, size=50, clip=True).encode(y="max:Q")
+    point = shown_nearby(greatest, ["step", "model"], told)
+    chart: dict[str, Any] = sized(alt.layer(area, *edges, point), title, HEIGHT + 60).to_dict()
+    return chart

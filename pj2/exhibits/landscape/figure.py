@@ -25,6 +25,9 @@ from pj2.statistics import Mean, mean_interval
 from pj2.wording import mixed_precisions
 from pj2.wording import rates as in_words
 
+Members = Mapping[tuple[str, int], Sequence[RunRecord]]
+"""The runs of each band, by model and seed."""
+
 _BINS = 400  # about two pixels each in the PNG
 _NAMED = 6  # diverged runs in the legend; of more, five and the number of the others
 _WIDTH = 5.0  # inches: still legible when a journal's column (3.4 inches) shrinks it
@@ -46,16 +49,14 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
     shared = common_steps(band)
     widths = band_width_table(shared).groupby("model", sort=False)["median_width"]
     medians = {str(model): mean_interval(each.to_list()) for model, each in widths}
-    models = list(medians)
-    colours = style.colours(models)
+    colours = style.colours(medians)
     losses = style.LossRange(2 * len(raw))
     losses.add(raw["min"])
     losses.add(raw["max"])
     top, low = losses.top, losses.low
 
     lost = [run for group in members.values() for run in group if run.diverged_at is not None]
-    named = lost[: _NAMED if len(lost) <= _NAMED else _NAMED - 1]
-    figure = style.new_figure(3.3 + 0.32 * len(models) + 0.18 * min(len(lost), _NAMED), _WIDTH)
+    figure = style.new_figure(3.3 + 0.32 * len(medians) + 0.18 * min(len(lost), _NAMED), _WIDTH)
     axes = figure.subplots()
     axes.set(
         xlim=(0, max(1, raw["step"].max())),
@@ -65,40 +66,49 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
     )
     axes.xaxis.set_major_formatter("{x:,.0f}")
     # The widest band is drawn first, so that a narrow one stays visible before it.
-    for model in sorted(models, key=lambda name: -medians[name].mean):
-        for place, (_, one) in enumerate(
-            binned[binned["model"] == model].groupby("seed", sort=False)
-        ):
-            _draw_band(axes, one, width, colours[model], top, filled=place == 0)
-    handles: list[Patch | Line2D] = []
-    for model in models:
-        groups = [group for (name, _), group in members.items() if name == model]
-        label = tr(
-            "{model}, median width {width}\nlr {rates}",
-            model=model,
-            width=_in_words(medians[model]),
-            rates=in_words([run.lr for run in groups[0]]),
-        )
-        face = (colours[model], 0.3)
-        handles.append(Patch(facecolor=face, edgecolor=colours[model], label=label))
-        for run in (run for group in groups for run in group):
-            if run.diverged_at is not None:
-                mark = _mark_divergence(axes, run, run.diverged_at, colours[model], top)
-                handles += [mark] if run in named else []
-    if len(lost) > len(named):
-        more = tr("… {n:,} more", n=len(lost) - len(named))
-        handles.append(Line2D([], [], linestyle="", label=more))
-    figure.legend(handles=handles, loc="outside upper left")
+    for model in sorted(medians, key=lambda name: -medians[name].mean):
+        seeds = binned[binned["model"] == model].groupby("seed", sort=False)
+        for place, (_, of_seed) in enumerate(seeds):
+            _draw_band(axes, of_seed, width, colours[model], top, filled=place == 0)
+    for run in lost:
+        _mark_divergence(axes, run, colours[run.model], top)
+    figure.legend(handles=_handles(members, medians, colours, lost), loc="outside upper left")
     common = tr(
         "Widths are over the {n:,} steps all models have.", n=pc.max(shared["step"]).as_py() + 1
     )
     style.note(
         figure,
         *_small_print(members, width),
-        common if len(models) > 1 else "",
+        common if len(medians) > 1 else "",
         style.note_above(raw["max"], top, "steps"),
     )
     style.save(figure, stem)
+
+
+def _handles(
+    members: Members,
+    medians: Mapping[str, Mean],
+    colours: Mapping[str, str],
+    lost: Sequence[RunRecord],
+) -> list[Patch | Line2D]:
+    """Return what the legend shows: each model's band, and its runs that diverged, if few."""
+    named = lost[: _NAMED if len(lost) <= _NAMED else _NAMED - 1]
+    handles: list[Patch | Line2D] = []
+    for model, width in medians.items():
+        group = next(group for (name, _), group in members.items() if name == model)
+        label = tr(
+            "{model}, median width {width}\nlr {rates}",
+            model=model,
+            width=_in_words(width),
+            rates=in_words([run.lr for run in group]),
+        )
+        face = (colours[model], 0.3)
+        handles.append(Patch(facecolor=face, edgecolor=colours[model], label=label))
+        handles += [_divergence(run, colours[model]) for run in named if run.model == model]
+    if len(lost) > len(named):
+        more = tr("… {n:,} more", n=len(lost) - len(named))
+        handles.append(Line2D([], [], linestyle="", label=more))
+    return handles
 
 
 def _in_words(width: Mean) -> str:
@@ -120,20 +130,20 @@ def _draw_band(
     style.mark_above(axes, middle[band["max"] > top], colour)
 
 
-def _mark_divergence(axes: Axes, run: RunRecord, step: int, colour: str, top: float) -> Line2D:
-    """Put a cross at the run's last finite loss; return what the legend says of it."""
-    losses = steps(run)["loss"]
-    if step and step <= axes.get_xlim()[1]:
-        height = min(float(losses.iloc[-1]), top)
-        axes.plot(step - 1, height, **style.cross(colour), clip_on=False, zorder=5)
+def _mark_divergence(axes: Axes, run: RunRecord, colour: str, top: float) -> None:
+    """Put a cross at the last finite loss of a run that diverged."""
+    if run.diverged_at and run.diverged_at <= axes.get_xlim()[1]:
+        height = min(float(steps(run)["loss"].iloc[-1]), top)
+        axes.plot(run.diverged_at - 1, height, **style.cross(colour), clip_on=False, zorder=5)
+
+
+def _divergence(run: RunRecord, colour: str) -> Line2D:
+    step = run.diverged_at
     label = tr("{model}, lr {lr}: diverged at step {step:,}", model=run.model, lr=run.lr, step=step)
     return Line2D([], [], linestyle="", **style.cross(colour), label=label)
 
 
-def _small_print(
-    members: Mapping[tuple[str, int], Sequence[RunRecord]],
-    width: int,
-) -> list[str]:
+def _small_print(members: Members, width: int) -> list[str]:
     seeds = list(dict.fromkeys(seed for _, seed in members))
     others = tr(", ").join(map(str, seeds[1:]))
     return [

@@ -105,10 +105,10 @@ def read_band(path: PathLike, bands: Collection[tuple[str, int]]) -> pa.Table:
     """Read what `landscape_band` made. Raises UserError unless it is of these (model, seed)s."""
     band = read_parquet(path, BAND_SCHEMA.names)
     pairs = band.group_by(_KEYS).aggregate([]).to_pydict()
-    found = set(zip(pairs["model"], pairs["seed"], strict=True))
-    if found != set(bands):
+    held = set(zip(pairs["model"], pairs["seed"], strict=True))
+    if held != set(bands):
         raise UserError(
-            f"{path}: holds the bands of {_in_words(found)}; expected those of {_in_words(bands)}"
+            f"{path}: holds the bands of {_in_words(held)}; expected those of {_in_words(bands)}"
         )
     return band
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pj2.exhibits.format import Table
+from pj2.exhibits.format import Table, mean_sd
 from pj2.exhibits.landscape.numbers import (
     band_runs,
     band_width_table,
@@ -77,7 +77,7 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Tab
     integers = [name for name in map(str, frame) if name.startswith(("steps_", "first_step_"))]
     frame = frame.astype(dict.fromkeys(integers, "Int64"))
     groups = _by_model(members)
-    shown = pd.DataFrame([_shown(groups[model], found) for model, found in rows.items()])
+    shown = pd.DataFrame([_shown(groups[model], of_model) for model, of_model in rows.items()])
     mixed = mixed_precisions(precision_of(run) for group in groups.values() for run in group)
     return Table.of(frame, caption=sentences(tr(_CAPTION), mixed), shown=shown)
 
@@ -94,16 +94,14 @@ def _by_model(
 def _shown(runs: Sequence[RunRecord], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return a model's row for people, over its seeds."""
     lost = diverged(runs)
-    several = len(rows) > 1
-    where = (
-        said("{lr}, seed {seed}, at step {step:,}") if several else said("{lr} at step {step:,}")
-    )
-    left = [tr(where, lr=run.lr, seed=run.seed, step=run.step) for run in lost]
+    place = said("{lr} at step {step:,}")
+    if len(rows) > 1:
+        place = said("{lr}, seed {seed}, at step {step:,}")
+    left = [tr(place, lr=run.lr, seed=run.seed, step=run.step) for run in lost]
 
     def over_seeds(column: str, scale: float = 1.0, digits: int = 4) -> str:
-        found = mean_interval([scale * row[column] for row in rows])
-        spread = f" ± {found.sd:.{digits}f}" if several else ""
-        return f"{found.mean:.{digits}f}{spread}"
+        mean = mean_interval([row[column] for row in rows])
+        return mean_sd(mean, scale=scale, digits=digits)
 
     def steps(column: str) -> str:
         return span(row[column] for row in rows)

@@ -43,16 +43,15 @@ def plot_mistakes(index_paths: Iterable[PathLike], data: Path, stem: PathLike) -
     model = one_model(runs)
     seen = tested(chosen_setting(runs))
     if not seen:
-        nothing = tr("{model}: no run finished an epoch", model=model)
-        style.save(style.placeholder(nothing), stem)
+        style.save_placeholder(tr("{model}: no run finished an epoch", model=model), stem)
         return
     shown, guesses = zip(*seen, strict=True)
     mistakes = confident_mistakes(guesses)
     if not mistakes:
-        style.save(style.placeholder(_nobody(model, guesses)), stem)
+        style.save_placeholder(_nobody(model, guesses), stem)
         return
     surest = mistakes[:_MOST]
-    pictures = read_pictures(data / IMAGES_FILE, guesses[0], [one.index for one in surest])
+    pictures = read_pictures(data / IMAGES_FILE, guesses[0], [mistake.index for mistake in surest])
     rows = -(-len(surest) // _COLUMNS)
     figure = style.new_figure(0.85 + 1.56 * rows)
     grid = figure.subplots(rows, _COLUMNS, squeeze=False)
@@ -83,12 +82,12 @@ def read_pictures(path: Path, predictions: Predictions, index: Sequence[int]) ->
                 or not np.array_equal(labels[predictions.index], predictions.label)
             ):
                 raise UserError(f"{path}: not the images that these predictions are of")
-            found = [images[place : place + 1] for place in index]
+            pictures = [images[place : place + 1] for place in index]
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
     except SafetensorError as error:
         raise UserError(f"{path}: not a prepared data set: {error}") from None
-    return np.concatenate(found)
+    return np.concatenate(pictures)
 
 
 def _draw(axes: Axes, mistake: Mistake, picture: np.ndarray, seeds: int) -> None:
@@ -97,10 +96,12 @@ def _draw(axes: Axes, mistake: Mistake, picture: np.ndarray, seeds: int) -> None
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    said = f"{100 * mistake.probability:.1f} %"
+    how_sure = f"{100 * mistake.probability:.1f} %"
     if seeds > 1:
-        said = tr("{percent}, {wrong}/{n} seeds", percent=said, wrong=mistake.wrong, n=seeds)
-    below = f"→ {mistake.predicted}\n{said}"
+        how_sure = tr(
+            "{percent}, {wrong}/{n} seeds", percent=how_sure, wrong=mistake.wrong, n=seeds
+        )
+    below = f"→ {mistake.predicted}\n{how_sure}"
     axes.set_title(mistake.true, fontsize=_size(mistake.true), pad=3)
     axes.set_xlabel(below, fontsize=_size(below), labelpad=3)
 

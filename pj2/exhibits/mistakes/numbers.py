@@ -37,12 +37,13 @@ def confident_mistakes(predictions: Sequence[Predictions]) -> list[Mistake]:
     first = predictions[0]
     _check_same_images(predictions)
     rows = np.arange(len(first.label))
-    wrong = np.sum([~one.right for one in predictions], axis=0)
+    wrong = np.sum([~guesses.right for guesses in predictions], axis=0)
     # Where a seed's are not numbers, votes alone decide, and the image comes last.
-    mean = np.nan_to_num(np.stack([one.probabilities for one in predictions]).mean(0, np.float64))
+    given = np.stack([guesses.probabilities for guesses in predictions])
+    mean = np.nan_to_num(given.mean(0, np.float64))
     votes = np.zeros(mean.shape, np.int64)
-    for one in predictions:
-        votes[rows, one.predicted] += 1
+    for guesses in predictions:
+        votes[rows, guesses.predicted] += 1
     votes[rows, first.label] = 0  # only wrong classes count
     # Whole votes outweigh means, which decide between classes with equally many.
     guess = (votes + mean / 2).argmax(axis=1)
@@ -62,6 +63,6 @@ def confident_mistakes(predictions: Sequence[Predictions]) -> list[Mistake]:
 
 def _check_same_images(predictions: Sequence[Predictions]) -> None:
     first = predictions[0]
-    for one in predictions[1:]:
-        if (one.classes, one.images) != (first.classes, first.images):
+    for guesses in predictions[1:]:
+        if (guesses.classes, guesses.images) != (first.classes, first.images):
             raise UserError("predictions of several seeds: not of the same images; evaluate again")

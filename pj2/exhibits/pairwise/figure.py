@@ -33,7 +33,7 @@ def plot_differences(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     if not rows:
         reasons = letters.wrap(named(told, " "), 90)
         nothing = tr("There are no two models to compare.")
-        style.save(style.placeholder(f"{nothing}\n{reasons}"), stem)
+        style.save_placeholder(f"{nothing}\n{reasons}", stem)
         return
     names = [_name(row) for row in rows]
     figure = style.new_figure(1.75 + sum(0.32 + 0.14 * name.count("\n") for name in names))
@@ -55,8 +55,8 @@ def plot_differences(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 
 
 def _name(row: Mapping[Any, Any]) -> str:
-    one, other = row["model"], f"− {row['other']}"
-    return f"{one} {other}" if len(one) + len(other) < _LINE else f"{one}\n{other}"
+    first, second = row["model"], f"− {row['other']}"
+    return f"{first} {second}" if len(first) + len(second) < _LINE else f"{first}\n{second}"
 
 
 def _draw_pair(axes: Axes, place: int, row: Mapping[Any, Any]) -> None:

@@ -186,22 +186,22 @@ def _opponents(
 
 
 def _row(pair: _Pair, p_values: Sequence[float]) -> dict[str, Any]:
-    found = paired_difference(pair.one, pair.other)
+    paired = paired_difference(pair.one, pair.other)
     more = pair.one.sum(axis=1) - pair.other.sum(axis=1)  # images, for each seed
     nothing = (np.nan, np.nan)
     intervals = {
-        "images": found.over_images,
-        "seeds": found.over_seeds or nothing,
-        "both": found.over_both or nothing,
+        "images": paired.over_images,
+        "seeds": paired.over_seeds or nothing,
+        "both": paired.over_both or nothing,
     }
     row: dict[str, Any] = {
         "model": pair.names[0],
         "other": pair.names[1],
         "lr": pair.lrs[0],
         "other_lr": pair.lrs[1],
-        "seeds": found.seeds,
-        "images": found.images,
-        "difference": found.difference,
+        "seeds": paired.seeds,
+        "images": paired.images,
+        "difference": paired.difference,
     }
     for name, (low, high) in intervals.items():
         row |= {f"{name}_low": low, f"{name}_high": high}
@@ -209,12 +209,12 @@ def _row(pair: _Pair, p_values: Sequence[float]) -> dict[str, Any]:
         "discordant": int((pair.one != pair.other).sum()),
         "p_least": min(p_values),
         "p_greatest": max(p_values),
-        "verdict": in_unlike_precisions(verdict_of(found, max(p_values)), pair.precisions),
-        "by_seed": dict(zip(pair.seeds, (more / found.images).tolist(), strict=True)),
+        "verdict": in_unlike_precisions(verdict_of(paired, max(p_values)), pair.precisions),
+        "by_seed": dict(zip(pair.seeds, (more / paired.images).tolist(), strict=True)),
     }
 
 
-def verdict_of(found: PairedDifference, p_value: float) -> str:
+def verdict_of(paired: PairedDifference, p_value: float) -> str:
     """Return what may be said of the first model's accuracy.
 
     Of several seeds: "higher" or "lower" if the interval over seeds and the one over
@@ -223,9 +223,9 @@ def verdict_of(found: PairedDifference, p_value: float) -> str:
     for this seed" or "lower for this seed" if `p_value`, McNemar's after Holm's
     adjustment, is below 0.05. Else "not settled".
     """
-    word = HIGHER if found.difference > 0 else LOWER
-    if found.over_seeds is None or found.over_both is None:
+    word = HIGHER if paired.difference > 0 else LOWER
+    if paired.over_seeds is None or paired.over_both is None:
         return _FOR_SEED[word] if p_value < _SIGNIFICANCE else NOT_SETTLED
-    intervals = (found.over_seeds, found.over_both)
+    intervals = (paired.over_seeds, paired.over_both)
     settled = all(low > 0 for low, _ in intervals) or all(high < 0 for _, high in intervals)
     return word if settled else NOT_SETTLED

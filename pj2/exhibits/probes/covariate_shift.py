@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from matplotlib.lines import Line2D
 
 from pj2.errors import UserError
 from pj2.exhibits import style
@@ -31,8 +30,7 @@ def plot_covariate_shift(index_paths: Iterable[PathLike], stem: PathLike) -> Non
     first = [run for run in runs if run.seed == seed]
     labels = {"relative": "‖G − G'‖₂ / ‖G‖₂", "cosine": tr("cosine of G and G'")}
     rates = list(dict.fromkeys(run.lr for run in first))
-    models = list(dict.fromkeys(run.model for run in first))
-    colours = style.colours(models)
+    colours = style.colours(run.model for run in first)
     figure = style.new_figure(1.4 + 2.2 * len(rates))
     grid = figure.subplots(len(rates), 2, squeeze=False, sharex=True)
     for run in first:
@@ -54,8 +52,8 @@ def plot_covariate_shift(index_paths: Iterable[PathLike], stem: PathLike) -> Non
     for panel in grid[-1]:
         panel.set_xlabel(tr("layer with weights, from the input"))
         panel.xaxis.get_major_locator().set_params(integer=True)
-    handles = [Line2D([], [], color=colours[model], marker=".", label=model) for model in models]
-    style.heading(figure, tr("Internal covariate shift, by layer"), handles, len(models))
+    handles = style.model_handles(colours, marker=".")
+    style.heading(figure, tr("Internal covariate shift, by layer"), handles)
     probe = runs[0].info["settings"]["probe"]
     style.note(
         figure,

@@ -34,8 +34,7 @@ def plot_probes(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         raise UserError("no probed runs to show: no experiment here has probe: in the config")
     rows = _rows(runs)
     shown = dict(list(rows.items())[:_MOST_ROWS])
-    models = list(dict.fromkeys(run.model for run in runs))
-    colours = style.colours(models)
+    colours = style.colours(run.model for run in runs)
     figure = style.new_figure(1.5 + 2.1 * len(shown))
     grid = figure.subplots(len(shown), 3, squeeze=False, sharex=True)
     for panels, ((lr, along), members) in zip(grid, shown.items(), strict=True):
@@ -47,10 +46,10 @@ def plot_probes(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         panel.set_xlabel(tr("training step"))
         panel.xaxis.set_major_formatter("{x:,.0f}")
     handles: list[Patch | Line2D] = [
-        Patch(facecolor=(colours[model], 0.3), edgecolor=colours[model], label=model)
-        for model in models
+        Patch(facecolor=(colour, 0.3), edgecolor=colour, label=model)
+        for model, colour in colours.items()
     ]
-    style.heading(figure, tr("The loss along the step's direction"), handles, len(models))
+    style.heading(figure, tr("The loss along the step's direction"), handles)
     style.note(figure, *_small_print(runs, rows, shown))
     style.save(figure, stem)
 

@@ -101,7 +101,7 @@ def plot_lines(
     for panel in panels:
         style.log_scale(panel)
     handles = [Line2D([], [], color=colours[m.model], label=_name(m)) for m in measured]
-    style.heading(figure, tr("The loss on straight lines"), handles, len(handles))
+    style.heading(figure, tr("The loss on straight lines"), handles)
     style.note(
         figure,
         *_small_print(measured),

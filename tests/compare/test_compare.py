@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pj2.analysis.compare import Comparison, Pair, compare_sides
-from pj2.analysis.sides import Side, runs_below, sides_by_model
+from pj2.compare.comparison import Comparison, Pair, compare_sides
+from pj2.compare.sides import Side, runs_below, sides_by_model
 from pj2.statistics import holm, mcnemar_p, paired_difference
 from pj2.store.files import write_json
 from tests.helpers.made_up import make_run

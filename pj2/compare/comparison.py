@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from pj2.analysis.sides import Side
+from pj2.compare.sides import Side
 from pj2.config.names import canonical_json
 from pj2.exhibits.pairwise.numbers import Recognised, differences, recognised
 from pj2.fingerprint.code import PACKAGE_FOLDER, source_file
@@ -221,13 +221,13 @@ def _differing_code(sides: Sequence[Side]) -> tuple[str, ...] | None:
 
 def _by_side(sides: Sequence[Side], facts: _Facts) -> dict[str, list[dict[str, Any]]]:
     """Return the distinct values that each side has of every key, by their JSON text."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    values: dict[str, list[dict[str, Any]]] = {}
     for place, side in enumerate(sides):
         for run in side.runs:
             for key, value in facts(run.info):
-                columns = found.setdefault(key, [{} for _ in sides])
+                columns = values.setdefault(key, [{} for _ in sides])
                 columns[place][canonical_json(value)] = value
-    return found
+    return values
 
 
 def _facts(info: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

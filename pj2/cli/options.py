@@ -1,0 +1,79 @@
+"""What several commands share: groups of options, the run store, JSON, lines on stderr."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from pj2.store.store import RunStore
+
+FOUND_PROBLEMS = 1  # the exit code of a command that looked for them
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def to_stderr(line: str) -> None:
+    """Print a line that is no part of what a command was asked for."""
+    print(line, file=sys.stderr)
+
+
+def takes_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take the fields of each parameter that is a dataclass as options of its own."""
+    hints = get_type_hints(command)
+    groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
+
+    @wraps(command)
+    def with_options(**given: Any) -> None:
+        for name, group in groups.items():
+            own = {field.name: given.pop(field.name) for field in fields(group)}
+            given[name] = group(**own)
+        command(**given)
+
+    signature = inspect.Signature(list(_options(command)))
+    with_options.__signature__ = signature  # type: ignore[attr-defined]
+    with_options.__annotations__ = {}
+    return with_options
+
+
+def _options(owner: Callable[..., Any]) -> Iterator[inspect.Parameter]:
+    """Yield the parameters of a command, or of a dataclass: those of a group in its place."""
+    hints = get_type_hints(owner, include_extras=True)
+    for parameter in inspect.signature(owner).parameters.values():
+        annotation = hints[parameter.name]
+        if is_dataclass(annotation):
+            yield from _options(annotation)  # type: ignore[arg-type]
+        else:
+            yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+
+
+@dataclass(frozen=True)
+class StoreOptions:
+    """Which run store a command works on."""
+
+    store: Annotated[str, typer.Option(envvar="PJ2_STORE", help="Folder of the run store.")] = (
+        ".pj2/store"
+    )
+    remote: Annotated[
+        str | None, typer.Option(envvar="PJ2_STORE_REMOTE", help="Where the store is mirrored.")
+    ] = None
+
+    def open(self, say: Callable[[str], None] = to_stderr) -> RunStore:
+        """Open the store to fill it; `say` gets a line on what is wrong with one of its tiers."""
+        from pj2.store.open import open_store
+
+        return open_store(self.store, self.remote, say)
+
+    def open_existing(self, say: Callable[[str], None] = to_stderr) -> RunStore:
+        """Open the store to look into it. Raises UserError if there is none."""
+        from pj2.store.open import open_existing
+
+        return open_existing(self.store, self.remote, say)
+
+
+DEFAULT_STORE = StoreOptions()
