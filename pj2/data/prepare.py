@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from pj2.config.schema import DatasetConfig
+from pj2.data.changes import source_digest
 from pj2.data.content import content_hash
 from pj2.data.layout import IMAGES_FILE, INFO_FILE, read_info
 from pj2.data.sources import read_source
@@ -34,13 +35,16 @@ def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:
     in canonical order. dataset.json, written last, is what is returned: name,
     source, classes in label order, numbers of images, the training split's
     mean and (population) standard deviation of each channel as fractions 0..1,
-    the content hash, the limit, and the images per class.
+    the content hash, the limit, the images per class, and the digest of the
+    files that were read.
 
     Several may prepare the same data at once, and others map them: files that
     hold what they should are left as they are.
 
     Raises UserError for anything wrong with the source or the limit.
     """
+    # Before they are read: what changes in between is then seen, and prepared again.
+    files_read = source_digest(dataset)
     raw = read_source(dataset)
     tensors: dict[str, npt.NDArray[Any]] = {}
     for name, split, limit in (
@@ -69,6 +73,7 @@ def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:
             split: _per_class(tensors[f"{split}_labels"], raw.classes)
             for split in ("train", "test")
         },
+        "source_digest": files_read,
     }
     if not _holds_images(output, info["hash"], len(raw.classes)):
         # The old description must never stand beside the new images.

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from pj2.config.schema import DatasetConfig
 from pj2.data.catalogue import DATASETS
+from pj2.data.changes import is_outdated
 from pj2.data.layout import INFO_FILE, prepared_folder
 from pj2.data.open import open_prepared
-from pj2.data.sources import input_files, read_source
-from pj2.data.sources.locate import SAMPLE_FOLDER, SAMPLE_SUMS
-from pj2.doctor.finding import Finding, Subject
+from pj2.data.sources import read_source, source_files
+from pj2.data.sources.locate import SAMPLE_FOLDER, SAMPLE_SUMS, few
+from pj2.doctor.finding import Finding, Subject, count
 from pj2.store.files import sha256_file
 
 _SECONDS = 5.0  # a host that takes longer to answer counts as out of reach
@@ -31,13 +32,19 @@ def check_source(subject: Subject) -> Iterator[Finding]:
     if dataset.source == "torchvision":
         yield from _check_download(dataset, what)
         return
-    files = input_files(dataset)
+    files = source_files(dataset)
     if dataset.source == "sample":
         yield from _check_sample(what)
     elif not thorough:
-        unit = "class folders" if dataset.source == "imagefolder" else "files"
-        found = f"{len(files)} {unit} at {dataset.path}, not read (--thorough reads them)"
-        yield Finding("ok", what, found)
+        number = count(len(files.read), "file")
+        yield Finding("ok", what, f"{number} at {dataset.path}, not read (--thorough reads them)")
+    if files.left_out:
+        yield Finding(
+            "warning",
+            what,
+            f"not read of {dataset.path}: {few(files.left_out)}",
+            "docs/data.md says what is read; convert, move or delete what is not",
+        )
     if thorough:
         raw = read_source(dataset)
         counts = f"{len(raw.train.labels):,} training and {len(raw.test.labels):,} test images"
@@ -51,6 +58,14 @@ def check_prepared(subject: Subject) -> Iterator[Finding]:
     folder = prepared_folder(subject.study.dataset)
     if not Path(folder, INFO_FILE).exists():
         yield Finding("ok", "prepared data", "none yet; snakemake prepares them")
+        return
+    if is_outdated(folder, subject.study.dataset):
+        yield Finding(
+            "warning",
+            "prepared data",
+            f"{folder}: the files that it was made from changed since",
+            "snakemake prepares the data again, and trains on them",
+        )
         return
     data = open_prepared(folder)  # compares every byte with the content hash
     yield Finding(

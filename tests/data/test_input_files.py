@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pj2.config.schema import DatasetConfig
-from pj2.data.sources import input_files
+from pj2.data.sources import source_files
 from pj2.errors import UserError
 from tests.data.image_layouts import (
     pack,
@@ -30,18 +30,17 @@ def test_each_source_names_the_files_it_reads(
     pack(write_binary_batches(Path("binary"), data), Path("archive.tar.gz"))
 
     def files(source: str, path: str | None) -> list[str]:
-        found = input_files(DatasetConfig.model_validate({"source": source, "path": path}))
-        assert all(Path(file).exists() for file in found)
-        return found
+        read = source_files(DatasetConfig.model_validate({"source": source, "path": path})).read
+        assert all(Path(file).exists() for file in read)
+        return read
 
     assert files("parquet", "parquet") == [
         f"parquet/data/{split}-0000{shard}-of-00002.parquet"
         for split in ("train", "test")
         for shard in (0, 1)
     ]
-    assert files("parquet", str(tmp_path / "parquet")) == files("parquet", "parquet")
-    assert len(files("imagefolder", "images")) == 20
-    assert "images/test/truck" in files("imagefolder", "images")
+    assert len(files("imagefolder", "images")) == 60
+    assert all(Path(file).suffix == ".png" for file in files("imagefolder", "images"))
     assert files("archive", "archive.tar.gz") == ["archive.tar.gz"]
     assert files("archive", str(python)) == [
         *(f"cifar-10-batches-py/data_batch_{number}" for number in range(1, 6)),
@@ -55,7 +54,7 @@ def test_each_source_names_the_files_it_reads(
 def test_a_missing_path_is_named(tmp_path: Path, source: str) -> None:
     dataset = DatasetConfig.model_validate({"source": source, "path": str(tmp_path / "nowhere")})
     with pytest.raises(UserError, match="nowhere does not exist"):
-        input_files(dataset)
+        source_files(dataset)
 
 
 def test_a_folder_without_permission_is_named(
@@ -68,8 +67,8 @@ def test_a_folder_without_permission_is_named(
 
     monkeypatch.setattr(Path, "iterdir", refuse)  # chmod would not stop root
     dataset = DatasetConfig(source="imagefolder", path=str(folder))
-    with pytest.raises(UserError, match=r"images/train: cannot be read \(Permission denied\)"):
-        input_files(dataset)
+    with pytest.raises(UserError, match=r"images: cannot be read \(Permission denied\)"):
+        source_files(dataset)
 
 
 def test_preparing_never_imports_torch(tmp_path: Path) -> None:
@@ -88,8 +87,8 @@ def test_listing_files_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"
         "from pj2.config.schema import DatasetConfig\n"
-        "from pj2.data.sources import input_files\n"
-        "input_files(DatasetConfig())\n"
+        "from pj2.data.sources import source_files\n"
+        "source_files(DatasetConfig())\n"
         "sys.exit(bool({'numpy', 'pyarrow', 'PIL', 'torch'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -13,7 +13,8 @@ import pytest
 
 from pj2.data.catalogue import DATASETS
 from pj2.data.sources import locate, sample
-from pj2.data.sources.locate import SAMPLE_FOLDER, parquet_files, sample_files
+from pj2.data.sources.locate import SAMPLE_FOLDER, sample_files
+from pj2.data.sources.locate_parquet import parquet_files
 from pj2.errors import UserError
 from pj2.store.files import sha256_file
 

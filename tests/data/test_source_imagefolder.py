@@ -94,7 +94,7 @@ def test_empty_class(folder: Path, complaint: Complaint) -> None:
     for file in (folder / "test" / "disc").iterdir():
         file.unlink()
     line = complaint(name="custom", source="imagefolder", path=str(folder))
-    assert line.startswith(f"{folder / 'test' / 'disc'}: no png, jpg or jpeg in it")
+    assert line.startswith(f"{folder / 'test' / 'disc'}: no png, jpg, jpeg, bmp, webp in it")
 
 
 def test_a_class_in_one_split_only(folder: Path, complaint: Complaint) -> None:

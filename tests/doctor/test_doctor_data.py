@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import urllib.error
 import urllib.request
@@ -16,6 +17,7 @@ from pj2.data.sources import locate
 from pj2.doctor import data
 from pj2.doctor.data import check_prepared, check_source
 from pj2.errors import UserError
+from pj2.store.files import write_json
 
 
 @pytest.fixture
@@ -60,6 +62,13 @@ def test_a_path_that_is_there(subject, sample):
     assert (finding.status, "2 files" in finding.found) == ("ok", True)
 
 
+def test_files_that_are_not_read_are_named(subject, sample):
+    (sample / "validation.parquet").write_bytes(b"")
+    _, finding = check_source(subject("source: sample", f"source: parquet, path: {sample}"))
+    assert finding.status == "warning"
+    assert finding.found == f"not read of {sample}: {sample / 'validation.parquet'}"
+
+
 DOWNLOAD = ("source: sample", "source: torchvision")
 
 
@@ -95,6 +104,12 @@ def test_what_was_prepared(subject):
     prepare(wanted.study.dataset, folder)
     (finding,) = check_prepared(wanted)
     assert "100 training and 20 test images" in finding.found
+    info = json.loads((folder / "dataset.json").read_text())
+    write_json(folder / "dataset.json", {**info, "source_digest": "another"})
+    (finding,) = check_prepared(wanted)
+    assert finding.status == "warning"
+    assert "changed since" in finding.found
+    write_json(folder / "dataset.json", info)
     images = folder / "dataset.safetensors"
     images.write_bytes(images.read_bytes()[:-1] + b"\xff")
     with pytest.raises(UserError, match="damaged"):

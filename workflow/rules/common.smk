@@ -5,7 +5,7 @@ import re
 from pj2.config.catalogue import model_modules
 from pj2.config.names import canonical_json
 from pj2.config.study import list_runs
-from pj2.data.sources import input_files
+from pj2.data.sources import source_files
 from pj2.exhibits.catalogue import SECTIONS, exhibits, keys, on_page, paths, section_of, targets
 from pj2.fingerprint.code import PACKAGE_FOLDER, code_of, train_digest
 from pj2.runs.files import artifact_names
@@ -14,7 +14,7 @@ from pj2.store.files import sha256_file
 try:
     STUDY = parse_study(config, config_name())
     RUNS = list_runs(STUDY)
-    DATASET_FILES = input_files(STUDY.dataset)
+    source_files(STUDY.dataset)  # which says what is missing
 except UserError as error:
     exit_with(error)
 

@@ -1,6 +1,6 @@
 """Where images come from: one module a source, each returning a `RawDataset`.
 
-The readers are imported when they are needed, so that listing input files
+The readers are imported when they are needed, so that listing files
 stays quick and never imports torch.
 """
 
@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pj2.config.schema import DatasetConfig
-from pj2.data.sources import locate
+from pj2.data.sources import locate, locate_images, locate_parquet
+from pj2.data.sources.locate import SourceFiles
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
     from pj2.data.sources.raw import RawDataset
 
-__all__ = ["input_files", "read_source"]
+__all__ = ["SourceFiles", "read_source", "source_files"]
 
 
 def read_source(dataset: DatasetConfig) -> RawDataset:
@@ -56,29 +57,26 @@ def read_source(dataset: DatasetConfig) -> RawDataset:
     return raw
 
 
-def input_files(dataset: DatasetConfig) -> list[str]:
-    """Return the files (for image folders: the class folders) that preparing depends on.
+def source_files(dataset: DatasetConfig) -> SourceFiles:
+    """Return the files that preparing reads, and those that lie among them and are not read.
 
-    Relative to the working directory where they lie in it, so that a moved
-    clone has the same ones. Empty for torchvision, which downloads. Raises
-    UserError if something is missing.
+    None for torchvision, which downloads and verifies its own. Raises UserError if
+    something is missing.
     """
     path = dataset.path or ""
     try:
+        if dataset.source == "parquet":
+            return locate_parquet.parquet_source(path)
+        if dataset.source == "imagefolder":
+            return locate_images.image_source(path)
+        files: list[Path] = []
         if dataset.source == "sample":
             files = locate.sample_files()
-        elif dataset.source == "parquet":
-            files = [file for split in locate.parquet_files(path).values() for file in split]
-        elif dataset.source == "imagefolder":
-            files = [folder for split in locate.class_folders(path).values() for folder in split]
         elif dataset.source == "archive":
             files = locate.archive_files(path, dataset.name)
-        else:
-            files = []
+        return SourceFiles([str(file) for file in files], [])
     except OSError as error:
         raise UserError(_unreadable(dataset, error)) from None
-    here = Path.cwd()
-    return [str(file.relative_to(here) if file.is_relative_to(here) else file) for file in files]
 
 
 def _unreadable(dataset: DatasetConfig, error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""Image folders: ``{train,test}/<class>/*.png`` (or jpg, jpeg)."""
+"""Image folders: ``{train,test}/<class>/*.png``, or another kind of image, at any depth."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import numpy as np
 from pj2.data.catalogue import DATASETS, match_classes
 from pj2.data.layout import SIDE
 from pj2.data.sources.images import decode_image
-from pj2.data.sources.locate import class_folders, few
+from pj2.data.sources.locate import few
+from pj2.data.sources.locate_images import class_folders, class_images
 from pj2.data.sources.raw import RawDataset, Split
 from pj2.errors import UserError
-
-_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def read_image_folder(path: str | Path, name: str) -> RawDataset:
@@ -45,17 +44,12 @@ def read_image_folder(path: str | Path, name: str) -> RawDataset:
 
 
 def _read_split(folders: list[Path], labels: list[int], *, pad: bool) -> Split:
-    files: list[tuple[Path, int]] = []
-    for folder, label in zip(folders, labels, strict=True):
-        found = sorted(
-            file
-            for file in folder.iterdir()
-            if file.suffix.lower() in _SUFFIXES and file.name[0] != "."
-        )
-        if not found:
-            raise UserError(f"{folder}: no png, jpg or jpeg in it; each class needs an image")
-        files.extend((file, label) for file in found)
+    files = [
+        (file, label)
+        for folder, label in zip(folders, labels, strict=True)
+        for file in class_images(folder).read
+    ]
     images = np.empty((len(files), SIDE, SIDE, 3), dtype=np.uint8)
     for index, (file, _) in enumerate(files):
-        images[index] = decode_image(file.read_bytes(), str(file), pad=pad)
+        images[index] = decode_image(Path(file).read_bytes(), file, pad=pad)
     return Split(images, np.array([label for _, label in files], dtype=np.int64))

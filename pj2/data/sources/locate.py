@@ -5,7 +5,6 @@ Snakemake asks for these files each time it plans its jobs.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,13 @@ SAMPLE_FOLDER = Path(pj2.__file__).resolve().parents[1] / "data" / "cifar10-samp
 SAMPLE_SUMS = "SHA256SUMS"
 _SAMPLE_FILES = ("train-00000-of-00001.parquet", "test-00000-of-00001.parquet")
 
-_SUBFOLDERS = ("", "data", "plain_text")
-_SHARD = re.compile(r"-(\d+)-of-(\d+)$")
+
+@dataclass(frozen=True)
+class SourceFiles:
+    """The files of a source that are read, and those that lie among them and are not."""
+
+    read: list[str]
+    left_out: list[str]
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,13 @@ ARCHIVES: dict[str, tuple[Layout, ...]] = {
 
 def existing(path: str | Path) -> Path:
     """Return `path`, or raise UserError if there is nothing at it."""
-    found = Path(path).expanduser()
-    if not found.exists():
-        looked = "" if found.is_absolute() else f" in {Path.cwd()}"
+    expanded = Path(path).expanduser()
+    if not expanded.exists():
+        looked = "" if expanded.is_absolute() else f" in {Path.cwd()}"
         raise UserError(
-            f"dataset.path: {found} does not exist{looked}; it must be a file or folder there"
+            f"dataset.path: {expanded} does not exist{looked}; it must be a file or folder there"
         )
-    return found
+    return expanded
 
 
 def few(names: Sequence[str], most: int = 5) -> str:
@@ -86,90 +90,12 @@ def sample_files() -> list[Path]:
     return files
 
 
-def parquet_files(path: str | Path) -> dict[str, list[Path]]:
-    """Return the Parquet files of each split, in shard order.
-
-    They lie in the folder `path` or in its ``data`` or ``plain_text``, and
-    their names begin with ``train`` or ``test``. Raises UserError if `path` is
-    missing, a split has no file, or shards are missing.
-    """
-    folder = existing(path)
-    if not folder.is_dir():
-        raise UserError(
-            f"dataset.path: {folder} is a file; source parquet reads a folder that holds "
-            "train*.parquet and test*.parquet"
-        )
-    for name in _SUBFOLDERS:
-        found = {split: sorted((folder / name).glob(f"{split}*.parquet")) for split in SPLITS}
-        if any(found.values()):
-            break
-    for split, files in found.items():
-        if not files:
-            raise UserError(
-                f"dataset.path: {folder} has no {split}*.parquet; one file or several for each "
-                f"of {' and '.join(SPLITS)} are needed, there or in its folder data"
-            )
-        _check_shards(files)
-    return found
-
-
-def _check_shards(files: list[Path]) -> None:
-    """Raise UserError unless the files are one unnumbered set or all of one numbered set."""
-    numbered = [_SHARD.search(file.stem) for file in files]
-    totals = {int(match[2]) for match in numbered if match}
-    if not totals:
-        return
-    folder = files[0].parent
-    if None in numbered or len(totals) > 1:
-        raise UserError(
-            f"{folder}: {few([file.name for file in files])} belong to different sets of shards; "
-            "keep one set, or images would be counted twice"
-        )
-    present = {int(match[1]) for match in numbered if match}
-    missing = sorted(set(range(totals.pop())) - present)
-    if missing:
-        raise UserError(
-            f"{folder}: shard {missing[0]:05d} is missing beside {files[0].name}; "
-            "all shards are needed"
-        )
-
-
-def class_folders(path: str | Path) -> dict[str, list[Path]]:
-    """Return the class folders of each split, sorted by name.
-
-    Raises UserError if `path` or a split's folder is missing, or if the two
-    splits do not have the same classes.
-    """
-    root = existing(path)
-    folders: dict[str, list[Path]] = {}
-    for split in SPLITS:
-        parent = root / split
-        if not parent.is_dir():
-            raise UserError(
-                f"dataset.path: {root} has no folder {split}; source imagefolder reads "
-                "train/<class>/*.png and test/<class>/*.png (or jpg, jpeg)"
-            )
-        folders[split] = sorted(
-            (entry for entry in parent.iterdir() if entry.is_dir() and entry.name[0] != "."),
-            key=lambda entry: entry.name,
-        )
-        if not folders[split]:
-            raise UserError(f"{parent}: no folders in it; one folder for each class is needed")
-    train, test = ({folder.name for folder in folders[split]} for split in SPLITS)
-    if train != test:
-        raise UserError(
-            f"{root}: class folders in only one of train and test: {few(sorted(train ^ test))}; "
-            "both need the same classes"
-        )
-    return folders
-
-
 def archive_files(path: str | Path, name: str) -> list[Path]:
     """Return the archive, or the batch files of an unpacked folder; UserError if missing."""
-    found = existing(path)
-    if not found.is_dir():
-        return [found]
-    folder, layout = unpacked(found, name)
+    source = existing(path)
+    if not source.is_dir():
+        return [source]
+    folder, layout = unpacked(source, name)
     return [folder / file for split in SPLITS for file in layout.files[split]]
 
 
@@ -188,7 +114,7 @@ def unpacked(root: Path, name: str) -> tuple[Path, Layout]:
     raise UserError(_nothing(name, str(root)))
 
 
-def complete_layout(present: Collection[str], name: str, where: str) -> Layout:
+def complete_layout(present: Collection[str], name: str, place: str) -> Layout:
     """Return the layout that `present` begins; UserError if any of its files is missing."""
     for layout in ARCHIVES[name]:
         files = [file for split in SPLITS for file in layout.files[split]]
@@ -196,15 +122,15 @@ def complete_layout(present: Collection[str], name: str, where: str) -> Layout:
         if len(missing) < len(files):
             if missing:
                 raise UserError(
-                    f"{where}: {missing[0]} is missing; all of {few(files, 6)} are needed"
+                    f"{place}: {missing[0]} is missing; all of {few(files, 6)} are needed"
                 )
             return layout
-    raise UserError(_nothing(name, where))
+    raise UserError(_nothing(name, place))
 
 
-def _nothing(name: str, where: str) -> str:
+def _nothing(name: str, place: str) -> str:
     python, binary = ARCHIVES[name]
     return (
-        f"{where}: no batches of {DATASETS[name].title}; dataset.path is the official archive, or "
+        f"{place}: no batches of {DATASETS[name].title}; dataset.path is the official archive, or "
         f"the folder {python.folder} or {binary.folder} that it unpacks to"
     )

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from pj2.data.catalogue import DATASETS, match_classes
 from pj2.data.layout import SIDE
 from pj2.data.sources.images import decode_image
-from pj2.data.sources.locate import SPLITS, few, parquet_files
+from pj2.data.sources.locate import SPLITS, few
+from pj2.data.sources.locate_parquet import parquet_files
 from pj2.data.sources.raw import RawDataset, Split, check_labels
 from pj2.errors import UserError
 

@@ -1,0 +1,73 @@
+"""Images of one's own: which of their changes snakemake sees, and names that it must not read."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clones import new_study
+from conftest import Study
+from PIL import Image
+
+pytestmark = pytest.mark.workflow
+
+CONFIG = """\
+study: own
+dataset: {name: custom, source: imagefolder, path: "PATH"}
+experiments:
+  short: {models: [BasicCNN], learning_rates: [1e-3], epochs: 1, validation_fraction: 0.5}
+"""
+
+
+def _images(folder: Path, classes: tuple[str, ...], brightness: int) -> None:
+    for split in ("train", "test"):
+        for number, name in enumerate(classes):
+            (folder / split / name).mkdir(parents=True)
+            for image in range(4):
+                pixels = np.full((32, 32, 3), brightness + 10 * number + image, dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / split / name / f"{image}.png")
+
+
+def _hash(study: Study) -> str:
+    (info,) = study.folder.glob("results/data/*/dataset.json")
+    return json.loads(info.read_text())["hash"]
+
+
+def test_changed_images_are_prepared_again(tmp_path):
+    study = new_study(tmp_path / "work", CONFIG.replace("PATH", "data"))
+    _images(tmp_path / "one", ("cat", "dog"), 10)
+    _images(tmp_path / "two", ("cat", "dog"), 100)
+    link = study.folder / "data"
+    link.symlink_to(tmp_path / "one")
+    study.run("prepare_data")
+    first = _hash(study)
+    assert study.planned("prepare_data") == {}
+    changed = tmp_path / "one" / "train" / "cat" / "0.png"
+    times = changed.stat()
+    original = changed.read_bytes()
+    shutil.copyfile(changed.with_name("1.png"), changed)
+    os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert study.planned("prepare_data") == {"prepare_data": 1}
+    changed.write_bytes(original)
+    assert study.planned("prepare_data") == {}
+    link.unlink()
+    link.symlink_to(tmp_path / "two")
+    shutil.rmtree(study.folder / ".snakemake")
+    study.run("prepare_data")
+    assert _hash(study) != first
+    assert study.planned("prepare_data") == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("data", "{k}"), ("{x}", "cat"), ("data", "<unknown>"), ("d{a,b}*[1]", "c?")]
+)
+def test_braces_and_brackets_in_names(tmp_path, path, name):
+    study = new_study(tmp_path / "work", CONFIG.replace("PATH", path))
+    _images(study.folder / path, (name, "dog"), 10)
+    study.run("prepare_data")
+    (info,) = study.folder.glob("results/data/*/dataset.json")
+    assert set(json.loads(info.read_text())["classes"]) == {name, "dog"}
