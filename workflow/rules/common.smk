@@ -12,7 +12,12 @@ from pj2.runs.files import artifact_names
 from pj2.store.files import sha256_file
 
 try:
-    STUDY = parse_study(config, str(workflow.configfiles[-1] if workflow.configfiles else "--config"))
+    for path in workflow.configfiles:
+        read_yaml(path)  # what Snakemake takes one of two readings of is refused
+    STUDY = parse_study(
+        with_words_read(config, workflow.config_settings.config),
+        str(workflow.configfiles[-1] if workflow.configfiles else "--config"),
+    )
     RUNS = list_runs(STUDY)
     DATASET_FILES = input_files(STUDY.dataset)
 except UserError as error:

@@ -8,7 +8,8 @@ CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).par
 sys.path.insert(0, str(CHECKOUT))
 
 from pj2.config.environment import use_checkout, use_huge_pages, use_store
-from pj2.config.load import parse_study, read_yaml
+from pj2.config.load import parse_study, with_words_read
+from pj2.config.strict_yaml import read_yaml
 from pj2.errors import UserError
 
 use_checkout(CHECKOUT)
