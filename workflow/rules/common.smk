@@ -1,6 +1,7 @@
 # The study, and the names that the rules share.
 import json
 import re
+import shlex
 
 from pj2.config.catalogue import model_modules
 from pj2.config.names import canonical_json
@@ -259,7 +260,7 @@ def options_of(kind):
         given = {each.name: input[each.name] for each in exhibits(kind)[wildcards.exhibit].options}
         if "data" in given:
             given["data"] = [os.path.dirname(input.data[0])]
-        return [f"--{name} {path}" for name, files in given.items() for path in files]
+        return [f"--{name} {shlex.quote(path)}" for name, files in given.items() for path in files]
 
     return words
 
