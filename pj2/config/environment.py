@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pj2.config.load import STORE_VARIABLES
 from pj2.config.schema import StoreConfig
+from pj2.errors import UserError
 
 
 def use_checkout(root: str | os.PathLike[str]) -> None:
@@ -17,7 +18,16 @@ def use_checkout(root: str | os.PathLike[str]) -> None:
     clone of it is installed, or lies in the folder of the results; and
     ``python`` is the one that runs now, even where its environment is not
     activated.
+
+    Raises UserError if the path of `root` cannot be told to them: the jobs would run another
+    package, or none.
     """
+    taken = [mark for mark in (os.pathsep, "{", "}", "\n") if mark in str(root)]
+    if taken:
+        raise UserError(
+            f"{root}: its path has {' '.join(map(repr, taken))}, which PYTHONPATH or Snakemake "
+            "reads as a mark of its own; move the folder to a path without"
+        )
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), before]))
     os.environ["PYTHONSAFEPATH"] = "1"  # the current folder does not come first

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import difflib
 import os
+import reprlib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from pj2.config.catalogue import model_modules, resolved_options
 from pj2.config.schema import Experiment, Grid, StudyConfig
+from pj2.config.strict_yaml import read_word, read_yaml
 from pj2.config.variants import list_variants, merge, parse_factors
 from pj2.errors import UserError
 
@@ -20,6 +20,8 @@ DATA_VARIABLE = "PJ2_DATA"
 STORE_VARIABLES = {"path": "PJ2_STORE", "remote": "PJ2_STORE_REMOTE"}
 # What an override cannot change, because it is what the experiment is a grid of.
 _NOT_OVERRIDABLE = frozenset(Experiment.model_fields) - frozenset(Grid.model_fields)
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 80
 
 
 def load_study(path: str | os.PathLike[str]) -> StudyConfig:
@@ -29,21 +31,6 @@ def load_study(path: str | os.PathLike[str]) -> StudyConfig:
     or does not validate.
     """
     return parse_study(read_yaml(path), str(path))
-
-
-def read_yaml(path: str | os.PathLike[str]) -> Any:
-    """Read a YAML file. Raises UserError, naming the place, if that cannot be done."""
-    try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: is not UTF-8 text; a config is a YAML file") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        reason = getattr(error, "problem", None) or "unreadable"
-        raise UserError(f"{path}{where}: not valid YAML: {reason}") from None
 
 
 def parse_study(raw: Any, origin: str, environment: Mapping[str, str] = os.environ) -> StudyConfig:
@@ -67,10 +54,29 @@ def parse_study(raw: Any, origin: str, environment: Mapping[str, str] = os.envir
     problems += _override_problems(raw, origin)
     problems += _variant_problems(raw, origin)
     if study and not problems:
-        problems = _architecture_problems(study, origin)
+        problems = _run_problems(study, origin)
     if problems or study is None:
         raise UserError(problems)
     return study
+
+
+def with_words_read(merged: Any, given: Any) -> Any:
+    """Return a config with what ``--config`` gave read as YAML.
+
+    Snakemake reads numbers at the top level, and hands on the words inside a section as texts.
+
+    Args:
+        merged: the config of all files and of ``--config``, as Snakemake merged it.
+        given: what ``--config`` gave.
+
+    Raises:
+        UserError: for a word that is not plainly one thing.
+    """
+    if isinstance(merged, Mapping) and isinstance(given, Mapping):
+        return {key: with_words_read(value, given.get(key)) for key, value in merged.items()}
+    if isinstance(merged, list) and merged == given:
+        return [with_words_read(value, value) for value in merged]
+    return read_word(merged) if isinstance(merged, str) and merged == given else merged
 
 
 def merged_grid(experiment: Experiment, model: str, changes: Mapping[str, Any]) -> Grid:
@@ -110,18 +116,13 @@ def _override_problems(raw: Mapping[str, Any], origin: str) -> list[str]:
         base = {key: value for key, value in experiment.items() if key not in _NOT_OVERRIDABLE}
         models = experiment.get("models")
         for model, changes in overrides.items():
-            where = ("experiments", str(name), "overrides", str(model))
+            key = ("experiments", str(name), "overrides", str(model))
             if isinstance(models, list) and model not in models:
                 hint = _nearest(str(model), map(str, models))
-                problems.append(
-                    f"{origin}: {'.'.join(where)}: this experiment has no model {model}{hint}"
-                )
-            if not isinstance(changes, Mapping):
-                continue  # the schema has said so
-            # What is wrong without the override has been said of the experiment.
-            known = _grid_problems(base, origin, where)
-            found = _grid_problems(merge(base, changes), origin, where)
-            problems += [line for line in found if line not in known]
+                reason = f"this experiment has no model {model}{hint}"
+                problems.append(_line(origin, key, reason))
+            if isinstance(changes, Mapping):  # otherwise the schema has said so
+                problems += _new_problems(base, changes, origin, key)
     return problems
 
 
@@ -136,35 +137,45 @@ def _variant_problems(raw: Mapping[str, Any], origin: str) -> list[str]:
             continue  # there are none, or the schema says what is wrong with them
         base = {key: value for key, value in experiment.items() if key not in _NOT_OVERRIDABLE}
         for factor, levels in factors.items() if isinstance(factors, Mapping) else ():
-            for level, changes in levels.items():
-                if not isinstance(changes, Mapping):
-                    continue  # the schema has said so
-                where = ("experiments", str(name), "variants", factor, level)
-                known = _grid_problems(base, origin, where)
-                found = _grid_problems(merge(base, changes), origin, where)
-                problems += [line for line in found if line not in known]
+            for level, changes in levels.items() if isinstance(levels, Mapping) else ():
+                if isinstance(changes, Mapping):  # otherwise the schema has said so
+                    key = ("experiments", str(name), "variants", factor, level)
+                    problems += _new_problems(base, changes, origin, key)
     return problems
 
 
-def _architecture_problems(study: StudyConfig, origin: str) -> list[str]:
-    """Return the options that a model does not have, or that cannot be what they are."""
+def _run_problems(study: StudyConfig, origin: str) -> list[str]:
+    """Return what only the overrides and levels of a run together get wrong, and its options."""
     problems: dict[str, None] = {}
     for name, experiment in study.experiments.items():
         for model in experiment.models:
             for variant in list_variants(experiment.variants):
-                grid = merged_grid(experiment, model, variant.changes)
+                key = ("experiments", name)
                 try:
+                    grid = merged_grid(experiment, model, variant.changes)
                     resolved_options(model, grid.architecture)
+                except ValidationError as error:
+                    lines = _lines(error, origin, Grid, (*key, variant.label(model)))
+                    problems |= dict.fromkeys(lines)
                 except ValueError as error:
-                    problems[f"{origin}: experiments.{name}.{error}"] = None
+                    option, _, reason = str(error).partition(": ")
+                    problems[_line(origin, (*key, option), reason)] = None
     return list(problems)
 
 
-def _grid_problems(raw: Mapping[str, Any], origin: str, prefix: tuple[str, ...]) -> list[str]:
+def _new_problems(
+    base: Mapping[str, Any], changes: Mapping[str, Any], origin: str, key: tuple[str, ...]
+) -> list[str]:
+    """Return what `changes` make wrong; what is wrong without them is said of the experiment."""
+    known = _grid_problems(base, origin, key)
+    return [line for line in _grid_problems(merge(base, changes), origin, key) if line not in known]
+
+
+def _grid_problems(raw: Mapping[str, Any], origin: str, key: tuple[str, ...]) -> list[str]:
     try:
         Grid.model_validate(raw)
     except ValidationError as error:
-        return _lines(error, origin, Grid, prefix)
+        return _lines(error, origin, Grid, key)
     return []
 
 
@@ -176,30 +187,34 @@ def _lines(
 ) -> list[str]:
     lines = []
     for detail in error.errors():
-        location = (*prefix, *(str(part) for part in detail["loc"]))
-        key = ".".join(location)
-        found = detail["input"]
+        key = (*prefix, *(str(part) for part in detail["loc"]))
+        value = detail["input"]
+        word = value if isinstance(value, str) else ""
         if detail["type"] == "extra_forbidden":
             valid = _fields_at(schema, detail["loc"][:-1])
-            if prefix and str(location[-1]) in _NOT_OVERRIDABLE:
+            if prefix and key[-1] in _NOT_OVERRIDABLE:
                 reason = "cannot be overridden for one model; it belongs to the experiment"
             else:
-                reason = f"unknown key{_nearest(str(location[-1]), valid)}"
+                reason = f"unknown key{_nearest(key[-1], valid)}"
                 reason += f"; the keys here are {', '.join(valid)}"
         elif detail["type"] == "missing":
             reason = "missing, and it has no default"
         elif detail["type"] == "literal_error":
             expected = detail["ctx"]["expected"].replace("'", "")
             choices = expected.replace(" or ", ", ").split(", ")
-            reason = f"found {found!r}{_nearest(str(found), choices)}; expected {expected}"
+            reason = f"found {_SHORT.repr(value)}{_nearest(word, choices)}; expected {expected}"
         else:
             message = detail["msg"].removeprefix("Value error, ")
             message = message[0].lower() + message[1:]
-            shown = "" if isinstance(found, Mapping) else f"found {found!r}: "
-            hint = _nearest(str(found), model_modules()) if "no such model" in message else ""
+            shown = "" if isinstance(value, Mapping) else f"found {_SHORT.repr(value)}: "
+            hint = _nearest(word, model_modules()) if "no such model" in message else ""
             reason = f"{shown}{message}{hint}"
-        lines.append(f"{origin}: {key}: {reason}" if key else f"{origin}: {reason}")
+        lines.append(_line(origin, key, reason))
     return lines
+
+
+def _line(origin: str, key: tuple[str, ...], reason: str) -> str:
+    return ": ".join(filter(None, [origin, ".".join(key), reason]))
 
 
 def _nearest(word: str, valid: Iterable[str]) -> str:

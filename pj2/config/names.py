@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_LEVEL = re.compile(r"[A-Za-z0-9_.+-]+")
+# Names are parts of a file's name, which has 255 letters on common file systems.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+_LEVEL = re.compile(r"[A-Za-z0-9_.+-]{1,100}")
+_LONGEST_LABEL = 200
+NAME_RULE = "1 to 100 letters, digits and _, and begins with a letter"
+LEVEL_RULE = "1 to 100 letters, digits, _, +, - and ."
 
 
 def canonical_learning_rate(value: object) -> float:
@@ -31,7 +36,12 @@ def canonical_learning_rate(value: object) -> float:
 
 
 def as_number(value: object) -> object:
-    """Let ``1e-4``, a string to YAML 1.1, stand wherever a float is meant."""
+    """Let ``1e-4``, a string to YAML 1.1, stand wherever a float is meant.
+
+    Raises ValueError for a boolean, which Python takes for 0 or 1.
+    """
+    if isinstance(value, bool):
+        raise ValueError("it is a number, and on, yes and true are none")
     if isinstance(value, str):
         try:
             return float(value)
@@ -54,13 +64,31 @@ def spelled_learning_rate(text: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Tell whether `text` can stand in a path and a wildcard: letters, digits, ``_``."""
+    """Tell whether `text` can stand in a path and a wildcard: up to 100 letters, digits, ``_``."""
     return _NAME.fullmatch(text) is not None
 
 
 def is_level(text: str) -> bool:
     """Tell whether `text` can name a level of a factor, as a part of a folder's name."""
     return _LEVEL.fullmatch(text) is not None
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Raise ValueError unless each label can name a folder of its own.
+
+    Where a file system does not tell capital letters from small ones, labels that differ in
+    these only would share one.
+    """
+    for label in labels:
+        if len(label) > _LONGEST_LABEL:
+            raise ValueError(
+                f"{label[:40]}… has {len(label)} letters, {_LONGEST_LABEL} are the most"
+            )
+    seen: dict[str, str] = {}
+    for label in labels:
+        first = seen.setdefault(label.lower(), label)
+        if first is not label:
+            raise ValueError(f"{first} and {label} would have one folder; rename one")
 
 
 def canonical_json(value: Any) -> str:

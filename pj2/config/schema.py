@@ -7,6 +7,7 @@ a run that is not the one the user asked for.
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -21,8 +22,14 @@ from pydantic import (
 )
 
 from pj2.config.catalogue import model_modules
-from pj2.config.names import as_number, canonical_learning_rate, is_name
-from pj2.config.variants import Factors, parse_factors
+from pj2.config.names import (
+    NAME_RULE,
+    as_number,
+    canonical_learning_rate,
+    check_labels,
+    is_name,
+)
+from pj2.config.variants import Factors, list_variants, parse_factors
 
 
 def _model_name(value: object) -> object:
@@ -34,8 +41,7 @@ def _model_name(value: object) -> object:
 def _gpu_choice(value: object) -> object:
     if value == "auto":
         return value
-    # On Snakemake's command line, --config gpus=[1], a number in a list is a string.
-    indices = [int(i) if isinstance(i, str) and i.isdigit() else i for i in _as_list(value)]
+    indices = _as_list(value)
     if not indices or not all(type(i) is int and i >= 0 for i in indices):
         raise ValueError("it is auto, or a list of GPUs by index, such as [0, 2]")
     return _no_repeats(indices)
@@ -49,8 +55,8 @@ def _seed_list(value: object) -> object:
     """Let a number stand for so many seeds, from 0."""
     if type(value) is not int:
         return value
-    if value < 1:
-        raise ValueError("it is how many seeds, at least 1, or a list of them")
+    if not 1 <= value <= MOST_RUNS:
+        raise ValueError(f"it is how many seeds, 1 to {MOST_RUNS:,}, or a list of them")
     return list(range(value))
 
 
@@ -61,12 +67,22 @@ def _no_repeats(values: list[Item]) -> list[Item]:
     return values
 
 
+def _place(value: str) -> str:
+    if not value.strip() or "\0" in value:
+        raise ValueError("it names a folder or a file")
+    return os.path.expanduser(value)
+
+
 Item = TypeVar("Item")
+
+# Snakemake plans no more jobs than that in a time that anyone waits for.
+MOST_RUNS = 100_000
 
 Number = Annotated[float, BeforeValidator(as_number), Field(allow_inf_nan=False)]
 LearningRate = Annotated[float, BeforeValidator(canonical_learning_rate)]
 ModelName = Annotated[str, BeforeValidator(_model_name)]
 Count = Annotated[int, Field(ge=1, strict=True)]
+Place = Annotated[str, AfterValidator(_place)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
 DatasetName = Literal["cifar10", "cifar100", "svhn", "fashion_mnist", "custom"]
@@ -96,7 +112,7 @@ class DatasetConfig(Strict):
     """Which data set; `custom` is an image folder of your own."""
     source: Source = "sample"
     """How it is read: the bundled sample, a download, or one of three layouts on disk."""
-    path: Annotated[str, AfterValidator(os.path.expanduser)] | None = None
+    path: Place | None = None
     """The folder or archive; `PJ2_DATA` overrides it. The bundled sample has none."""
     limit: Limit = Limit()
     """Use only so many images."""
@@ -124,9 +140,9 @@ class StoreConfig(Strict):
     A text alone is the path.
     """
 
-    path: Annotated[str, AfterValidator(os.path.expanduser)] = ".pj2/store"
+    path: Place = ".pj2/store"
     """A folder; `PJ2_STORE` overrides it."""
-    remote: str | None = None
+    remote: Annotated[str, Field(min_length=1)] | None = None
     """Another folder, or a URI such as ``s3://bucket/prefix``; `PJ2_STORE_REMOTE` overrides it."""
 
 
@@ -334,6 +350,16 @@ class Experiment(Grid):
     """What one model does differently: a model's name, and keys of the recipe or
     `learning_rates`. A partial section such as `optimizer: {weight_decay: 0}` keeps the rest."""
 
+    @model_validator(mode="after")
+    def _runs_have_folders(self) -> Experiment:
+        runs = len(self.models) * len(self.learning_rates) * len(self.seeds)
+        runs *= math.prod(len(levels) for levels in self.variants.values())
+        if runs > MOST_RUNS:
+            raise ValueError(f"it asks for {runs:,} runs, {MOST_RUNS:,} are the most")
+        variants = list_variants(self.variants)
+        check_labels([each.label(model) for model in self.models for each in variants])
+        return self
+
 
 class StudyConfig(Strict):
     """A whole `config.yaml`."""
@@ -363,7 +389,7 @@ class StudyConfig(Strict):
     @classmethod
     def _study_is_a_name(cls, value: str) -> str:
         if not is_name(value):
-            raise ValueError("a study's name is letters, digits and _, and begins with a letter")
+            raise ValueError(f"a study's name is {NAME_RULE}")
         return value
 
     @field_validator("experiments")
@@ -371,8 +397,6 @@ class StudyConfig(Strict):
     def _experiments_are_names(cls, value: dict[str, Experiment]) -> dict[str, Experiment]:
         for name in value:
             if not is_name(name):
-                raise ValueError(
-                    f"experiment {name!r}: a name is letters, digits and _, "
-                    "and begins with a letter"
-                )
+                raise ValueError(f"experiment {name!r}: a name is {NAME_RULE}")
+        check_labels(list(value))
         return value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from pj2.config.names import is_level, is_name
+from pj2.config.names import NAME_RULE, is_level, is_name
 
 Factors = dict[str, dict[str, dict[str, Any]]]
 """Factor to level to the keys of the experiment that the level changes."""
@@ -50,18 +50,21 @@ def parse_factors(raw: object) -> object:
                 )
             pairs = [(_level(value), _nested(path, value)) for value in levels]
         elif isinstance(levels, Mapping):
-            pairs = [(_level(level), changes or {}) for level, changes in levels.items()]
+            pairs = [
+                (_level(level), {} if changes is None else changes)
+                for level, changes in levels.items()
+            ]
         else:
             return raw
         if not is_name(name):
-            raise ValueError(f"{key}: a factor's name is letters, digits and _")
+            raise ValueError(f"{key}: a factor's name is {NAME_RULE}")
         if name in factors:
             raise ValueError(f"{key}: a second factor named {name}")
         if len(pairs) < 2 or len({level for level, _ in pairs}) < len(pairs):
             raise ValueError(f"{key}: a factor has two levels or more, all different")
         for level, _ in pairs:
             if not is_level(level):
-                raise ValueError(f"{key}.{level}: a level's name is letters, digits, _, - and .")
+                raise ValueError(f"{key}.{level}: a level's name is letters, digits, _, +, - and .")
         factors[name] = dict(pairs)
     return factors
 

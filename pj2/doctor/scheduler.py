@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 
-from pj2.config.load import read_yaml
+from pj2.config.strict_yaml import read_yaml
 from pj2.doctor.finding import Finding, Subject
 
 _PLUGIN = re.compile(r"snakemake-(?:executor|storage|logger|report|scheduler)-plugin-.+")

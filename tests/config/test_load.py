@@ -56,6 +56,9 @@ def test_every_mistake_at_once():
             "first",
             "needs test_every_epoch: true",
         ),
+        ({"optimizer": {"name": "adamw", "weight_decay": True}}, "weight_decay", "a number"),
+        ({"surface": {"range": True}}, "surface.range", "a number"),
+        ({"seeds": 10**9}, "seeds", "1 to 100,000"),
         ({"overrides": {"VGG_A": {"epohcs": 2}}}, "overrides.VGG_A.epohcs", "did you mean epochs?"),
         ({"overrides": {"VGG": {}}}, "overrides.VGG", "did you mean VGG_A?"),
         ({"overrides": {"VGG_A": {"seeds": [1]}}}, "overrides.VGG_A.seeds", "cannot be overridden"),
@@ -106,6 +109,27 @@ def test_data_variable_replaces_the_path():
     assert parse_study(raw, "c", {"PJ2_DATA": "/b"}).dataset.path == "/b"
     assert parse_study(raw, "c", {}).dataset.path == "/a"
     assert parse_study(CONFIG, "c", {"PJ2_DATA": "/b"}).dataset.path is None
+
+
+@pytest.mark.parametrize("path", ["", " ", "\0"])
+def test_a_place_is_named(path):
+    for store in (path, {"path": path}):
+        (line,) = problems({**copy.deepcopy(CONFIG), "store": store})
+        assert line.startswith("config.yaml: store.path: found ")
+
+
+def test_names_that_capital_letters_alone_tell_apart_would_share_a_folder():
+    raw = changed()
+    raw["experiments"]["First"] = raw["experiments"]["first"]
+    assert "first and First would have one folder" in problems(raw)[0]
+
+
+def test_a_problem_is_one_line_whatever_it_quotes():
+    (line,) = problems({**CONFIG, "a\nb\u2028": ["x" * 1000]})
+    assert len(line.splitlines()) == 1
+    assert "a\\nb\\u2028: unknown key" in line
+    (line,) = problems(changed(models=["x" * 1000]))
+    assert len(line) < 400
 
 
 def test_a_source_that_reads_the_disk_needs_a_path():

@@ -120,6 +120,9 @@ def test_options_that_a_model_does_not_have_or_cannot_be():
     assert problems(variants={"architecture.dropout": [0.5, 1.5]}) == [
         "c: experiments.first.architecture.dropout: found 1.5; expected at least 0 and below 1"
     ]
+    assert problems(architecture={"width": True}) == [
+        "c: experiments.first.architecture.width: found True; expected a number above 0"
+    ]
     (line,) = problems(architecture={"activation": "rleu"})
     assert "found 'rleu'; expected relu | leaky_relu" in line
 
@@ -154,3 +157,30 @@ def test_the_ablations_are_what_they_say():
     assert len({run.settings.canonical() for run in factorial}) == len(factorial)
     names = {run.settings.optimizer.name for run in runs if run.experiment == "optimizers"}
     assert names == {"sgd", "adam", "adamw"}
+
+
+@pytest.mark.parametrize(
+    ("variants", "expected"),
+    [
+        ({"x": {"a": 0, "b": {}}}, "variants.x.a: found 0"),
+        ({"x": None}, "variants.x"),
+        ({"long": {"a" * 120: {}, "b": {}}}, "a level's name is"),
+        ({name: {c * 60: {} for c in "ab"} for name in "wxyz"}, "200 are the most"),
+        ({"a": {"1": {}, "1.b-2": {}}, "b": {"2": {}, "2.b-2": {}}}, "would have one folder"),
+        ({"activation": {"ReLU": {}, "relu": {}}}, "would have one folder"),
+        ({f"f{i}": {"a": {}, "b": {}} for i in range(40)}, "100,000 are the most"),
+    ],
+)
+def test_variants_whose_runs_would_have_no_folder_of_their_own(variants, expected):
+    (line,) = problems(variants=variants)
+    assert expected in line
+
+
+def test_what_only_an_override_and_a_level_together_get_wrong_is_a_mistake_of_the_run():
+    (line,) = problems(
+        optimizer={"name": "sgd"},
+        overrides={"ImprovedCNN": {"optimizer": {"momentum": 0.9}}},
+        variants={"optimizer": {"sgd": {}, "adam": {"optimizer": {"name": "adam"}}}},
+    )
+    assert line.startswith("c: experiments.first.ImprovedCNN.optimizer-adam.optimizer: ")
+    assert "belong to sgd" in line

@@ -23,7 +23,8 @@ if not GIVEN_CONFIGFILES:
 def say(word, value):
     print(word, value, file=sys.stderr)
 
-say("config", config_name())
+say("config", configfiles())
+say("given", GIVEN_CONFIG)
 say("checkout", CHECKOUT)
 say("storage", IN_STORAGE)
 say("one machine", ONE_MACHINE)
@@ -98,10 +99,10 @@ def test_an_output_is_made_again_and_nothing_that_was_not_asked_for(snakemake, t
 
 def test_the_configfile_that_was_given_is_the_only_one(snakemake, tmp_path):
     (tmp_path / "given.yaml").write_text("{}\n")
-    assert "config own.yaml" in snakemake("-n", "b.txt")
-    given = snakemake("-n", "b.txt", "--configfile", "given.yaml")
-    assert "own.yaml" not in given
-    assert re.search(r"config \S*given\.yaml", given)
+    assert "config ['own.yaml']" in snakemake("-n", "b.txt")
+    given = snakemake("-n", "b.txt", "--configfile", "given.yaml", "--config", "rate=1e-3")
+    assert re.search(r"config \['\S*given\.yaml'\]", given)
+    assert "given {'rate': 0.001}" in given
 
 
 def test_what_is_known_before_planning(snakemake):

@@ -1,6 +1,7 @@
 # The study, and the names that the rules share.
 import json
 import re
+import shlex
 
 from pj2.config.catalogue import model_modules
 from pj2.config.names import canonical_json
@@ -12,7 +13,11 @@ from pj2.runs.files import artifact_names
 from pj2.store.files import sha256_file
 
 try:
-    STUDY = parse_study(config, config_name())
+    for path in configfiles():
+        read_yaml(path)  # what Snakemake takes one of two readings of is refused
+    STUDY = parse_study(
+        with_words_read(config, GIVEN_CONFIG), configfiles()[-1] if configfiles() else "--config"
+    )
     RUNS = list_runs(STUDY)
     source_files(STUDY.dataset)  # which says what is missing
 except UserError as error:
@@ -252,7 +257,7 @@ def options_of(kind):
         given = {each.name: input[each.name] for each in exhibits(kind)[wildcards.exhibit].options}
         if "data" in given:
             given["data"] = [os.path.dirname(input.data[0])]
-        return [f"--{name} {path}" for name, files in given.items() for path in files]
+        return [f"--{name} {shlex.quote(path)}" for name, files in given.items() for path in files]
 
     return words
 

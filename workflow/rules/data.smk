@@ -14,7 +14,7 @@ def checked_source(wildcards):
     As inputs they would be compared by their times, which a file that takes another's place may
     share, and a brace in a name would begin a wildcard.
     """
-    if not workflow.is_main_process:
+    if not PLANNING:
         return []
     try:
         outdated = is_outdated(DATA, STUDY.dataset)
@@ -22,7 +22,7 @@ def checked_source(wildcards):
         exit_with(error)
     if outdated:
         print(f"{DATA}: the files that it was made from changed", file=sys.stderr, flush=True)
-        workflow.dag.forcefiles.add(INFO)
+        make_again(INFO)
     return []
 
 

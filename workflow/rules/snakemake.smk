@@ -13,6 +13,9 @@ PLANNING = workflow.is_main_process
 # The files of --configfile. Snakemake would merge them into the `configfile:` of a Snakefile.
 GIVEN_CONFIGFILES = workflow.overwrite_configfiles
 
+# What --config said, in the types that Snakemake takes its words for.
+GIVEN_CONFIG = workflow.config_settings.config
+
 # A job sees the files that it names and no others, if --default-storage-provider keeps them.
 IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
 
@@ -20,9 +23,9 @@ IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
 ONE_MACHINE = workflow.global_resources["_nodes"].value is None
 
 
-def config_name():
-    """What a mistake in the config is reported of; known once `configfile:` was read."""
-    return str(workflow.configfiles[-1] if workflow.configfiles else "--config")
+def configfiles():
+    """The files that `config` was read from; known once `configfile:` was."""
+    return list(map(str, workflow.configfiles))
 
 
 def limit(resource, most):
