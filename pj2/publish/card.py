@@ -21,7 +21,7 @@ from pj2.publish.citation import Citation
 from pj2.publish.facts import Model, Setting, Weights, weights_of
 from pj2.publish.limitations import limitations, run_name
 from pj2.runs.files import BEST
-from pj2.runs.reading import RunRecord
+from pj2.runs.reading import RunRecord, diverged
 from pj2.statistics import Mean
 from pj2.wording import STATUSES
 
@@ -201,7 +201,7 @@ def _settings(model: Model) -> str:
         (
             f"**{setting.lr}**" if setting.lr == model.chosen.lr else setting.lr,
             str(len(setting.finished)),
-            str(len(setting.diverged)),
+            str(len(diverged(setting.runs))),
             _accuracy(setting.validation),
             _accuracy(setting.test),
         )

@@ -14,7 +14,7 @@ from pj2.data.layout import identity_of
 from pj2.language import tr
 from pj2.report.contents import Shown
 from pj2.runs.check import stale_reasons
-from pj2.runs.reading import RunRecord
+from pj2.runs.reading import RunRecord, diverged
 from pj2.wording import STATUSES, named
 
 
@@ -79,8 +79,7 @@ def at_a_glance(shown: Shown) -> Glance:
             seed=run.seed,
             step=run.diverged_at,
         )
-        for run in runs
-        if run.diverged_at is not None
+        for run in diverged(runs)
     )
     headings = (
         tr("Experiment"), tr("Models"), tr("Learning rates"), tr("Seed"), tr("Optimizer"),

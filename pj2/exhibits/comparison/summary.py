@@ -16,6 +16,7 @@ from pj2.runs.reading import (
     RunRecord,
     at_best_epoch,
     by_setting,
+    diverged,
     epochs,
     load_runs,
     test_result,
@@ -66,7 +67,7 @@ def summary_row(runs: Sequence[RunRecord]) -> dict[str, Any]:
         "model": runs[0].model,
         "learning_rate": runs[0].learning_rate,
         "seeds": len(finished),
-        "diverged": sum(run.diverged_at is not None for run in runs),
+        "diverged": len(diverged(runs)),
         "parameters": runs[0].info["parameters"],
         "macs": runs[0].info["macs"],
     }

@@ -25,6 +25,7 @@ from pj2.runs.reading import (
     by_setting,
     chosen_setting,
     count_steps,
+    diverged,
     epochs,
     load_runs,
     model_names,
@@ -339,8 +340,7 @@ def _small_print(
             "{model}, lr {lr}, seed {seed} at step {step:,}",
             model=names[run.experiment, run.model], lr=run.lr, seed=run.seed, step=run.diverged_at,
         )
-        for run in runs
-        if run.diverged_at is not None
+        for run in diverged(runs)
     ]  # fmt: skip
     smoothed = sorted(
         {run.model for run in runs if run.info["settings"]["loss"]["label_smoothing"]}
