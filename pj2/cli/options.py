@@ -31,8 +31,8 @@ def takes_groups(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def with_options(**given: Any) -> None:
         for name, group in groups.items():
-            own = {field.name: given.pop(field.name) for field in fields(group)}
-            given[name] = group(**own)
+            own = {option.name for option in fields(group)} & given.keys()
+            given[name] = group(**{option: given.pop(option) for option in own})
         command(**given)
 
     signature = inspect.Signature(list(_options(command)))

@@ -71,7 +71,7 @@ class _Curves:
 
 
 @style.styled
-def plot_curves(index_paths: Iterable[PathLike], stem: PathLike, title: str | None = None) -> None:
+def plot_curves(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw loss (left) and accuracy (right) of all runs listed, over epochs.
 
     A single run has training, validation and test in one row; several runs have a row
@@ -80,7 +80,8 @@ def plot_curves(index_paths: Iterable[PathLike], stem: PathLike, title: str | No
     band of one standard deviation. Test curves are there if the test set was measured
     every epoch.
     """
-    _plot(load_runs(index_paths), stem, title)
+    runs = load_runs(index_paths)
+    _plot(runs, stem, _title(runs))
 
 
 @style.styled
@@ -91,10 +92,9 @@ def plot_all_models(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     _plot(chosen, stem, tr("Each model at its learning rate with the best validation accuracy"))
 
 
-def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str | None) -> None:
+def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str) -> None:
     looks, handles = _looks(runs)
     named_rates = len(handles)
-    title = title or _title(runs)
     tables = [epochs(run) for run in runs]
     measured = any(table["test_accuracy"].notna().any() for table in tables)
     splits = ["train", "val", "test"] if measured else ["train", "val"]
