@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pj2.cli.options import FOUND_PROBLEMS, Json
+from pj2.cli.options import FOUND_PROBLEMS, Config, Json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +21,7 @@ _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 
 def doctor(
-    config: Annotated[Path, typer.Option(help="The study's config file.")] = Path("config.yaml"),
+    config: Config = Path("config.yaml"),
     thorough: Annotated[
         bool,
         typer.Option("--thorough", help="Also read all images and the whole store."),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pj2.cli.options import to_stderr
+from pj2.cli.options import Config, to_stderr
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ Selection = Annotated[
         help="A run's folder, or part of it: experiment=E/model=M/lr=L/seed=S, model=M, …",
     ),
 ]
-Config = Annotated[Path, typer.Option(help="The study's config file.")]
 
 _KEYS = ("experiment", "model", "lr", "seed")
 
@@ -64,16 +63,11 @@ def fingerprint(
 
     Example: pj2 fingerprint model=VGG_A/lr=1e-4 --explain
     """
-    from pj2.config.load import load_study
-    from pj2.config.study import list_runs
     from pj2.fingerprint.run import explain as lines_of
     from pj2.fingerprint.run import run_fingerprint
     from pj2.runs.precision import auto_precision
 
-    study = load_study(config)
-    runs = list_runs(study)
-    selector = _parse(run, study, config, runs)
-    chosen = selector.among(runs)
+    study, runs, selector, chosen = _select(run, config)
     if not chosen:
         raise selector.no_match(runs, config)
     data = _data(selector.place, study)
@@ -102,16 +96,11 @@ def why(run: Selection, config: Config = Path("config.yaml")) -> None:
 
     Example: pj2 why experiment=landscape/model=VGG_A/lr=1e-4/seed=0
     """
-    from pj2.config.load import load_study
-    from pj2.config.study import list_runs
     from pj2.runs.check import Unreadable, nearest_run, read_run, why_stale
     from pj2.store.open import open_store
     from pj2.store.verified import VERIFIED, VerifiedFiles
 
-    study = load_study(config)
-    runs = list_runs(study)
-    selector = _parse(run, study, config, runs)
-    chosen = selector.among(runs)
+    study, runs, selector, chosen = _select(run, config)
     results = selector.place / "results" / study.study / "runs"
     known = {each.folder for each in runs}
     left = [folder for folder in _on_disk(results) if folder not in known and selector.fits(folder)]
@@ -172,6 +161,17 @@ class _Selector:
         asked = "/".join(f"{key}={value}" for key, value in self.wanted) or self.text
         nearest = difflib.get_close_matches(asked, sorted(valid), n=1, cutoff=0.0)[0]
         return UserError(f"{self.text}: no such run in {config}; the nearest is {nearest}")
+
+
+def _select(text: str, config: Path) -> tuple[StudyConfig, list[Run], _Selector, list[Run]]:
+    """Return a study, its runs, what a RUN says, and those of them that it names."""
+    from pj2.config.load import load_study
+    from pj2.config.study import list_runs
+
+    study = load_study(config)
+    runs = list_runs(study)
+    selector = _parse(text, study, config, runs)
+    return study, runs, selector, selector.among(runs)
 
 
 def _parse(text: str, study: StudyConfig, config: Path, runs: Sequence[Run]) -> _Selector:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pj2.store.store import RunStore
 
 FOUND_PROBLEMS = 1  # the exit code of a command that looked for them
+Config = Annotated[Path, typer.Option(help="The study's config file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -31,8 +33,8 @@ def takes_groups(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def with_options(**given: Any) -> None:
         for name, group in groups.items():
-            own = {field.name: given.pop(field.name) for field in fields(group)}
-            given[name] = group(**own)
+            own = {option.name for option in fields(group)} & given.keys()
+            given[name] = group(**{option: given.pop(option) for option in own})
         command(**given)
 
     signature = inspect.Signature(list(_options(command)))

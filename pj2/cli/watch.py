@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pj2.cli.fingerprint import Config
+from pj2.cli.options import Config
 
 if TYPE_CHECKING:
     from rich.console import Console

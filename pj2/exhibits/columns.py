@@ -19,20 +19,17 @@ def columns(frame: pd.DataFrame, digits: int = 5) -> dict[str, Any]:
     words: dict[str, list[str]] = {}
     for name in map(str, frame.columns):
         if pd.api.types.is_numeric_dtype(frame[name]):
-            values[name] = short(frame[name].to_numpy(), digits)
+            values[name] = _short(frame[name].to_numpy(), digits)
         else:
             codes, unique = pd.factorize(frame[name])
             values[name], words[name] = codes.tolist(), unique.tolist()
     return {"rows": len(frame), "columns": values, "words": words}
 
 
-def short(values: np.ndarray, digits: int | None = None) -> list[float | int | None]:
-    """Return numbers for JSON; with `digits` rounded, without exactly, of float32 the shortest."""
+def _short(values: np.ndarray, digits: int) -> list[float | int | None]:
     if np.issubdtype(values.dtype, np.integer):
         return [int(value) for value in values]
-    if digits is not None:
-        return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values]
-    return [float(str(value)) if np.isfinite(value) else None for value in values]
+    return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values]
 
 
 def bin_width(longest: int, most: int) -> int:

@@ -117,7 +117,13 @@ def mean_sd(mean: Mean, *, scale: float = 1, digits: int = 2, sign: str = "") ->
     if math.isnan(mean.mean):
         return MISSING
     text = f"{scale * mean.mean:{sign}.{digits}f}"
-    return f"{text} ± {scale * mean.sd:.{digits}f}" if mean.n > 1 else text
+    return text if math.isnan(mean.sd) else f"{text} ± {scale * mean.sd:.{digits}f}"
+
+
+def percent_mean(mean: Mean) -> str:
+    """Write a mean accuracy in percent: its deviation if there are several seeds, its interval."""
+    text = mean_sd(mean, scale=100)
+    return text if math.isnan(mean.low) else f"{text} [{100 * mean.low:.2f}, {100 * mean.high:.2f}]"
 
 
 def mean_columns(name: str, mean: Mean) -> dict[str, float]:

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pj2.errors import UserError
+from pj2.language import tr
 from pj2.runs.reading import PathLike, RunRecord, read_parquet
 
 _KEY = b"pj2"
@@ -31,6 +32,11 @@ class Measured:
     def model(self) -> str:
         """The model's name."""
         return str(self.about["model"])
+
+    @property
+    def title(self) -> str:
+        """The model and its learning rate, for people."""
+        return tr("{model}, lr {lr}", model=self.model, lr=self.about["lr"])
 
 
 def describe(run: RunRecord, weights: str, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -192,6 +192,13 @@ def log_scale(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
+def bare(axes: Axes) -> None:
+    """Leave of axes that hold a picture the labels alone."""
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+
+
 def cross(colour: str) -> dict[str, Any]:
     """Return the look of the mark of a diverged run."""
     return {"marker": "X", "color": colour, "markersize": 8, "markeredgecolor": INK}

@@ -14,14 +14,14 @@ from tabulate import tabulate
 import pj2
 from pj2.config.catalogue import model_docstring, model_modules, model_options
 from pj2.data.catalogue import DATASETS
-from pj2.exhibits.format import MISSING, count, escape_markdown, percent
+from pj2.exhibits.format import MISSING, count, escape_markdown, mean_sd, percent, percent_mean
 from pj2.fingerprint.code import source_file
 from pj2.fingerprint.run import flat
 from pj2.publish.citation import Citation
 from pj2.publish.facts import Model, Setting, Weights, weights_of
 from pj2.publish.limitations import limitations, run_name
 from pj2.runs.files import BEST
-from pj2.runs.reading import RunRecord
+from pj2.runs.reading import RunRecord, diverged
 from pj2.statistics import Mean
 from pj2.wording import STATUSES
 
@@ -136,7 +136,7 @@ def _model_index(model: Model, hub: str | None) -> dict[str, Any]:
     images = f"{model.data['test_images']:,} test images"
     metric: dict[str, Any] = {
         "type": "accuracy",
-        "value": round(100 * test.mean, 2) if test.n == 1 else _mean_and_sd(test),
+        "value": round(100 * test.mean, 2) if test.n == 1 else mean_sd(test, scale=100),
         "name": f"Test accuracy, %{', mean ± sd' * (test.n > 1)} ({seeds}, {images})",
     }
     return {
@@ -201,7 +201,7 @@ def _settings(model: Model) -> str:
         (
             f"**{setting.lr}**" if setting.lr == model.chosen.lr else setting.lr,
             str(len(setting.finished)),
-            str(len(setting.diverged)),
+            str(len(diverged(setting.runs))),
             _accuracy(setting.validation),
             _accuracy(setting.test),
         )
@@ -225,15 +225,7 @@ def _fingerprints(runs: Sequence[RunRecord]) -> str:
 
 
 def _accuracy(mean: Mean | None) -> str:
-    """Return percent: the mean, its deviation over seeds if there are several, its interval."""
-    if mean is None:
-        return MISSING
-    text = _mean_and_sd(mean) if mean.n > 1 else percent(mean.mean)
-    return f"{text} [{percent(mean.low)}, {percent(mean.high)}]"
-
-
-def _mean_and_sd(mean: Mean) -> str:
-    return f"{percent(mean.mean)} ± {percent(mean.sd)}"
+    return percent_mean(mean) if mean else MISSING
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

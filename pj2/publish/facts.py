@@ -44,11 +44,6 @@ class Setting:
         """The runs that finished an epoch, and so have weights."""
         return [run for run in self.runs if run.best_epoch is not None]
 
-    @property
-    def diverged(self) -> list[RunRecord]:
-        """The runs whose loss left the finite numbers."""
-        return [run for run in self.runs if run.diverged_at is not None]
-
     @cached_property
     def test(self) -> Mean | None:
         """The test accuracy at the epochs that were chosen; None if no run finished one."""

@@ -8,7 +8,7 @@ from typing import Any
 from pj2.data.catalogue import DATASETS
 from pj2.exhibits.format import escape_markdown, percent
 from pj2.publish.facts import Model
-from pj2.runs.reading import RunRecord
+from pj2.runs.reading import RunRecord, diverged
 from pj2.statistics import wilson_interval
 from pj2.wording import named
 
@@ -33,7 +33,7 @@ def _of_data(model: Model) -> Iterator[str]:
 
 
 def _of_runs(model: Model) -> Iterator[str]:
-    lost = [run for run in model.runs if run.diverged_at is not None]
+    lost = diverged(model.runs)
     if lost:
         without = "" if all(run.best_epoch is not None for run in lost) else (
             " Those that finished no epoch have no weights here."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from pj2.data.layout import identity_of
 from pj2.language import tr
 from pj2.report.contents import Shown
 from pj2.runs.check import stale_reasons
-from pj2.runs.reading import RunRecord
+from pj2.runs.reading import RunRecord, diverged
 from pj2.wording import STATUSES, named
 
 
@@ -68,7 +68,11 @@ def at_a_glance(shown: Shown) -> Glance:
             _duration(seconds),
             tr("{epochs:,} epochs, the runs' times added up", epochs=epochs),
         ),
-        Fact(tr("Computed on"), _all(runs, _hardware), _all(runs, _software)),
+        Fact(
+            tr("Computed on"),
+            _distinct(map(_hardware, runs), "; "),
+            _distinct(map(_software, runs), "; "),
+        ),
     )
     lost = tuple(
         tr(
@@ -79,8 +83,7 @@ def at_a_glance(shown: Shown) -> Glance:
             seed=run.seed,
             step=run.diverged_at,
         )
-        for run in runs
-        if run.diverged_at is not None
+        for run in diverged(runs)
     )
     headings = (
         tr("Experiment"), tr("Models"), tr("Learning rates"), tr("Seed"), tr("Optimizer"),
@@ -107,32 +110,25 @@ def _stale(shown: Shown) -> list[str]:
 
 
 def _experiment(runs: Sequence[RunRecord]) -> tuple[str, ...]:
-    settings = [run.info["settings"] for run in runs]
-
-    def each(values: Sequence[Any]) -> str:
-        return named(list(dict.fromkeys(map(str, values))), ", ")
-
-    rates = sorted({float(recipe["learning_rate"]) for recipe in settings})
+    recipes = [run.info["settings"] for run in runs]
+    rates = sorted({float(recipe["learning_rate"]) for recipe in recipes})
     return (
         runs[0].experiment,
-        named(list(dict.fromkeys(run.model for run in runs)), ", "),
-        named([learning_rate_text(rate) for rate in rates], ", "),
-        each([run.seed for run in runs]),
-        each([_optimizer(recipe["optimizer"]) for recipe in settings]),
-        each([recipe["batch_size"] for recipe in settings]),
-        each([recipe["epochs"] for recipe in settings]),
-        each([recipe["monitor"] for recipe in settings]),
+        _distinct(run.model for run in runs),
+        _distinct(map(learning_rate_text, rates)),
+        _distinct(run.seed for run in runs),
+        _distinct(_optimizer(recipe["optimizer"]) for recipe in recipes),
+        *(
+            _distinct(recipe[key] for recipe in recipes)
+            for key in ("batch_size", "epochs", "monitor")
+        ),
     )
 
 
 def _optimizer(settings: dict[str, Any]) -> str:
-    options = {
-        "weight decay": settings["weight_decay"],
-        "momentum": settings["momentum"],
-    }
-    return " ".join(
-        [settings["name"], *(f"{name} {value:g}" for name, value in options.items() if value)]
-    )
+    options = {"weight decay": settings["weight_decay"], "momentum": settings["momentum"]}
+    words = (f"{name} {value:g}" for name, value in options.items() if value)
+    return " ".join([settings["name"], *words])
 
 
 def _duration(seconds: float) -> str:
@@ -143,8 +139,8 @@ def _duration(seconds: float) -> str:
     return tr("{n:.1f} h", n=seconds / 3600)
 
 
-def _all(runs: Sequence[RunRecord], tell: Any) -> str:
-    return named(list(dict.fromkeys(tell(run) for run in runs)), "; ")
+def _distinct(values: Iterable[object], separator: str = ", ") -> str:
+    return named(list(dict.fromkeys(map(str, values))), separator)
 
 
 def _hardware(run: RunRecord) -> str:

@@ -239,6 +239,11 @@ def precision_of(run: RunRecord) -> str:
     return str(run.info["precision"]["used"])
 
 
+def diverged(runs: Iterable[RunRecord]) -> list[RunRecord]:
+    """Return the runs that met a loss that was not finite."""
+    return [run for run in runs if run.diverged_at is not None]
+
+
 def by_setting(runs: Iterable[RunRecord]) -> dict[tuple[str, str, str], list[RunRecord]]:
     """Group runs that differ in their seed alone, by (experiment, model, lr), seeds ascending."""
     groups: dict[tuple[str, str, str], list[RunRecord]] = {}

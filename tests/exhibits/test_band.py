@@ -11,16 +11,14 @@ import pytest
 from pj2.errors import UserError
 from pj2.exhibits.landscape.numbers import (
     BAND_SCHEMA,
-    Divergence,
     band_runs,
     band_width_table,
     bin_band,
     common_steps,
-    diverged,
     landscape_band,
     separation_table,
 )
-from pj2.runs.reading import RunRecord, load_runs, steps
+from pj2.runs.reading import RunRecord, diverged, load_runs, steps
 from pj2.store.files import write_table
 from tests.helpers.made_up import make_index, make_run
 
@@ -78,7 +76,7 @@ def test_a_diverged_run_gives_its_losses_and_shortens_nothing(tmp_path: Path) ->
     band = landscape_band(runs).to_pandas()
     assert band["min"].tolist() == [3, 1, 3, 3]
     assert band["max"].tolist() == [9, 4, 4, 4]
-    assert diverged(runs) == [Divergence("A", "1.0", 0, 2), Divergence("A", "2.0", 0, 0)]
+    assert [(run.lr, run.diverged_at) for run in diverged(runs)] == [("1.0", 2), ("2.0", 0)]
 
 
 def test_if_all_runs_diverged_the_band_is_as_long_as_the_longest(tmp_path: Path) -> None:

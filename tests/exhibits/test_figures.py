@@ -57,7 +57,7 @@ def draw_all(root: Path, out: Path) -> dict[str, str]:
     index = sorted(root.glob("index/*/*.json"))
     write_table(root / "band.parquet", landscape_band(load_runs(index)))
     plot_landscape(index, root / "band.parquet", out / "landscape")
-    plot_curves(index, out / "curves", title="Both")
+    plot_curves(index, out / "curves")
     plot_all_models(index[:1], out / "all")
     plot_confusion(index[:1], out / "confusion")
     plot_filters(index[:1], out / "filters")

@@ -64,3 +64,18 @@ def test_every_seed_has_a_band_and_people_read_their_mean_and_spread(tmp_path: P
     text = squeezed(tmp_path / "t.md")
     assert "| A | 0.01, 0.1 | 0, 1 | none | 4 | 1.5000 ± 0.7071 | 1.5000 ± 0.7071 |" in text
     assert "| 4 (100.0 ± 0.0 %) |" in text
+
+
+def test_models_are_compared_over_the_seeds_that_both_have(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, model, [low + (lr == "0.1")] * 4, lr=lr, seed=seed)
+        for model, low, seeds in (("A", 0.0, (0, 1)), ("B", 5.0, (1,)), ("C", 5.0, (2,)))
+        for seed in seeds
+        for lr in ("0.01", "0.1")
+    ]
+    write_landscape_table(make_index(tmp_path, runs), tmp_path)
+    heading, _, first, second, third = squeezed(tmp_path / "t.md").splitlines()[2:]
+    assert heading.endswith("| Apart from B | Apart from A |")
+    assert first.endswith("| 4 (100.0 %) | – |")
+    assert second.endswith("| – | 4 (100.0 %) |")
+    assert third.endswith("| – | – |")

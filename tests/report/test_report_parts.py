@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pj2.errors import UserError
-from pj2.exhibits.columns import bins, columns, share, short
+from pj2.exhibits.columns import bins, columns, share
 from pj2.exhibits.confusion.chart import confusion_charts
 from pj2.exhibits.curves.chart import accuracy_curves, loss_curves
 from pj2.exhibits.efficiency.chart import efficiency_charts
@@ -86,11 +86,6 @@ def test_columns_round_numbers_and_list_words_once():
         "columns": {"x": [1.23, None], "n": [7, 8], "w": [0, 0]},
         "words": {"w": ["b"]},
     }
-
-
-def test_a_float32_is_written_so_that_it_comes_back():
-    losses = np.random.default_rng(0).normal(size=1000).astype(np.float32)
-    np.testing.assert_array_equal(np.asarray(short(losses), np.float32), losses)
 
 
 def test_bins_keep_extremes_and_means_of_a_last_one_that_is_short():

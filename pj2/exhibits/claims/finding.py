@@ -9,7 +9,7 @@ import numpy as np
 
 from pj2.exhibits.claims.published import AccuracyClaim, Claim
 from pj2.language import said, tr
-from pj2.runs.reading import RunRecord
+from pj2.runs.reading import RunRecord, diverged
 from pj2.wording import NOT_SETTLED, named
 
 AGREES, DIFFERS = said("agrees"), said("differs")
@@ -88,7 +88,6 @@ def differences(first: Mapping[int, float], second: Mapping[int, float]) -> dict
 def _diverged(runs: Sequence[RunRecord], what: str) -> str:
     lost = [
         tr("{model} at {lr}, seed {seed}", model=run.model, lr=run.lr, seed=run.seed)
-        for run in runs
-        if run.diverged_at is not None
+        for run in diverged(runs)
     ]
     return tr(what) + tr(": ") + named(lost) if lost and what else ""

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from pj2.config.names import learning_rate_text
-from pj2.exhibits.format import MEAN_PARTS, MISSING, Table, count, mean_columns, percent
+from pj2.exhibits.format import MEAN_PARTS, Table, count, mean_columns, percent_mean
 from pj2.language import said, tr
 from pj2.runs.reading import (
     PathLike,
     RunRecord,
     at_best_epoch,
     by_setting,
+    diverged,
     epochs,
     load_runs,
     test_result,
@@ -66,7 +67,7 @@ def summary_row(runs: Sequence[RunRecord]) -> dict[str, Any]:
         "model": runs[0].model,
         "learning_rate": runs[0].learning_rate,
         "seeds": len(finished),
-        "diverged": sum(run.diverged_at is not None for run in runs),
+        "diverged": len(diverged(runs)),
         "parameters": runs[0].info["parameters"],
         "macs": runs[0].info["macs"],
     }
@@ -106,11 +107,7 @@ def summary_shown(row: dict[str, Any]) -> dict[str, str]:
 
     def accuracy(name: str) -> str:
         mean, sd, low, high = (row[f"{name}_{part}"] for part in MEAN_PARTS)
-        if np.isnan(mean):
-            return MISSING
-        spread = "" if np.isnan(sd) else f" ± {100 * sd:.2f}"
-        interval = "" if np.isnan(low) else f" [{100 * low:.2f}, {100 * high:.2f}]"
-        return f"{percent(mean)}{spread}{interval}"
+        return percent_mean(Mean(mean, sd, row["seeds"], low, high))
 
     return {
         tr("Experiment"): row["experiment"],

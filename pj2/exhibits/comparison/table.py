@@ -11,14 +11,7 @@ import pandas as pd
 from pj2.config.names import learning_rate_text
 from pj2.exhibits.format import Table, count, percent
 from pj2.language import said, tr
-from pj2.runs.reading import (
-    PathLike,
-    RunRecord,
-    at_best_epoch,
-    epochs,
-    load_runs,
-    test_result,
-)
+from pj2.runs.reading import PathLike, RunRecord, at_best_epoch, epochs, load_runs, test_result
 from pj2.statistics import wilson_interval
 from pj2.wording import STATUSES, hardware_in_words
 

@@ -97,9 +97,7 @@ def _has_numbers(result: Confusion) -> bool:
 def _draw_cells(axes: Axes, result: Confusion) -> None:
     shares, size = result.shares, len(result.classes)
     axes.imshow(shares, cmap=_COLOURS, norm=PowerNorm(0.5, 0, 1), aspect="auto")
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
+    style.bare(axes)
     axes.set(xlabel=tr("predicted class"), ylabel=tr("true class"))
     if not _has_numbers(result):
         axes.set_xticks(range(size), result.classes, rotation=90, fontsize=3.5)

@@ -48,7 +48,7 @@ def curvature_table(paths: Iterable[PathLike]) -> Table:
         {
             tr("Model"): frame["model"],
             tr("Learning rate"): frame["lr"],
-            tr("Weights"): [_weights(name) for name in frame["weights"]],
+            tr("Weights"): frame["weights"].map({"best": tr("best"), "last": tr("last")}),
             tr("Loss"): frame["loss"].map("{:.4f}".format),
             tr("Largest eigenvalues"): [
                 ", ".join(f"{float(value):.3g}" for value in text.split()[:3])
@@ -61,7 +61,3 @@ def curvature_table(paths: Iterable[PathLike]) -> Table:
         }
     )  # fmt: skip
     return Table.of(frame, caption=tr(_CAPTION), shown=shown)
-
-
-def _weights(name: str) -> str:
-    return tr("best") if name == "best" else tr("last")

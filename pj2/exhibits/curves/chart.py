@@ -12,15 +12,7 @@ import pandas as pd
 
 from pj2.exhibits.columns import bin_width, bins, columns, share
 from pj2.exhibits.palette import series
-from pj2.exhibits.vega import (
-    Chart,
-    Choice,
-    colour_scale,
-    options,
-    shown_nearby,
-    sized,
-    tooltip,
-)
+from pj2.exhibits.vega import Chart, Choice, colour_scale, options, shown_nearby, sized, tooltip
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, by_model, chosen_setting, epochs, steps, steps_per_epoch
 

@@ -25,6 +25,7 @@ from pj2.runs.reading import (
     by_setting,
     chosen_setting,
     count_steps,
+    diverged,
     epochs,
     load_runs,
     model_names,
@@ -70,7 +71,7 @@ class _Curves:
 
 
 @style.styled
-def plot_curves(index_paths: Iterable[PathLike], stem: PathLike, title: str | None = None) -> None:
+def plot_curves(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw loss (left) and accuracy (right) of all runs listed, over epochs.
 
     A single run has training, validation and test in one row; several runs have a row
@@ -79,7 +80,8 @@ def plot_curves(index_paths: Iterable[PathLike], stem: PathLike, title: str | No
     band of one standard deviation. Test curves are there if the test set was measured
     every epoch.
     """
-    _plot(load_runs(index_paths), stem, title)
+    runs = load_runs(index_paths)
+    _plot(runs, stem, _title(runs))
 
 
 @style.styled
@@ -90,10 +92,9 @@ def plot_all_models(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     _plot(chosen, stem, tr("Each model at its learning rate with the best validation accuracy"))
 
 
-def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str | None) -> None:
+def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str) -> None:
     looks, handles = _looks(runs)
     named_rates = len(handles)
-    title = title or _title(runs)
     tables = [epochs(run) for run in runs]
     measured = any(table["test_accuracy"].notna().any() for table in tables)
     splits = ["train", "val", "test"] if measured else ["train", "val"]
@@ -339,8 +340,7 @@ def _small_print(
             "{model}, lr {lr}, seed {seed} at step {step:,}",
             model=names[run.experiment, run.model], lr=run.lr, seed=run.seed, step=run.diverged_at,
         )
-        for run in runs
-        if run.diverged_at is not None
+        for run in diverged(runs)
     ]  # fmt: skip
     smoothed = sorted(
         {run.model for run in runs if run.info["settings"]["loss"]["label_smoothing"]}

@@ -9,15 +9,7 @@ import pandas as pd
 
 from pj2.config.names import learning_rate_text
 from pj2.exhibits.efficiency.numbers import COSTS, Efficiency, efficiencies, fronts, note_conditions
-from pj2.exhibits.format import (
-    MEAN_PARTS,
-    MISSING,
-    Table,
-    count,
-    mean_columns,
-    mean_sd,
-    percent,
-)
+from pj2.exhibits.format import MEAN_PARTS, MISSING, Table, count, mean_columns, mean_sd, percent
 from pj2.language import said, tr
 from pj2.runs.reading import PathLike, load_runs
 from pj2.wording import never_finished, sentences

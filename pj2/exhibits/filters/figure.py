@@ -48,9 +48,7 @@ def plot_filters(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     _draw_filters(axes, mosaic, range(0, out, columns))
     _draw_scale(bar, scale)
     for part in (axes, bar):
-        part.grid(False)
-        part.spines[:].set_visible(False)
-        part.tick_params(length=0)
+        style.bare(part)
     shape = f"{channels} × {kernel[0]} × {kernel[1]}"
     figure.suptitle(
         tr("{model}: {n} first-layer filters, {shape}", model=model, n=out, shape=shape)

@@ -20,7 +20,7 @@ from pj2.exhibits.landscape.numbers import (
     read_band,
 )
 from pj2.language import tr
-from pj2.runs.reading import PathLike, RunRecord, load_runs, precision_of, steps
+from pj2.runs.reading import PathLike, RunRecord, diverged, load_runs, precision_of, steps
 from pj2.statistics import Mean, mean_interval
 from pj2.wording import mixed_precisions
 from pj2.wording import rates as in_words
@@ -55,7 +55,7 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
     losses.add(raw["max"])
     top, low = losses.top, losses.low
 
-    lost = [run for group in members.values() for run in group if run.diverged_at is not None]
+    lost = diverged(run for group in members.values() for run in group)
     figure = style.new_figure(3.3 + 0.32 * len(medians) + 0.18 * min(len(lost), _NAMED), _WIDTH)
     axes = figure.subplots()
     axes.set(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import permutations
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,15 +23,6 @@ BAND_SCHEMA = pa.schema(
     ]
 )
 _KEYS = ["model", "seed"]
-
-
-class Divergence(NamedTuple):
-    """A run that met a loss that was not finite at `step` (0-based)."""
-
-    model: str
-    lr: str
-    seed: int
-    step: int
 
 
 def band_runs(runs: Sequence[RunRecord]) -> dict[tuple[str, int], list[RunRecord]]:
@@ -115,15 +105,6 @@ def read_band(path: PathLike, bands: Collection[tuple[str, int]]) -> pa.Table:
 
 def _in_words(bands: Collection[tuple[str, int]]) -> str:
     return ", ".join(f"{model} seed {seed}" for model, seed in sorted(bands))
-
-
-def diverged(runs: Sequence[RunRecord]) -> list[Divergence]:
-    """Return the runs that diverged, in the order of `runs`."""
-    return [
-        Divergence(run.model, run.lr, run.seed, run.diverged_at)
-        for run in runs
-        if run.diverged_at is not None
-    ]
 
 
 def bin_width(band: pa.Table, bins: int) -> int:

@@ -12,16 +12,16 @@ from pj2.exhibits.landscape.numbers import (
     band_runs,
     band_width_table,
     common_steps,
-    diverged,
     read_band,
     separation_table,
 )
 from pj2.language import said, tr
-from pj2.runs.reading import PathLike, RunRecord, load_runs, precision_of
+from pj2.runs.reading import PathLike, RunRecord, diverged, load_runs, precision_of
 from pj2.statistics import mean_interval
 from pj2.wording import mixed_precisions, named, sentences, span
 from pj2.wording import rates as in_words
 
+_WIDTHS = ("steps", "mean_width", "median_width")
 _CAPTION = said(
     "Width of the band between the least and the greatest training loss over learning rates, "
     "in nats, over each model's own steps and over the steps that all models have. "
@@ -48,20 +48,16 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Tab
     own = band_width_table(band).to_dict("records")
     common = band_width_table(common_steps(band)).to_dict("records")
     pairs = separation_table(band).to_dict("records")
-    rows: dict[str, list[dict[str, Any]]] = {}
+    rows: list[dict[str, Any]] = []
     for ((model, seed), group), width, shared in zip(members.items(), own, common, strict=True):
         rates = [run.lr for run in sorted(group, key=lambda run: run.learning_rate)]
         row = {
             "model": model,
             "learning_rates": " ".join(rates),
             "seed": seed,
-            "diverged": " ".join(f"{run.lr}@{run.step}" for run in diverged(group)),
-            "steps": width["steps"],
-            "mean_width": width["mean_width"],
-            "median_width": width["median_width"],
-            "common_steps": shared["steps"],
-            "common_mean_width": shared["mean_width"],
-            "common_median_width": shared["median_width"],
+            "diverged": " ".join(f"{run.lr}@{run.diverged_at}" for run in diverged(group)),
+            **{name: width[name] for name in _WIDTHS},
+            **{f"common_{name}": shared[name] for name in _WIDTHS},
         }
         for pair in pairs:
             if (pair["model"], pair["seed"]) == (model, seed):
@@ -72,45 +68,43 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Tab
                     f"steps_below_{other}": pair["below"],
                     f"first_step_apart_from_{other}": pair["first_apart"],
                 }
-        rows.setdefault(model, []).append(row)
-    frame = pd.DataFrame([row for of_model in rows.values() for row in of_model])
+        rows.append(row)
+    frame = pd.DataFrame(rows)
     integers = [name for name in map(str, frame) if name.startswith(("steps_", "first_step_"))]
-    frame = frame.astype(dict.fromkeys(integers, "Int64"))
-    groups = _by_model(members)
-    shown = pd.DataFrame([_shown(groups[model], of_model) for model, of_model in rows.items()])
-    mixed = mixed_precisions(precision_of(run) for group in groups.values() for run in group)
-    return Table.of(frame, caption=sentences(tr(_CAPTION), mixed), shown=shown)
-
-
-def _by_model(
-    members: Mapping[tuple[str, int], Sequence[RunRecord]],
-) -> dict[str, list[RunRecord]]:
-    groups: dict[str, list[RunRecord]] = {}
-    for (model, _), group in members.items():
-        groups.setdefault(model, []).extend(group)
-    return groups
+    runs = [run for group in members.values() for run in group]
+    shown = [
+        _shown(
+            [run for run in runs if run.model == model],
+            [row for row in rows if row["model"] == model],
+        )
+        for model in dict.fromkeys(run.model for run in runs)
+    ]
+    return Table.of(
+        frame.astype(dict.fromkeys(integers, "Int64")),
+        caption=sentences(tr(_CAPTION), mixed_precisions(map(precision_of, runs))),
+        shown=pd.DataFrame(shown),
+    )
 
 
 def _shown(runs: Sequence[RunRecord], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return a model's row for people, over its seeds."""
-    lost = diverged(runs)
     place = said("{lr} at step {step:,}")
     if len(rows) > 1:
         place = said("{lr}, seed {seed}, at step {step:,}")
-    left = [tr(place, lr=run.lr, seed=run.seed, step=run.step) for run in lost]
+    lost = [tr(place, lr=run.lr, seed=run.seed, step=run.diverged_at) for run in diverged(runs)]
 
     def over_seeds(column: str, scale: float = 1.0, digits: int = 4) -> str:
-        mean = mean_interval([row[column] for row in rows])
+        mean = mean_interval([row[column] for row in rows if column in row])
         return mean_sd(mean, scale=scale, digits=digits)
 
     def steps(column: str) -> str:
-        return span(row[column] for row in rows)
+        return span(row[column] for row in rows if column in row)
 
     text = {
         tr("Model"): rows[0]["model"],
         tr("Learning rates"): in_words(rows[0]["learning_rates"].split()),
         tr("Seeds"): tr(", ").join(str(row["seed"]) for row in rows),
-        tr("Diverged"): named(left, tr(", ")) or tr("none"),
+        tr("Diverged"): named(lost, tr(", ")) or tr("none"),
         tr("Steps"): steps("steps"),
         tr("Mean width"): over_seeds("mean_width"),
         tr("Median width"): over_seeds("median_width"),
@@ -118,7 +112,7 @@ def _shown(runs: Sequence[RunRecord], rows: Sequence[Mapping[str, Any]]) -> dict
         tr("Mean width (common)"): over_seeds("common_mean_width"),
         tr("Median width (common)"): over_seeds("common_median_width"),
     }
-    for column in rows[0]:
+    for column in dict.fromkeys(column for row in rows for column in row):
         other = column.removeprefix("share_apart_from_")
         if other != column:
             text[tr("Apart from {model}", model=other)] = (

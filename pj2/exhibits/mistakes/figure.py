@@ -92,10 +92,8 @@ def read_pictures(path: Path, predictions: Predictions, index: Sequence[int]) ->
 
 def _draw(axes: Axes, mistake: Mistake, picture: np.ndarray, seeds: int) -> None:
     axes.imshow(picture, interpolation="hanning")
-    axes.grid(False)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
+    style.bare(axes)
+    axes.set(xticks=[], yticks=[])
     how_sure = f"{100 * mistake.probability:.1f} %"
     if seeds > 1:
         how_sure = tr(

@@ -35,7 +35,8 @@ def confident_mistakes(predictions: Sequence[Predictions]) -> list[Mistake]:
     their order. Raises UserError if the seeds did not see the same images.
     """
     first = predictions[0]
-    _check_same_images(predictions)
+    if any((g.classes, g.images) != (first.classes, first.images) for g in predictions[1:]):
+        raise UserError("predictions of several seeds: not of the same images; evaluate again")
     rows = np.arange(len(first.label))
     wrong = np.sum([~guesses.right for guesses in predictions], axis=0)
     # Where a seed's are not numbers, votes alone decide, and the image comes last.
@@ -59,10 +60,3 @@ def confident_mistakes(predictions: Sequence[Predictions]) -> list[Mistake]:
         )
         for row in order[wrong[order] > len(predictions) / 2]
     ]
-
-
-def _check_same_images(predictions: Sequence[Predictions]) -> None:
-    first = predictions[0]
-    for guesses in predictions[1:]:
-        if (guesses.classes, guesses.images) != (first.classes, first.images):
-            raise UserError("predictions of several seeds: not of the same images; evaluate again")

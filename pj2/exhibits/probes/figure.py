@@ -14,7 +14,7 @@ from pj2.errors import UserError
 from pj2.exhibits import style
 from pj2.exhibits.probes.numbers import QUANTITIES, is_probed, probe_steps
 from pj2.language import tr
-from pj2.runs.reading import PathLike, RunRecord, load_runs
+from pj2.runs.reading import PathLike, RunRecord, diverged, load_runs
 from pj2.wording import named
 
 _MOST_ROWS = 6  # learning rates and directions on one figure; the table has all
@@ -114,8 +114,7 @@ def _small_print(runs: Sequence[RunRecord], rows: Rows, shown: Rows) -> list[str
             "{model} lr {lr} diverged at step {step:,}",
             model=run.model, lr=run.lr, step=run.diverged_at,
         )
-        for run in runs
-        if run.diverged_at is not None
+        for run in diverged(runs)
     ]  # fmt: skip
     drawn = [steps for members in shown.values() for _, steps in members.values()]
     any_infinite = not all(np.isfinite(steps["loss_max"]).all() for steps in drawn)

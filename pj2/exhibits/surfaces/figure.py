@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 
@@ -48,7 +47,7 @@ def plot_surfaces(surfaces: Iterable[PathLike], stem: PathLike) -> None:
         lines = flat.contour(alpha, beta, shown, levels=levels[::3], colors="white", linewidths=0.5)
         flat.clabel(lines, fmt=lambda loss: f"{loss:.{0 if loss >= 10 else 1}f}", fontsize=6)
         flat.plot(0, 0, "+", color="white", markersize=8)
-        flat.set(title=_name(surface), xlabel="α", ylabel="β", aspect="equal")
+        flat.set(title=surface.title, xlabel="α", ylabel="β", aspect="equal")
         flat.title.set_color(style.colours([surface.model])[surface.model])
         flat.grid(False)
         solid = figure.add_subplot(2, columns, columns + place + 1, projection="3d")
@@ -100,7 +99,7 @@ def plot_lines(
         panels[1].set(title=tr("between two runs"), xlabel="α")
     for panel in panels:
         style.log_scale(panel)
-    handles = [Line2D([], [], color=colours[m.model], label=_name(m)) for m in measured]
+    handles = style.model_handles({line.title: colours[line.model] for line in measured})
     style.heading(figure, tr("The loss on straight lines"), handles)
     style.note(
         figure,
@@ -118,10 +117,6 @@ def plot_lines(
 def _draw_line(axes: Axes, line: Measured, colour: str) -> None:
     finite = line.table[np.isfinite(line.table["loss"])]
     axes.plot(finite["alpha"], finite["loss"], color=colour, marker=".", markersize=3)
-
-
-def _name(measured: Measured) -> str:
-    return tr("{model}, lr {lr}", model=measured.model, lr=measured.about["lr"])
 
 
 def _small_print(measured: Sequence[Measured]) -> list[str]:

@@ -21,9 +21,7 @@ def write_surface_view(surfaces: Iterable[PathLike], stem: PathLike) -> None:
     logs = [np.log10(np.where(np.isfinite(loss), loss, np.nan)) for _, _, loss in grids]
     low = min(float(np.nanmin(values)) for values in logs)
     high = max(float(np.nanmax(values)) for values in logs)
-    names = [
-        tr("{model}, lr {lr}", model=surface.model, lr=surface.about["lr"]) for surface in measured
-    ]
+    names = [surface.title for surface in measured]
     height = tr("log₁₀ loss")
     at = "α %{x:.3g}<br>β %{y:.3g}<br>"
     value = " %{customdata:.4g}<extra></extra>"
