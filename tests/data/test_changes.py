@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from image_layouts import png, tiny, write_image_folder, write_parquet
 
 from pj2.config.schema import DatasetConfig
 from pj2.data.changes import is_outdated
 from pj2.data.prepare import prepare
 from pj2.store import verified
+from tests.data.image_layouts import png, tiny, write_image_folder, write_parquet
 
 Outdated = Callable[[], bool]
 LONG_AGO = 1_577_836_800

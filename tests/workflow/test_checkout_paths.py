@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 
 import pytest
-from conftest import CONFIG, REPOSITORY, Study
+
+from tests.helpers.repository import REPOSITORY
+from tests.workflow.study import CONFIG, Study
 
 pytestmark = pytest.mark.workflow
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import CONFIG, Study
+
+from tests.workflow.study import CONFIG, Study
 
 pytestmark = pytest.mark.workflow
 

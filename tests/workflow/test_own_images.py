@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clones import new_study
-from conftest import Study
 from PIL import Image
+
+from tests.workflow.clones import new_study
+from tests.workflow.study import Study
 
 pytestmark = pytest.mark.workflow
 
