@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import torch
 
     from pj2.config.study import RunSettings
+    from pj2.runs.derived import Predict
     from pj2.runs.plan import Machine
-    from pj2.runs.predictions import Predict
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,17 +12,22 @@ import typer
 from pj2.cli.compute import Compute
 from pj2.cli.exhibits import Indices
 from pj2.cli.jobs import PreparedFolder, parse_section
-from pj2.cli.options import takes_groups
+from pj2.cli.options import DEFAULT_STORE, StoreOptions, takes_groups
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pj2.config.schema import SurfaceConfig
+    from pj2.config.study import RunSettings
     from pj2.evaluation.surface import Surroundings
     from pj2.runs.reading import RunRecord
 
 app = typer.Typer(
     no_args_is_help=True,
     help="""Measure the loss around trained weights.
+
+    What was measured before comes from the run store.
 
     \b
     Example: pj2 geometry curvature --output curvature.json \\
@@ -31,19 +37,30 @@ app = typer.Typer(
     """,
 )
 
-Settings = Annotated[str, typer.Option("--settings", help="The config's section, as JSON.")]
-Table = Annotated[Path, typer.Option("--output", help="The Parquet file to write.")]
+
+@dataclass(frozen=True)
+class Task:
+    """What each measurement takes."""
+
+    data: PreparedFolder
+    settings: Annotated[str, typer.Option(help="The config's section, as JSON.")]
+    output: Annotated[Path, typer.Option(help="The file to write.")]
+
+    def surface(self) -> SurfaceConfig:
+        """Return the section about surfaces."""
+        from pj2.config.schema import SurfaceConfig
+
+        return parse_section(SurfaceConfig, self.settings, "--settings")
 
 
 @app.command("surface-rows")
 @takes_groups
 def rows(
     index: Indices,
-    data: PreparedFolder,
-    settings: Settings,
+    task: Task,
     first: Annotated[int, typer.Option(min=0, help="The first row, 0-based.")],
-    output: Table,
     compute: Compute,
+    store: StoreOptions = DEFAULT_STORE,
 ) -> None:
     """Some rows of the loss surface around the weights of a model's chosen run.
 
@@ -53,18 +70,23 @@ def rows(
         --settings '{"points": 9, "images": 100, "rows_per_job": 3}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
-    around, config, about = _around(index, settings, data, compute)
-    from pj2.evaluation.surface import surface_rows
-    from pj2.exhibits.measured import with_description
-    from pj2.store.files import write_table
+    (run,) = _runs(index, 1)
+    config = task.surface()
 
-    table = surface_rows(around, config, first, config.rows_per_job)
-    write_table(output, with_description(table, about))
+    def measure() -> pa.Table:
+        around = _around(run, config, task.data, compute)
+        from pj2.evaluation.surface import surface_rows
+
+        return surface_rows(around, config, first, config.rows_per_job)
+
+    about = _described(run, "best", config)
+    _keep_table(f"surface-rows {first}", run, about, measure, task.output, store)
 
 
 @app.command("gather-surface")
 def gather(
-    parts: Annotated[list[Path], typer.Argument(help="What surface-rows wrote.")], output: Table
+    parts: Annotated[list[Path], typer.Argument(help="What surface-rows wrote.")],
+    output: Annotated[Path, typer.Option(help="The Parquet file to write.")],
 ) -> None:
     """Put the rows of a surface together.
 
@@ -80,13 +102,7 @@ def gather(
 
 @app.command("surface-line")
 @takes_groups
-def line(
-    index: Indices,
-    data: PreparedFolder,
-    settings: Settings,
-    output: Table,
-    compute: Compute,
-) -> None:
+def line(index: Indices, task: Task, compute: Compute, store: StoreOptions = DEFAULT_STORE) -> None:
     """The loss along one direction through the weights of a model's chosen run.
 
     \b
@@ -95,22 +111,23 @@ def line(
         --settings '{"line_points": 11, "images": 100}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
-    around, config, about = _around(index, settings, data, compute)
-    from pj2.evaluation.surface import surface_line
-    from pj2.exhibits.measured import with_description
-    from pj2.store.files import write_table
+    (run,) = _runs(index, 1)
+    config = task.surface()
 
-    write_table(output, with_description(surface_line(around, config), about))
+    def measure() -> pa.Table:
+        around = _around(run, config, task.data, compute)
+        from pj2.evaluation.surface import surface_line
+
+        return surface_line(around, config)
+
+    about = _described(run, "best", config)
+    _keep_table("surface-line", run, about, measure, task.output, store)
 
 
 @app.command()
 @takes_groups
 def interpolation(
-    index: Indices,
-    data: PreparedFolder,
-    settings: Settings,
-    output: Table,
-    compute: Compute,
+    index: Indices, task: Task, compute: Compute, store: StoreOptions = DEFAULT_STORE
 ) -> None:
     """The loss on the straight line between a model's two best runs.
 
@@ -120,33 +137,26 @@ def interpolation(
         --settings '{"line_points": 11, "images": 100}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
-    from pj2.config.schema import SurfaceConfig
-    from pj2.exhibits.measured import describe, with_description
-    from pj2.store.files import write_table
-
-    config = parse_section(SurfaceConfig, settings, "--settings")
+    config = task.surface()
     first, second = _runs(index, 2)
-    device = compute.torch_device
-    from pj2.config.study import RunSettings
-    from pj2.data.open import open_prepared
-    from pj2.evaluation.surface import interpolate
 
-    ends = first.folder / "best.safetensors", second.folder / "best.safetensors"
-    common = RunSettings.model_validate(first.info["settings"])
-    plain = config.model_dump(mode="json")
-    about = describe(first, "best", plain) | {"other": describe(second, "best", {})}
-    table = interpolate(ends, common, open_prepared(data), config, device)
-    write_table(output, with_description(table, about))
+    def measure() -> pa.Table:
+        device = compute.torch_device
+        from pj2.data.open import open_prepared
+        from pj2.evaluation.surface import interpolate
+
+        ends = first.folder / "best.safetensors", second.folder / "best.safetensors"
+        return interpolate(ends, _settings(first), open_prepared(task.data), config, device)
+
+    about = _described(first, "best", config)
+    about["other"] = _described(second, "best", None)
+    _keep_table("interpolation", first, about, measure, task.output, store)
 
 
 @app.command()
 @takes_groups
 def curvature(
-    index: Indices,
-    data: PreparedFolder,
-    settings: Settings,
-    output: Annotated[Path, typer.Option(help="The JSON file to write.")],
-    compute: Compute,
+    index: Indices, task: Task, compute: Compute, store: StoreOptions = DEFAULT_STORE
 ) -> None:
     """The Hessian's eigenvalues, trace and density, at best and last weights of the chosen run.
 
@@ -157,47 +167,88 @@ def curvature(
         results/default/index/experiment=landscape/model=VGG_A.json
     """
     from pj2.config.schema import CurvatureConfig
-    from pj2.exhibits.measured import describe
     from pj2.store.files import write_json
 
     kinds = ("best", "last")
-    config = parse_section(CurvatureConfig, settings, "--settings")
+    config = parse_section(CurvatureConfig, task.settings, "--settings")
     (run,) = _runs(index, 1, kinds)
-    device = compute.torch_device
-    from pj2.config.study import RunSettings
-    from pj2.data.open import open_prepared
-    from pj2.evaluation.curvature import curvature_of
+    best, last = (_described(run, weights, config) for weights in kinds)
 
-    own, prepared = RunSettings.model_validate(run.info["settings"]), open_prepared(data)
-    by_content: dict[str, dict[str, Any]] = {}  # best and last are often the same
-    measured = []
-    for weights in kinds:
-        about = describe(run, weights, config.model_dump(mode="json"))
-        if about["sha256"] not in by_content:
-            path = run.folder / f"{weights}.safetensors"
-            by_content[about["sha256"]] = curvature_of(path, own, prepared, config, device)
-        measured.append({"about": about, **by_content[about["sha256"]]})
-    write_json(output, measured)
+    def make() -> None:
+        device = compute.torch_device
+        from pj2.data.open import open_prepared
+        from pj2.evaluation.curvature import curvature_of
+
+        prepared = open_prepared(task.data)
+        by_content: dict[str, dict[str, Any]] = {}  # best and last are often the same
+        measured = []
+        for about in (best, last):
+            if about["sha256"] not in by_content:
+                weights = run.folder / f"{about['weights']}.safetensors"
+                by_content[about["sha256"]] = curvature_of(
+                    weights, _settings(run), prepared, config, device
+                )
+            measured.append({"about": about, **by_content[about["sha256"]]})
+        write_json(task.output, measured)
+
+    _keep("curvature", run, best | {"other": last}, make, task.output, store)
 
 
-def _around(
-    index: list[Path], settings: str, data: Path, compute: Compute
-) -> tuple[Surroundings, SurfaceConfig, dict[str, Any]]:
-    """Return the surroundings of the chosen run, how to look at them, and their description."""
-    from pj2.config.schema import SurfaceConfig
+def _keep_table(
+    name: str,
+    run: RunRecord,
+    about: dict[str, Any],
+    measure: Callable[[], pa.Table],
+    output: Path,
+    store: StoreOptions,
+) -> None:
+    """Write a table and its description from the store, or measure it and keep it there."""
+    from pj2.exhibits.measured import with_description
+    from pj2.store.files import write_table
+
+    def make() -> None:
+        write_table(output, with_description(measure(), about))
+
+    _keep(name, run, about, make, output, store)
+
+
+def _keep(
+    name: str,
+    run: RunRecord,
+    about: Mapping[str, Any],
+    make: Callable[[], None],
+    output: Path,
+    store: StoreOptions,
+) -> None:
+    """Write a file from the store, or make it and keep it there."""
+    from pj2.runs.derived import measurement_of, restore_or_make
+
+    module = "pj2.evaluation.curvature" if name == "curvature" else "pj2.evaluation.surface"
+    info = run.info
+    fingerprint = measurement_of(name, about, info["settings"], info["data"]["hash"], module)
+    if restore_or_make(store.open(print), "measurement", fingerprint, output, make):
+        print(f"{output}: restored from the store and verified")
+
+
+def _described(run: RunRecord, weights: str, config: Any) -> dict[str, Any]:
     from pj2.exhibits.measured import describe
 
-    config = parse_section(SurfaceConfig, settings, "--settings")
-    (run,) = _runs(index, 1)
-    device = compute.torch_device
+    return describe(run, weights, config.model_dump(mode="json") if config else {})
+
+
+def _settings(run: RunRecord) -> RunSettings:
     from pj2.config.study import RunSettings
+
+    return RunSettings.model_validate(run.info["settings"])
+
+
+def _around(run: RunRecord, config: SurfaceConfig, data: Path, compute: Compute) -> Surroundings:
+    device = compute.torch_device
     from pj2.data.open import open_prepared
     from pj2.evaluation.surface import Surroundings
 
-    own = RunSettings.model_validate(run.info["settings"])
     best = run.folder / "best.safetensors"
-    around = Surroundings(best, own, open_prepared(data), config, device)
-    return around, config, describe(run, "best", config.model_dump(mode="json"))
+    return Surroundings(best, _settings(run), open_prepared(data), config, device)
 
 
 def _runs(index: list[Path], count: int, kinds: Sequence[str] = ("best",)) -> list[RunRecord]:

@@ -18,6 +18,7 @@ from pj2.config.study import RunSettings
 from pj2.fingerprint.code import Code
 from pj2.fingerprint.run import Fingerprint
 from pj2.runs.check import Unreadable, read_run, recorded_predictions
+from pj2.runs.derived import keep
 from pj2.runs.files import (
     BEST,
     EPOCHS,
@@ -33,7 +34,6 @@ from pj2.runs.files import (
     ProbeRecords,
     StepRecords,
 )
-from pj2.runs.predictions import keep_predictions
 from pj2.runs.result import has_result
 from pj2.runs.trajectory import Divergence, Epoch, Trajectory, pack_probes, pack_steps
 from pj2.store.files import sha256_file
@@ -72,7 +72,7 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
         return False
     # Whether or not the store has them: what is damaged there is mended by this.
     if predictions:
-        keep_predictions(store, predictions, folder)
+        keep(store, "predictions", predictions, folder / PREDICTIONS)
     best, last = (store.put((folder / name).read_bytes()) for name in (BEST, LAST))
     steps = {
         epoch: (len(part.loss), store.put(pack_steps(part))) for epoch, part in recorded.items()

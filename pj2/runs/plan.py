@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from pj2.config.study import RunSettings
 from pj2.data.layout import DataIdentity
 from pj2.fingerprint.run import Fingerprint, run_fingerprint
+from pj2.runs.derived import Predict, is_kept
 from pj2.runs.precision import auto_precision
-from pj2.runs.predictions import Predict, has_predictions
 from pj2.runs.result import Cut, Result, cut, has_result, write_result
 from pj2.runs.trajectory import Trajectory
 from pj2.store.manifest import Manifest
@@ -153,7 +153,7 @@ def restore_run(action: Restore, store: RunStore, output: Path, predict: Predict
 
 def in_words(action: Action, store: RunStore) -> str:
     """Say what a job does that carries an action out."""
-    if isinstance(action, Restore) and not has_predictions(store, action.result.predictions):
+    if isinstance(action, Restore) and not is_kept(store, "predictions", action.result.predictions):
         return f"{action}; its test images are predicted again"
     return str(action)
 

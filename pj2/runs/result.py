@@ -10,6 +10,7 @@ from pj2.config.study import RunSettings
 from pj2.data.layout import DataIdentity
 from pj2.fingerprint.code import RESULT, code_of
 from pj2.fingerprint.run import Fingerprint
+from pj2.runs.derived import Predict, predictions_of, restore_or_make
 from pj2.runs.early_stopping import EarlyStopping
 from pj2.runs.files import (
     BEST,
@@ -24,7 +25,6 @@ from pj2.runs.files import (
     probe_tables,
     steps_table,
 )
-from pj2.runs.predictions import Predict, predictions_of, write_predictions
 from pj2.runs.trajectory import Trajectory, unpack_probes, unpack_steps
 from pj2.store.files import sha256_file, write_json, write_table
 from pj2.store.manifest import Blob
@@ -129,7 +129,10 @@ def write_result(store: RunStore, result: Result, output: Path, predict: Predict
     for name, table in tables.items():
         write_table(output / name, table)
     predictions = result.predictions
-    write_predictions(store, predictions, output, predict)
+    restore_or_make(
+        store, "predictions", predictions, output / PREDICTIONS,
+        lambda: predict(output / BEST, output / PREDICTIONS),
+    )  # fmt: skip
     information = {
         "status": where.status,
         "diverged_at_step": sum(len(part.loss) for part in records) if diverged else None,

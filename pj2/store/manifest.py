@@ -25,10 +25,10 @@ from pj2.config.names import canonical_json
 FORMAT = 1
 BLOBS, ENTRIES, DAMAGED, PENDING = "blobs", "entries", "damaged", "pending"
 
-Kind = Literal["run", "predictions"]
+Kind = Literal["run", "predictions", "measurement"]
 _NAME = re.compile(
     rf"{ENTRIES}/(?P<start>[0-9a-f]{{2}})/(?P<fingerprint>(?P=start)[0-9a-f]{{62}})/"
-    r"(?P<kind>run|predictions)\.(?P<epochs>[0-9]{6})\.(?P<steps>[0-9]{6})\."
+    r"(?P<kind>run|predictions|measurement)\.(?P<epochs>[0-9]{6})\.(?P<steps>[0-9]{6})\."
     r"(?P<digest>[0-9a-f]{16})\.json"
 )
 _BLOB_NAME = re.compile(rf"{BLOBS}/(?P<start>[0-9a-f]{{2}})/(?P<sha256>(?P=start)[0-9a-f]{{62}})")

@@ -14,8 +14,8 @@ from pj2.config.study import list_runs
 from pj2.data.layout import DataIdentity, prepared_folder
 from pj2.fingerprint.code import RESULT, code_of
 from pj2.fingerprint.run import run_fingerprint
+from pj2.runs.derived import predictions_of
 from pj2.runs.files import BEST, EPOCHS, LAST, PREDICTIONS, STEPS
-from pj2.runs.predictions import predictions_of
 from pj2.store import verified
 from pj2.store.files import sha256_file, write_json
 

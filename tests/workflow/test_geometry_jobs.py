@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -93,6 +94,20 @@ def test_a_grid_that_was_interrupted_goes_on_with_the_rows_it_lacks(measured):
     assert measured.planned(f"{AROUND}/surface.parquet") == {"surface_rows": 1, "surface": 1}
     measured.run(f"{AROUND}/surface.parquet")
     assert (surface.read_bytes(), part.read_bytes()) == contents
+
+
+def test_what_was_measured_is_restored(measured):
+    folder = measured.folder / AROUND
+    logs = measured.folder / "results/tiny/logs/geometry/around/BasicCNN"
+    contents = {path: path.read_bytes() for path in folder.rglob("*.*")}
+    shutil.rmtree(folder)
+    shutil.rmtree(logs)
+    measured.run(*(str(path.relative_to(measured.folder)) for path in contents))
+    assert {path: path.read_bytes() for path in folder.rglob("*.*")} == contents
+    measurements = [path for path in logs.glob("*.log") if path.name != "surface.log"]
+    assert len(measurements) >= 5
+    for log in measurements:
+        assert "restored from the store and verified" in log.read_text(), log.name
 
 
 @pytest.mark.parametrize(
