@@ -60,7 +60,7 @@ def job_minutes(settings: RunSettings, dataset: DatasetConfig, gpu: bool = False
 
 def states(optimizer: OptimizerConfig) -> int:
     """Return what an optimizer keeps, in sizes of the weights."""
-    return int(optimizer.momentum > 0) if optimizer.name == "sgd" else 2
+    return int(optimizer.options["momentum"] > 0) if optimizer.name == "sgd" else 2
 
 
 def size_of(settings: RunSettings) -> ModelSize:

@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from pj2.config.catalogue import model_modules
+from pj2.config.catalogue import LOSSES, MODELS, OPTIMIZERS
 from pj2.config.names import (
     NAME_RULE,
     as_number,
@@ -29,12 +29,13 @@ from pj2.config.names import (
     check_labels,
     is_name,
 )
+from pj2.config.registered import Registered
 from pj2.config.variants import Factors, list_variants, parse_factors
 
 
 def _model_name(value: object) -> object:
-    if isinstance(value, str) and value not in model_modules():
-        raise ValueError(f"no such model; the models are {', '.join(sorted(model_modules()))}")
+    if isinstance(value, str) and value not in MODELS.modules():
+        raise ValueError(f"no such model; the models are {', '.join(sorted(MODELS.modules()))}")
     return value
 
 
@@ -160,40 +161,28 @@ class LoggingConfig(Strict):
     """Event files for TensorBoard."""
 
 
-class OptimizerConfig(Strict):
-    """An optimizer of torch.optim, with PyTorch's defaults for what is not named here."""
+class OptimizerConfig(Registered):
+    """An optimizer of `pj2.training.optimizers`, and its options."""
 
-    name: Literal["adam", "adamw", "sgd"] = "adam"
+    catalogue = OPTIMIZERS
+
+    name: str = "adam"
     """Which optimizer."""
-    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
-    """Decoupled from the gradient with `adamw`, a part of the gradient with the others."""
-    momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    """Of `sgd` only."""
-    nesterov: bool = False
-    """Of `sgd` with a momentum only."""
 
     @model_validator(mode="after")
-    def _momentum_is_sgd(self) -> OptimizerConfig:
-        if self.name != "sgd" and (self.momentum or self.nesterov):
-            raise ValueError("momentum and nesterov belong to sgd")
-        if self.nesterov and not self.momentum:
+    def _nesterov_has_a_momentum(self) -> OptimizerConfig:
+        if self.options.get("nesterov") and not self.options.get("momentum"):
             raise ValueError("nesterov needs a momentum above zero")
         return self
 
 
-class LossConfig(Strict):
-    """The training loss; see `pj2.training.loss`."""
+class LossConfig(Registered):
+    """A training loss of `pj2.training.losses`, and its options."""
 
-    name: Literal["cross_entropy", "squared_error", "multi_margin"] = "cross_entropy"
+    catalogue = LOSSES
+
+    name: str = "cross_entropy"
     """Which loss is minimised; validation and test losses are always the cross-entropy."""
-    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    """The share of the target spread over all classes; of `cross_entropy` only."""
-
-    @model_validator(mode="after")
-    def _smoothing_is_cross_entropy(self) -> LossConfig:
-        if self.label_smoothing and self.name != "cross_entropy":
-            raise ValueError("label_smoothing belongs to cross_entropy")
-        return self
 
 
 class AugmentationConfig(Strict):
