@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -21,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from pj2.config.catalogue import LOSSES, MODELS, OPTIMIZERS
+from pj2.config.catalogue import LOSSES, MODELS, OPTIMIZERS, QUANTITIES
 from pj2.config.names import (
     NAME_RULE,
     as_number,
@@ -36,6 +37,13 @@ from pj2.config.variants import Factors, list_variants, parse_factors
 def _model_name(value: object) -> object:
     if isinstance(value, str) and value not in MODELS.modules():
         raise ValueError(f"no such model; the models are {', '.join(sorted(MODELS.modules()))}")
+    return value
+
+
+def _quantity_name(value: str) -> str:
+    if value not in QUANTITIES.modules():
+        known = ", ".join(sorted(QUANTITIES.modules()))
+        raise ValueError(f"no such quantity; the quantities are {known}")
     return value
 
 
@@ -61,7 +69,7 @@ def _seed_list(value: object) -> object:
     return list(range(value))
 
 
-def _no_repeats(values: list[Item]) -> list[Item]:
+def _no_repeats(values: Sequence[Item]) -> Sequence[Item]:
     repeated = sorted({str(value) for value in values if values.count(value) > 1})
     if repeated:
         raise ValueError(f"listed twice: {', '.join(repeated)}")
@@ -82,6 +90,12 @@ MOST_RUNS = 100_000
 Number = Annotated[float, BeforeValidator(as_number), Field(allow_inf_nan=False)]
 LearningRate = Annotated[float, BeforeValidator(canonical_learning_rate)]
 ModelName = Annotated[str, BeforeValidator(_model_name)]
+# In one order, so that the same ones are the same settings.
+Quantities = Annotated[
+    tuple[Annotated[str, AfterValidator(_quantity_name)], ...],
+    AfterValidator(_no_repeats),
+    AfterValidator(lambda names: tuple(sorted(names))),
+]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Place = Annotated[str, AfterValidator(_place)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
@@ -331,6 +345,8 @@ class Experiment(Grid):
     are merged in after the overrides."""
     probe: ProbeConfig | None = None
     """Measure the loss along the steps of every run; null measures nothing."""
+    quantities: Quantities = ()
+    """What else to record at every step, a column of `steps.parquet` each."""
     surface: SurfaceConfig | None = None
     """Measure the loss around the weights of each model's best run; null measures nothing."""
     curvature: CurvatureConfig | None = None

@@ -15,7 +15,15 @@ from pj2.config.catalogue import MODELS, resolved_options
 from pj2.config.load import merged_grid
 from pj2.config.names import canonical_json, learning_rate_text
 from pj2.config.registered import Registered
-from pj2.config.schema import LearningRate, ModelName, ProbeConfig, Recipe, Seed, StudyConfig
+from pj2.config.schema import (
+    LearningRate,
+    ModelName,
+    ProbeConfig,
+    Quantities,
+    Recipe,
+    Seed,
+    StudyConfig,
+)
 from pj2.config.variants import UNCHANGED, Variant, list_variants
 from pj2.errors import UserError
 
@@ -39,6 +47,7 @@ class RunSettings(Recipe):
     learning_rate: LearningRate
     seed: Seed
     probe: ProbeConfig | None = None
+    quantities: Quantities = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -111,7 +120,12 @@ def list_runs(study: StudyConfig) -> list[Run]:
             recipe = grid.model_dump(exclude={"learning_rates"})
             for rate, seed in product(grid.learning_rates, experiment.seeds):
                 settings = RunSettings(
-                    **recipe, model=model, learning_rate=rate, seed=seed, probe=experiment.probe
+                    **recipe,
+                    model=model,
+                    learning_rate=rate,
+                    seed=seed,
+                    probe=experiment.probe,
+                    quantities=experiment.quantities,
                 )
                 runs.append(Run(name, settings, variant))
     return runs

@@ -12,7 +12,7 @@ from typing import Any
 
 import grimp
 
-from pj2.config.catalogue import LOSSES, MODELS, OPTIMIZERS, Catalogue
+from pj2.config.catalogue import LOSSES, MODELS, OPTIMIZERS, QUANTITIES, Catalogue
 from pj2.config.names import canonical_json
 from pj2.config.study import RunSettings
 from pj2.fingerprint.syntax import source_digests
@@ -104,7 +104,7 @@ def code_of(*roots: str) -> Code:
 
 
 def training_code(settings: RunSettings) -> Code:
-    """Return the code that decides what a run learns, and what its probes measure."""
+    """Return the code that decides what a run learns, and what is measured of it."""
     return code_of(*_training_roots(settings))
 
 
@@ -124,6 +124,7 @@ def _training_roots(settings: RunSettings) -> list[str]:
         MODELS.modules()[settings.model],
         OPTIMIZERS.modules()[settings.optimizer.name],
         LOSSES.modules()[settings.loss.name],
+        *(QUANTITIES.modules()[name] for name in settings.quantities),
         *([PROBING] if settings.probe else []),
     ]
 

@@ -45,7 +45,7 @@ class EventFile(Sink):
     """A new event file, which holds all of a run; one that was in its folder before is emptied.
 
     At step k stands what was measured after k updates: a step's loss and
-    gradient norm under its number in ``steps.parquet``, and an epoch's values
+    what else it recorded under its number in ``steps.parquet``, and an epoch's values
     at the number of its last step plus one. Times are those that the run took,
     without its interruptions.
     """
@@ -73,14 +73,15 @@ class EventFile(Sink):
         """Write an epoch, and see that it is on disk."""
         seconds = row.seconds if row else 0.0
         times = np.linspace(self._time, self._time + seconds, len(steps.loss) + 1)
-        for at, loss, norm in zip(times, steps.loss, steps.grad_norm, strict=False):
-            self._add_values(at, {"step/loss": loss, "step/grad_norm": norm})
+        tags = [f"step/{name}" for name in steps.columns]
+        for at, *measured in zip(times, *steps.columns.values(), strict=False):
+            self._add_values(at, dict(zip(tags, measured, strict=True)))
             self._step += 1
         self._time += seconds
         if row:
             values = {tag: getattr(row, name) for tag, name in _EPOCH_TAGS.items()}
-            measured = {tag: value for tag, value in values.items() if value is not None}
-            self._add_values(self._time, measured)
+            known = {tag: value for tag, value in values.items() if value is not None}
+            self._add_values(self._time, known)
         self._writer.flush()
 
     def __exit__(

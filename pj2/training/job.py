@@ -180,7 +180,8 @@ class _Training:
         result = trainer.train_epoch(observers, self._interrupted)
         probes = self._prober.take() if self._prober else None
         training_seconds = before + time.perf_counter() - started
-        steps = StepRecords(loss=result.losses.numpy(), grad_norm=result.grad_norms.numpy())
+        quantities = {name: values.numpy() for name, values in result.quantities.items()}
+        steps = StepRecords(result.losses.numpy(), result.grad_norms.numpy(), quantities)
         if isinstance(result, PartialEpoch):
             saved = recorder.save_partial(result, training_seconds, trainer, probes)
             raise self._stopped(f"{epoch} epochs and {len(steps.loss)} steps", saved)

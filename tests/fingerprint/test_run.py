@@ -48,6 +48,8 @@ def with_another(settings: BaseModel, path: tuple[str, ...]) -> Any:
 def another(settings: BaseModel, name: str, value: Any) -> Any:
     if name == "model":
         return "VGG_A"
+    if name == "quantities":
+        return ("weight_norm",)
     if name == "precision":
         return "bf16"
     if isinstance(settings, Registered):

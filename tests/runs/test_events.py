@@ -62,12 +62,15 @@ def expected(run):
     known = {tag: values.dropna().astype(np.float32) for tag, values in columns.items()}
     found = {tag: (ends, values.tolist()) for tag, values in known.items() if len(values)}
     if len(steps):
-        for name in ("loss", "grad_norm"):
+        for name in steps.columns.drop(["step", "epoch"]):
             found[f"step/{name}"] = (steps.step.tolist(), steps[name].tolist())
     return found
 
 
-@pytest.mark.parametrize("changes", [{}, {"test_every_epoch": False, "epochs": 1}, DIVERGING])
+@pytest.mark.parametrize(
+    "changes",
+    [{"quantities": ["weight_norm"]}, {"test_every_epoch": False, "epochs": 1}, DIVERGING],
+)
 def test_events_are_what_the_tables_hold(tmp_path, changes):
     train_with_events(tmp_path, **changes)
     assert scalars(tmp_path / "events") == expected(tmp_path / "run")
