@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pj2.data.catalogue import DATASETS
+from pj2.config.datasets import DATASETS
 from pj2.data.sources.images import pad_mnist
 from pj2.data.sources.locate import SPLITS
 from pj2.data.sources.raw import RawDataset, Split, check_labels

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pj2.data.catalogue import DATASETS, match_classes
+from pj2.config.datasets import DATASETS, match_classes
 from pj2.data.layout import SIDE
 from pj2.data.sources.images import decode_image
 from pj2.data.sources.locate import few

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pj2.data.catalogue import DATASETS, match_classes
+from pj2.config.datasets import DATASETS, match_classes
 from pj2.data.layout import SIDE
 from pj2.data.sources.images import decode_image
 from pj2.data.sources.locate import SPLITS, few
