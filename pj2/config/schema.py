@@ -18,11 +18,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticKnownError
 
 from pj2.config.catalogue import LOSSES, MODELS, OPTIMIZERS, QUANTITIES
+from pj2.config.datasets import DATASETS
 from pj2.config.names import (
     NAME_RULE,
     as_number,
@@ -32,6 +35,14 @@ from pj2.config.names import (
 )
 from pj2.config.registered import Registered
 from pj2.config.variants import Factors, list_variants, parse_factors
+
+_DATASETS = [*DATASETS, "custom"]
+
+
+def _dataset_name(value: object) -> object:
+    if value not in _DATASETS:
+        raise PydanticKnownError("literal_error", {"expected": " or ".join(_DATASETS)})
+    return value
 
 
 def _model_name(value: object) -> object:
@@ -100,7 +111,9 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 Place = Annotated[str, AfterValidator(_place)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
-DatasetName = Literal["cifar10", "cifar100", "svhn", "fashion_mnist", "custom"]
+DatasetName = Annotated[
+    str, BeforeValidator(_dataset_name), WithJsonSchema({"type": "string", "enum": _DATASETS})
+]
 Source = Literal["sample", "torchvision", "parquet", "imagefolder", "archive"]
 Monitor = Literal["val_accuracy", "test_accuracy"]
 
@@ -139,7 +152,7 @@ class DatasetConfig(Strict):
         if self.source == "archive" and self.name not in ("cifar10", "cifar100"):
             raise ValueError("source archive reads the official cifar10 and cifar100 files only")
         if self.source == "torchvision" and self.name == "custom":
-            raise ValueError("torchvision downloads cifar10, cifar100, svhn and fashion_mnist")
+            raise ValueError(f"torchvision downloads {', '.join(DATASETS)}")
         if self.source in ("parquet", "imagefolder", "archive") and not self.path:
             raise ValueError(f"source {self.source} needs path (or the variable PJ2_DATA)")
         return self
