@@ -28,7 +28,7 @@ _KINDS: dict[str, tuple[Any, str]] = {
     "float": (_Number, "a number"),
     "str": (Annotated[str, Field(strict=True)], "a text"),
     "Activation": (Literal[ACTIVATIONS], " | ".join(ACTIVATIONS)),
-    "NonNegative": (Annotated[_Number, Field(ge=0)], "at least 0"),
+    "NonNegative": (Annotated[_Number, Field(ge=0)], "a number of at least 0"),
     "Probability": (Annotated[_Number, Field(ge=0, lt=1)], "at least 0 and below 1"),
     "Width": (Annotated[_Number, Field(gt=0)], "a number above 0"),
 }

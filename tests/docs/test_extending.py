@@ -131,5 +131,5 @@ def test_mistakes_in_its_options_are_named(extended: Extended) -> None:
     checked = extended.python("-m", "pj2", "check", "config.yaml")
     assert checked.returncode == 2
     assert "optimizer.alpah: unknown key (did you mean alpha?)" in checked.stderr
-    assert "loss.gamma: found -1: expected at least 0" in checked.stderr
+    assert "loss.gamma: found -1: expected a number of at least 0" in checked.stderr
     assert "quantities.0: found 'largest': no such quantity" in checked.stderr
