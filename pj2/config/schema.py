@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -18,13 +17,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticKnownError
 
-from pj2.config.catalogue import LOSSES, MODELS, OPTIMIZERS, QUANTITIES
+from pj2.config.catalogue import LOSSES, OPTIMIZERS
+from pj2.config.choices import DatasetName, ModelName, Quantities, no_repeats
 from pj2.config.datasets import DATASETS
 from pj2.config.names import (
     NAME_RULE,
@@ -36,27 +34,6 @@ from pj2.config.names import (
 from pj2.config.registered import Registered
 from pj2.config.variants import Factors, list_variants, parse_factors
 
-_DATASETS = [*DATASETS, "custom"]
-
-
-def _dataset_name(value: object) -> object:
-    if value not in _DATASETS:
-        raise PydanticKnownError("literal_error", {"expected": " or ".join(_DATASETS)})
-    return value
-
-
-def _model_name(value: object) -> object:
-    if isinstance(value, str) and value not in MODELS.modules():
-        raise ValueError(f"no such model; the models are {', '.join(sorted(MODELS.modules()))}")
-    return value
-
-
-def _quantity_name(value: str) -> str:
-    if value not in QUANTITIES.modules():
-        known = ", ".join(sorted(QUANTITIES.modules()))
-        raise ValueError(f"no such quantity; the quantities are {known}")
-    return value
-
 
 def _gpu_choice(value: object) -> object:
     if value == "auto":
@@ -64,7 +41,7 @@ def _gpu_choice(value: object) -> object:
     indices = _as_list(value)
     if not indices or not all(type(i) is int and i >= 0 for i in indices):
         raise ValueError("it is auto, or a list of GPUs by index, such as [0, 2]")
-    return _no_repeats(indices)
+    return no_repeats(indices)
 
 
 def _as_list(value: object) -> list[Any]:
@@ -80,40 +57,21 @@ def _seed_list(value: object) -> object:
     return list(range(value))
 
 
-def _no_repeats(values: Sequence[Item]) -> Sequence[Item]:
-    repeated = sorted({str(value) for value in values if values.count(value) > 1})
-    if repeated:
-        raise ValueError(f"listed twice: {', '.join(repeated)}")
-    return values
-
-
 def _place(value: str) -> str:
     if not value.strip() or "\0" in value:
         raise ValueError("it names a folder or a file")
     return os.path.expanduser(value)
 
 
-Item = TypeVar("Item")
-
 # Snakemake plans no more jobs than that in a time that anyone waits for.
 MOST_RUNS = 100_000
 
 Number = Annotated[float, BeforeValidator(as_number), Field(allow_inf_nan=False)]
 LearningRate = Annotated[float, BeforeValidator(canonical_learning_rate)]
-ModelName = Annotated[str, BeforeValidator(_model_name)]
-# In one order, so that the same ones are the same settings.
-Quantities = Annotated[
-    tuple[Annotated[str, AfterValidator(_quantity_name)], ...],
-    AfterValidator(_no_repeats),
-    AfterValidator(lambda names: tuple(sorted(names))),
-]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Place = Annotated[str, AfterValidator(_place)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
-DatasetName = Annotated[
-    str, BeforeValidator(_dataset_name), WithJsonSchema({"type": "string", "enum": _DATASETS})
-]
 Source = Literal["sample", "torchvision", "parquet", "imagefolder", "archive"]
 Monitor = Literal["val_accuracy", "test_accuracy"]
 
@@ -247,7 +205,7 @@ class ProbeConfig(Strict):
         list[Literal["gradient", "update"]],
         BeforeValidator(_as_list),
         Field(min_length=1),
-        AfterValidator(_no_repeats),
+        AfterValidator(no_repeats),
     ] = ["gradient"]
     """The gradient, as in the paper, or the optimizer's update, or both."""
     covariate_shift: bool = False
@@ -339,7 +297,7 @@ class Grid(Recipe):
         list[LearningRate],
         BeforeValidator(_as_list),
         Field(min_length=1),
-        AfterValidator(_no_repeats),
+        AfterValidator(no_repeats),
     ]
     """Every model is trained at every one of them; a number alone is one."""
 
@@ -347,10 +305,10 @@ class Grid(Recipe):
 class Experiment(Grid):
     """A grid of models, learning rates and seeds that share a recipe."""
 
-    models: Annotated[list[ModelName], Field(min_length=1), AfterValidator(_no_repeats)]
+    models: Annotated[list[ModelName], Field(min_length=1), AfterValidator(no_repeats)]
     """Names of registered models."""
     seeds: Annotated[
-        list[Seed], BeforeValidator(_seed_list), Field(min_length=1), AfterValidator(_no_repeats)
+        list[Seed], BeforeValidator(_seed_list), Field(min_length=1), AfterValidator(no_repeats)
     ] = [0]
     """A list, or how many: 3 is 0, 1 and 2."""
     variants: Annotated[Factors, BeforeValidator(parse_factors)] = {}

@@ -12,14 +12,13 @@ from typing import Any
 from pydantic import ConfigDict, ValidationError, field_validator, model_validator
 
 from pj2.config.catalogue import MODELS, resolved_options
+from pj2.config.choices import ModelName, Quantities
 from pj2.config.load import merged_grid
 from pj2.config.names import canonical_json, learning_rate_text
 from pj2.config.registered import Registered
 from pj2.config.schema import (
     LearningRate,
-    ModelName,
     ProbeConfig,
-    Quantities,
     Recipe,
     Seed,
     StudyConfig,
