@@ -113,9 +113,7 @@ def _bare(model: str, batches: int, precision: str, device: torch.device) -> Cal
 
     def steps() -> None:
         for _ in range(batches):
-            loss = F.cross_entropy(
-                forward(images), labels, label_smoothing=settings.loss.label_smoothing
-            )
+            loss = F.cross_entropy(forward(images), labels, **settings.loss.options)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

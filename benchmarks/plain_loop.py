@@ -48,9 +48,9 @@ class PlainLoop:
         self.optimizer = kind(
             self.model.parameters(),
             lr=settings.learning_rate,
-            weight_decay=settings.optimizer.weight_decay,
+            **settings.optimizer.options,
         )
-        self.criterion = nn.CrossEntropyLoss(label_smoothing=settings.loss.label_smoothing)
+        self.criterion = nn.CrossEntropyLoss(**settings.loss.options)
         self.loader: DataLoader[Any] = DataLoader(
             Pictures(count), BATCH, shuffle=True, num_workers=workers
         )

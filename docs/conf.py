@@ -54,7 +54,8 @@ toc_object_entries_show_parents = "hide"
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!pj2\.).*")]
 suppress_warnings = ["ref.python"]  # the type `bytes` is the name of some attributes too
-nitpick_ignore = [("py:class", "pj2.models.registry.Constructor")]  # a type variable
+# Type variables.
+nitpick_ignore = [("py:class", "pj2.registry.Definition"), ("py:class", "pj2.config.choices.Item")]
 
 html_theme = "furo"
 html_title = f"pj2 {version}"

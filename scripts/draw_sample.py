@@ -19,7 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pj2.data.catalogue import DATASETS
+from pj2.config.datasets import DATASETS
 from pj2.data.sources.locate import SAMPLE_FOLDER, SAMPLE_SUMS, parquet_files
 from pj2.errors import UserError
 from pj2.store.files import sha256_file, write_table, write_text

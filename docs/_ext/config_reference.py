@@ -19,6 +19,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata, OptionSpec
 
 from pj2.config import schema
+from pj2.config.registered import Registered
 
 Schema = Mapping[str, Any]
 
@@ -48,11 +49,24 @@ class ConfigSection(SphinxDirective):
         """Write the keys as Markdown, and parse that where the directive stands."""
         model = getattr(schema, self.arguments[0])
         path = self.options.get("path", "")
-        text = "\n".join(_section(model, f"{path}." if path else ""))
+        lines = [*_section(model, f"{path}." if path else "")]
+        if issubclass(model, Registered):
+            lines += ["", *_registered(model)]
+        text = "\n".join(lines)
         return self.parse_text_to_nodes(text)
 
 
-def _section(model: type[schema.Strict], prefix: str) -> Iterator[str]:
+def _registered(model: type[Registered]) -> Iterator[str]:
+    """Name what a section can name, with its options and their defaults."""
+    catalogue = model.catalogue
+    for name in sorted(catalogue.modules()):
+        options = catalogue.options(name).items()
+        keys = [f"`{key}: {json.dumps(option.default)}`" for key, option in options]
+        said = " ".join(catalogue.docstring(name).split())
+        yield f"- `{name}`{' · '.join(['', *keys])}: {said}"
+
+
+def _section(model: type[schema.Strict | Registered], prefix: str) -> Iterator[str]:
     described = model.model_json_schema()
     docs = ModuleAnalyzer.for_module(schema.__name__).find_attr_docs()
     for key, field in described["properties"].items():
@@ -104,7 +118,11 @@ def _value(value: Any) -> str | None:
 def _without_keys(
     app: Sphinx, what: str, name: str, thing: object, options: object, *signature: str | None
 ) -> tuple[str, str] | None:
-    return ("", "") if isinstance(thing, type) and issubclass(thing, schema.Strict) else None
+    return (
+        ("", "")
+        if isinstance(thing, type) and issubclass(thing, schema.Strict | Registered)
+        else None
+    )
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

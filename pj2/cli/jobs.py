@@ -78,7 +78,7 @@ def train(
     """
     from pj2.config.study import parse_settings
     from pj2.data.layout import INFO_FILE, identity_of
-    from pj2.runs.events import require_tensorboard, write_events
+    from pj2.runs.events import event_file, require_tensorboard
     from pj2.runs.plan import Continue, Restore, Start, actions, carry_out, restore_run
     from pj2.runs.progress_file import ProgressFile
 
@@ -86,8 +86,9 @@ def train(
 
     def restore_it(action: Restore) -> Cut:
         end = restore_run(action, runs, output, compute.predictor(resolved, data))
-        if tensorboard:
-            write_events(output, tensorboard)
+        epochs = action.result.trajectory.recorded(end.epochs, end.status == "diverged")
+        with event_file(tensorboard, epochs, runs):
+            pass  # nothing comes after them
         file.write(state="restored")
         print(f"{output}: restored from the store and verified, {end.epochs} epochs")
         return end
@@ -96,9 +97,13 @@ def train(
         device = compute.torch_device
         from pj2.data.open import open_prepared
         from pj2.training.job import Watching, train_run
+        from pj2.training.progress import terminal
 
-        watching = Watching(sinks=[file], events=tensorboard)
-        return train_run(action, resolved, open_prepared(data), output, runs, device, watching)
+        images = open_prepared(data)
+        epochs = action.trajectory.epochs if isinstance(action, Continue) else ()
+        with terminal(resolved) as shown, event_file(tensorboard, epochs, runs) as events:
+            watching = Watching(sinks=[file, shown, events])
+            return train_run(action, resolved, images, output, runs, device, watching)
 
     with ProgressFile(progress, resolved.epochs) as file:
         if tensorboard:

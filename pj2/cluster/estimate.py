@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pj2.config.datasets import DATASETS
 from pj2.config.names import canonical_json
 from pj2.config.schema import DatasetConfig, OptimizerConfig
 from pj2.config.study import RunSettings
-from pj2.data.catalogue import DATASETS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -60,7 +60,7 @@ def job_minutes(settings: RunSettings, dataset: DatasetConfig, gpu: bool = False
 
 def states(optimizer: OptimizerConfig) -> int:
     """Return what an optimizer keeps, in sizes of the weights."""
-    return int(optimizer.momentum > 0) if optimizer.name == "sgd" else 2
+    return int(optimizer.options["momentum"] > 0) if optimizer.name == "sgd" else 2
 
 
 def size_of(settings: RunSettings) -> ModelSize:

@@ -1,9 +1,9 @@
-"""Which models exist and what they can be told, from the source of `pj2/models` alone.
+"""What can be named in a config and is defined by a module of its own, from the source alone.
 
-The configuration must know the valid model names and options, but it sits below
-torch. A model registers itself with ``@register("Name")``, and its options are the
-arguments of its constructor; both are found here in the syntax tree, so adding a
-model stays one file, and a name maps to the one module that a run of it imports.
+The configuration must know the valid names and options, but it sits below torch. A
+model, a loss, an optimizer registers itself with ``@register("name")``, and its options
+are the arguments of its constructor; both are found here in the syntax tree, so adding
+one stays one file, and a name maps to the one module that a run of it imports.
 """
 
 from __future__ import annotations
@@ -21,66 +21,110 @@ from pj2.config.names import as_number
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid")
 _Number = Annotated[float, BeforeValidator(as_number), Field(allow_inf_nan=False)]
-# What a value may be, by the annotation of the constructor's argument (pj2.models.options).
+# What a value may be, by the annotation of the argument (pj2.registry, pj2.models.options).
 _KINDS: dict[str, tuple[Any, str]] = {
     "bool": (Annotated[bool, Field(strict=True)], "true or false"),
     "int": (Annotated[int, Field(strict=True)], "a whole number"),
     "float": (_Number, "a number"),
     "str": (Annotated[str, Field(strict=True)], "a text"),
     "Activation": (Literal[ACTIVATIONS], " | ".join(ACTIVATIONS)),
+    "NonNegative": (Annotated[_Number, Field(ge=0)], "a number of at least 0"),
     "Probability": (Annotated[_Number, Field(ge=0, lt=1)], "at least 0 and below 1"),
     "Width": (Annotated[_Number, Field(gt=0)], "a number above 0"),
 }
-
-MODELS_FOLDER = Path(__file__).resolve().parents[1] / "models"
-
-
-@cache
-def model_modules(folder: Path = MODELS_FOLDER) -> dict[str, str]:
-    """Return ``{model name: module name}`` for every registered model.
-
-    Raises ValueError if two files register the same name.
-    """
-    found: dict[str, str] = {}
-    for path in sorted(folder.glob("*.py")):
-        source = path.read_text(encoding="utf-8")
-        if "@register" not in source:
-            continue
-        module = f"pj2.models.{path.stem}"
-        for name in _registered(ast.parse(source, str(path))):
-            if name in found:
-                raise ValueError(f"model {name} is registered by {found[name]} and by {module}")
-            found[name] = module
-    return found
+_reader = cache(TypeAdapter[Any])
 
 
 @dataclass(frozen=True)
 class Option:
-    """An argument of a model's constructor: the name of its annotation, and its default."""
+    """An argument of a constructor: the name of its annotation, and its default."""
 
     kind: str
     default: Any
 
+    def read(self, value: object) -> Any:
+        """Return a value of the config as its type has it.
 
-@cache
-def model_options(model: str, folder: Path = MODELS_FOLDER) -> dict[str, Option]:
-    """Return what a registered model's constructor takes besides ``num_classes``."""
-    start, definitions = _definition(model, folder)
-    return _options(start, definitions) if start else {}
+        Raises ValueError, saying what would be right.
+        """
+        kind, words = _KINDS.get(self.kind, _KINDS["str"])
+        try:
+            return _reader(kind).validate_python(value)
+        except ValidationError:
+            raise ValueError(f"expected {words}") from None
 
 
-def model_docstring(model: str, folder: Path = MODELS_FOLDER) -> str:
-    """Return what the source says of a registered model, and of what it is built on.
+@dataclass(frozen=True)
+class Catalogue:
+    """What the modules of a package register.
 
-    The lists of arguments are left out; see `model_options`.
+    Args:
+        kind: what one is called.
+        package: the name of the package.
+        folder: where it lies.
     """
-    node, definitions = _definition(model, folder)
-    said: list[str] = []
-    while isinstance(node, ast.ClassDef | ast.FunctionDef):
-        text = (ast.get_docstring(node) or "").partition("\nArgs:\n")[0].strip()
-        said.append(f"{node.name}: {text}" if said else text)
-        node = _base(node, definitions)
-    return "\n\n".join(said)
+
+    kind: str
+    package: str
+    folder: Path
+
+    @cache  # noqa: B019, there are few, and they live as long as the process
+    def modules(self) -> dict[str, str]:
+        """Return ``{name: module name}`` of all that is registered.
+
+        Raises ValueError if two files register the same name.
+        """
+        found: dict[str, str] = {}
+        for path in sorted(self.folder.glob("*.py")):
+            source = path.read_text(encoding="utf-8")
+            if "@register" not in source:
+                continue
+            module = f"{self.package}.{path.stem}"
+            for name in _registered(ast.parse(source, str(path))):
+                if name in found:
+                    both = f"{found[name]} and by {module}"
+                    raise ValueError(f"{self.kind} {name} is registered by {both}")
+                found[name] = module
+        return found
+
+    @cache  # noqa: B019
+    def options(self, name: str) -> dict[str, Option]:
+        """Return the arguments with a default of what is registered under `name`."""
+        start, definitions = self._definition(name)
+        return _options(start, definitions) if start else {}
+
+    def docstring(self, name: str) -> str:
+        """Return what the source says of it, and of what it is built on.
+
+        The lists of arguments are left out; see `options`.
+        """
+        node, definitions = self._definition(name)
+        said: list[str] = []
+        while isinstance(node, ast.ClassDef | ast.FunctionDef):
+            text = (ast.get_docstring(node) or "").partition("\nArgs:\n")[0].strip()
+            said.append(f"{node.name}: {text}" if said else text)
+            node = _base(node, definitions)
+        return "\n\n".join(said)
+
+    def _definition(self, name: str) -> tuple[ast.stmt | None, dict[str, ast.stmt]]:
+        """Return what is registered under a name, and all that the files define by name."""
+        definitions: dict[str, ast.stmt] = {}
+        start = None
+        for path in sorted(self.folder.glob("*.py")):
+            tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+            for node in tree.body:
+                if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                    definitions[node.name] = node
+                    if name in _registered(ast.Module([node], [])):
+                        start = node
+        return start, definitions
+
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+MODELS = Catalogue("model", "pj2.models", _PACKAGE / "models")
+OPTIMIZERS = Catalogue("optimizer", "pj2.training.optimizers", _PACKAGE / "training/optimizers")
+LOSSES = Catalogue("loss", "pj2.training.losses", _PACKAGE / "training/losses")
+QUANTITIES = Catalogue("quantity", "pj2.training.quantities", _PACKAGE / "training/quantities")
 
 
 def resolved_options(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,32 +133,17 @@ def resolved_options(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises ValueError, naming the option, for one that the model does not have
     or a value that it cannot be.
     """
-    known = model_options(model)
+    known = MODELS.options(model)
     chosen = {}
     for name, value in given.items():
         if name not in known:
             has = f"its options are {', '.join(known)}" if known else "it has none"
             raise ValueError(f"architecture.{name}: {model} has no such option; {has}")
-        kind, words = _KINDS.get(known[name].kind, _KINDS["str"])
         try:
-            chosen[name] = TypeAdapter(kind).validate_python(value)
-        except ValidationError:
-            raise ValueError(f"architecture.{name}: found {value!r}; expected {words}") from None
+            chosen[name] = known[name].read(value)
+        except ValueError as error:
+            raise ValueError(f"architecture.{name}: found {value!r}; {error}") from None
     return {name: value for name, value in chosen.items() if value != known[name].default}
-
-
-def _definition(model: str, folder: Path) -> tuple[ast.stmt | None, dict[str, ast.stmt]]:
-    """Return what defines a registered model, and everything that the files define by name."""
-    definitions: dict[str, ast.stmt] = {}
-    start = None
-    for path in sorted(folder.glob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef):
-                definitions[node.name] = node
-                if model in _registered(ast.Module([node], [])):
-                    start = node
-    return start, definitions
 
 
 def _options(node: ast.stmt | None, definitions: Mapping[str, ast.stmt]) -> dict[str, Option]:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from pj2.config.catalogue import model_modules, resolved_options
+from pj2.config.catalogue import MODELS, resolved_options
 from pj2.config.schema import Experiment, Grid, StudyConfig
 from pj2.config.strict_yaml import read_word, read_yaml
 from pj2.config.variants import list_variants, merge, parse_factors
@@ -190,8 +190,8 @@ def _lines(
         key = (*prefix, *(str(part) for part in detail["loc"]))
         value = detail["input"]
         word = value if isinstance(value, str) else ""
-        if detail["type"] == "extra_forbidden":
-            valid = _fields_at(schema, detail["loc"][:-1])
+        if detail["type"] in ("extra_forbidden", "no_such_option"):
+            valid = detail.get("ctx", {}).get("keys") or _fields_at(schema, detail["loc"][:-1])
             if prefix and key[-1] in _NOT_OVERRIDABLE:
                 reason = "cannot be overridden for one model; it belongs to the experiment"
             else:
@@ -207,7 +207,7 @@ def _lines(
             message = detail["msg"].removeprefix("Value error, ")
             message = message[0].lower() + message[1:]
             shown = "" if isinstance(value, Mapping) else f"found {_SHORT.repr(value)}: "
-            hint = _nearest(word, model_modules()) if "no such model" in message else ""
+            hint = _nearest(word, MODELS.modules()) if "no such model" in message else ""
             reason = f"{shown}{message}{hint}"
         lines.append(_line(origin, key, reason))
     return lines

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -21,7 +21,9 @@ from pydantic import (
     model_validator,
 )
 
-from pj2.config.catalogue import model_modules
+from pj2.config.catalogue import LOSSES, OPTIMIZERS
+from pj2.config.choices import DatasetName, ModelName, Quantities, no_repeats
+from pj2.config.datasets import DATASETS
 from pj2.config.names import (
     NAME_RULE,
     as_number,
@@ -29,13 +31,8 @@ from pj2.config.names import (
     check_labels,
     is_name,
 )
+from pj2.config.registered import Registered
 from pj2.config.variants import Factors, list_variants, parse_factors
-
-
-def _model_name(value: object) -> object:
-    if isinstance(value, str) and value not in model_modules():
-        raise ValueError(f"no such model; the models are {', '.join(sorted(model_modules()))}")
-    return value
 
 
 def _gpu_choice(value: object) -> object:
@@ -44,7 +41,7 @@ def _gpu_choice(value: object) -> object:
     indices = _as_list(value)
     if not indices or not all(type(i) is int and i >= 0 for i in indices):
         raise ValueError("it is auto, or a list of GPUs by index, such as [0, 2]")
-    return _no_repeats(indices)
+    return no_repeats(indices)
 
 
 def _as_list(value: object) -> list[Any]:
@@ -60,32 +57,21 @@ def _seed_list(value: object) -> object:
     return list(range(value))
 
 
-def _no_repeats(values: list[Item]) -> list[Item]:
-    repeated = sorted({str(value) for value in values if values.count(value) > 1})
-    if repeated:
-        raise ValueError(f"listed twice: {', '.join(repeated)}")
-    return values
-
-
 def _place(value: str) -> str:
     if not value.strip() or "\0" in value:
         raise ValueError("it names a folder or a file")
     return os.path.expanduser(value)
 
 
-Item = TypeVar("Item")
-
 # Snakemake plans no more jobs than that in a time that anyone waits for.
 MOST_RUNS = 100_000
 
 Number = Annotated[float, BeforeValidator(as_number), Field(allow_inf_nan=False)]
 LearningRate = Annotated[float, BeforeValidator(canonical_learning_rate)]
-ModelName = Annotated[str, BeforeValidator(_model_name)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Place = Annotated[str, AfterValidator(_place)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
-DatasetName = Literal["cifar10", "cifar100", "svhn", "fashion_mnist", "custom"]
 Source = Literal["sample", "torchvision", "parquet", "imagefolder", "archive"]
 Monitor = Literal["val_accuracy", "test_accuracy"]
 
@@ -124,7 +110,7 @@ class DatasetConfig(Strict):
         if self.source == "archive" and self.name not in ("cifar10", "cifar100"):
             raise ValueError("source archive reads the official cifar10 and cifar100 files only")
         if self.source == "torchvision" and self.name == "custom":
-            raise ValueError("torchvision downloads cifar10, cifar100, svhn and fashion_mnist")
+            raise ValueError(f"torchvision downloads {', '.join(DATASETS)}")
         if self.source in ("parquet", "imagefolder", "archive") and not self.path:
             raise ValueError(f"source {self.source} needs path (or the variable PJ2_DATA)")
         return self
@@ -160,40 +146,28 @@ class LoggingConfig(Strict):
     """Event files for TensorBoard."""
 
 
-class OptimizerConfig(Strict):
-    """An optimizer of torch.optim, with PyTorch's defaults for what is not named here."""
+class OptimizerConfig(Registered):
+    """An optimizer of `pj2.training.optimizers`, and its options."""
 
-    name: Literal["adam", "adamw", "sgd"] = "adam"
+    catalogue = OPTIMIZERS
+
+    name: str = "adam"
     """Which optimizer."""
-    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
-    """Decoupled from the gradient with `adamw`, a part of the gradient with the others."""
-    momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    """Of `sgd` only."""
-    nesterov: bool = False
-    """Of `sgd` with a momentum only."""
 
     @model_validator(mode="after")
-    def _momentum_is_sgd(self) -> OptimizerConfig:
-        if self.name != "sgd" and (self.momentum or self.nesterov):
-            raise ValueError("momentum and nesterov belong to sgd")
-        if self.nesterov and not self.momentum:
+    def _nesterov_has_a_momentum(self) -> OptimizerConfig:
+        if self.options.get("nesterov") and not self.options.get("momentum"):
             raise ValueError("nesterov needs a momentum above zero")
         return self
 
 
-class LossConfig(Strict):
-    """The training loss; see `pj2.training.loss`."""
+class LossConfig(Registered):
+    """A training loss of `pj2.training.losses`, and its options."""
 
-    name: Literal["cross_entropy", "squared_error", "multi_margin"] = "cross_entropy"
+    catalogue = LOSSES
+
+    name: str = "cross_entropy"
     """Which loss is minimised; validation and test losses are always the cross-entropy."""
-    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    """The share of the target spread over all classes; of `cross_entropy` only."""
-
-    @model_validator(mode="after")
-    def _smoothing_is_cross_entropy(self) -> LossConfig:
-        if self.label_smoothing and self.name != "cross_entropy":
-            raise ValueError("label_smoothing belongs to cross_entropy")
-        return self
 
 
 class AugmentationConfig(Strict):
@@ -231,7 +205,7 @@ class ProbeConfig(Strict):
         list[Literal["gradient", "update"]],
         BeforeValidator(_as_list),
         Field(min_length=1),
-        AfterValidator(_no_repeats),
+        AfterValidator(no_repeats),
     ] = ["gradient"]
     """The gradient, as in the paper, or the optimizer's update, or both."""
     covariate_shift: bool = False
@@ -323,7 +297,7 @@ class Grid(Recipe):
         list[LearningRate],
         BeforeValidator(_as_list),
         Field(min_length=1),
-        AfterValidator(_no_repeats),
+        AfterValidator(no_repeats),
     ]
     """Every model is trained at every one of them; a number alone is one."""
 
@@ -331,10 +305,10 @@ class Grid(Recipe):
 class Experiment(Grid):
     """A grid of models, learning rates and seeds that share a recipe."""
 
-    models: Annotated[list[ModelName], Field(min_length=1), AfterValidator(_no_repeats)]
+    models: Annotated[list[ModelName], Field(min_length=1), AfterValidator(no_repeats)]
     """Names of registered models."""
     seeds: Annotated[
-        list[Seed], BeforeValidator(_seed_list), Field(min_length=1), AfterValidator(_no_repeats)
+        list[Seed], BeforeValidator(_seed_list), Field(min_length=1), AfterValidator(no_repeats)
     ] = [0]
     """A list, or how many: 3 is 0, 1 and 2."""
     variants: Annotated[Factors, BeforeValidator(parse_factors)] = {}
@@ -342,6 +316,8 @@ class Experiment(Grid):
     are merged in after the overrides."""
     probe: ProbeConfig | None = None
     """Measure the loss along the steps of every run; null measures nothing."""
+    quantities: Quantities = ()
+    """What else to record at every step, a column of `steps.parquet` each."""
     surface: SurfaceConfig | None = None
     """Measure the loss around the weights of each model's best run; null measures nothing."""
     curvature: CurvatureConfig | None = None

@@ -9,12 +9,20 @@ from itertools import product
 from pathlib import PurePosixPath
 from typing import Any
 
-from pydantic import ValidationError, model_validator
+from pydantic import ConfigDict, ValidationError, field_validator, model_validator
 
-from pj2.config.catalogue import model_modules, resolved_options
+from pj2.config.catalogue import MODELS, resolved_options
+from pj2.config.choices import ModelName, Quantities
 from pj2.config.load import merged_grid
 from pj2.config.names import canonical_json, learning_rate_text
-from pj2.config.schema import LearningRate, ModelName, ProbeConfig, Recipe, Seed, StudyConfig
+from pj2.config.registered import Registered
+from pj2.config.schema import (
+    LearningRate,
+    ProbeConfig,
+    Recipe,
+    Seed,
+    StudyConfig,
+)
 from pj2.config.variants import UNCHANGED, Variant, list_variants
 from pj2.errors import UserError
 
@@ -29,21 +37,30 @@ class RunSettings(Recipe):
     Paths, the device and the experiment's name are left out: they do not
     belong to a run's identity. So are options of the architecture that are
     the model's own defaults: a variant that changes nothing is the same run.
+    Of optimizer and loss all options are there.
     """
+
+    model_config = ConfigDict(validate_default=True)
 
     model: ModelName
     learning_rate: LearningRate
     seed: Seed
     probe: ProbeConfig | None = None
+    quantities: Quantities = ()
 
     @model_validator(mode="before")
     @classmethod
     def _options_of_the_model(cls, raw: Any) -> Any:
-        if isinstance(raw, dict) and raw.get("model") in model_modules():
+        if isinstance(raw, dict) and raw.get("model") in MODELS.modules():
             given = raw.get("architecture", {})
             if isinstance(given, dict):
                 return raw | {"architecture": resolved_options(raw["model"], given)}
         return raw
+
+    @field_validator("optimizer", "loss")
+    @classmethod
+    def _all_options(cls, section: Registered) -> Registered:
+        return section.complete()
 
     def canonical(self) -> str:
         """Return the one JSON text of these settings, in which key order is fixed."""
@@ -102,7 +119,12 @@ def list_runs(study: StudyConfig) -> list[Run]:
             recipe = grid.model_dump(exclude={"learning_rates"})
             for rate, seed in product(grid.learning_rates, experiment.seeds):
                 settings = RunSettings(
-                    **recipe, model=model, learning_rate=rate, seed=seed, probe=experiment.probe
+                    **recipe,
+                    model=model,
+                    learning_rate=rate,
+                    seed=seed,
+                    probe=experiment.probe,
+                    quantities=experiment.quantities,
                 )
                 runs.append(Run(name, settings, variant))
     return runs

@@ -7,8 +7,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from pj2.config.datasets import DATASETS
 from pj2.config.schema import DatasetConfig
-from pj2.data.catalogue import DATASETS
 from pj2.data.changes import is_outdated
 from pj2.data.layout import INFO_FILE, prepared_folder
 from pj2.data.open import open_prepared

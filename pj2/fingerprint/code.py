@@ -12,11 +12,12 @@ from typing import Any
 
 import grimp
 
-from pj2.config.catalogue import model_modules
+from pj2.config.catalogue import LOSSES, MODELS, OPTIMIZERS, QUANTITIES, Catalogue
 from pj2.config.names import canonical_json
+from pj2.config.study import RunSettings
 from pj2.fingerprint.syntax import source_digests
 
-# The training of one epoch, whatever the model; its imports are followed.
+# The training of one epoch, whatever is registered for it; its imports are followed.
 TRAINING = "pj2.training.trainer"
 # What cuts a run's artifacts out of recorded epochs; changing it needs no training.
 RESULT = "pj2.runs.result"
@@ -75,7 +76,7 @@ def code_of(*roots: str) -> Code:
 
     Imports are followed inside this package, by reading the source and
     without importing anything. A module that is imported by a computed name
-    is invisible; models are, so name theirs among the roots.
+    is invisible; what is registered is, so name it among the roots.
 
     Raises ValueError for a module that does not exist.
     """
@@ -102,23 +103,30 @@ def code_of(*roots: str) -> Code:
     )
 
 
-def training_code(model: str, probed: bool = False) -> Code:
-    """Return the code that decides what a run of `model` learns, and what its probes measure."""
-    return code_of(*_training_roots(model, probed))
+def training_code(settings: RunSettings) -> Code:
+    """Return the code that decides what a run learns, and what is measured of it."""
+    return code_of(*_training_roots(settings))
 
 
 def prediction_code(model: str) -> Code:
     """Return the code that decides what a trained `model` predicts."""
-    return code_of(PREDICTION, model_modules()[model])
+    return code_of(PREDICTION, MODELS.modules()[model])
 
 
-def train_digest(model: str, probed: bool = False) -> str:
+def train_digest(settings: RunSettings) -> str:
     """Return the digest that decides whether a training job must run again."""
-    return code_of(RESULT, PREDICTION, *_training_roots(model, probed)).digest
+    return code_of(RESULT, PREDICTION, *_training_roots(settings)).digest
 
 
-def _training_roots(model: str, probed: bool) -> tuple[str, ...]:
-    return (TRAINING, model_modules()[model], *((PROBING,) if probed else ()))
+def _training_roots(settings: RunSettings) -> list[str]:
+    return [
+        TRAINING,
+        MODELS.modules()[settings.model],
+        OPTIMIZERS.modules()[settings.optimizer.name],
+        LOSSES.modules()[settings.loss.name],
+        *(QUANTITIES.modules()[name] for name in settings.quantities),
+        *([PROBING] if settings.probe else []),
+    ]
 
 
 def source_file(module: str) -> Path:
@@ -155,5 +163,5 @@ def _version(package: str) -> str:
 
 def read_sources_again() -> None:
     """Forget what was read of the source files, so that the next look sees them as they are."""
-    for known in (code_of, _graph, source_digests, model_modules):
+    for known in (code_of, _graph, source_digests, Catalogue.modules):
         known.cache_clear()

@@ -54,8 +54,7 @@ def run_fingerprint(settings: RunSettings, data_hash: str) -> Fingerprint:
     """
     if settings.precision == "auto":
         raise ValueError("precision: auto; expected what it came to")
-    code = training_code(settings.model, probed=settings.probe is not None)
-    return Fingerprint(settings.identity(), data_hash, code)
+    return Fingerprint(settings.identity(), data_hash, training_code(settings))
 
 
 def prediction_fingerprint(

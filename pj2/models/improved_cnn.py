@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pj2.models.options import Activation, Probability, Width, make_activation, scaled
+from pj2.models.options import Activation, Width, make_activation, scaled
 from pj2.models.registry import register
+from pj2.registry import Probability
 
 _STAGES = ((64, 128), (256, 256), (512, 512))
 

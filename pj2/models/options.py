@@ -1,8 +1,8 @@
 """What a model's constructor may take besides ``num_classes``, as a config writes it.
 
 A config's ``architecture`` section is a model's own keyword arguments. They are read
-from its source (`pj2.config.catalogue`), where these names say what a value may be;
-a model of your own may also take ``bool``, ``int``, ``float`` and ``str``.
+from its source (`pj2.config.catalogue`), where these names, and those of `pj2.registry`,
+say what a value may be.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from torch import nn
 
 Activation = str
 """A name of `pj2.config.catalogue.ACTIVATIONS`."""
-
-Probability = float
-"""At least 0 and below 1."""
 
 Width = float
 """Above 0; times the published number of channels and hidden units."""

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
 
-from pj2.config.catalogue import model_modules
+from pj2.config.catalogue import MODELS
 from pj2.models.init import initialise
+from pj2.registry import Registry
 
-Constructor = TypeVar("Constructor", bound=Callable[..., nn.Module])
-_CONSTRUCTORS: dict[str, Callable[..., nn.Module]] = {}
-
-
-def register(name: str) -> Callable[[Constructor], Constructor]:
-    """Make a class that takes ``num_classes`` available under `name`.
-
-    The name is also read from the source, without importing it, so it must be
-    a plain string and the decorator must stand on a definition at top level.
-    """
-
-    def add(constructor: Constructor) -> Constructor:
-        _CONSTRUCTORS[name] = constructor
-        return constructor
-
-    return add
+# On a class, or a function that makes a model, which takes ``num_classes``.
+_MODELS = Registry(MODELS)
+register = _MODELS.register
 
 
 def build_model(
@@ -48,9 +35,9 @@ def build_model(
         init: ``default`` (PyTorch's) or ``xavier``, see `initialise`.
         architecture: further arguments of the model's constructor.
     """
-    importlib.import_module(model_modules()[name])
+    constructor = _MODELS[name]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = _CONSTRUCTORS[name](num_classes=num_classes, **architecture or {})
+        model: nn.Module = constructor(num_classes=num_classes, **architecture or {})
         initialise(model, init)
     return model

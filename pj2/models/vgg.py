@@ -5,8 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from pj2.models.conv import Conv3x3
-from pj2.models.options import Activation, Probability, make_activation
+from pj2.models.options import Activation, make_activation
 from pj2.models.registry import register
+from pj2.registry import Probability
 
 # Simonyan and Zisserman 2015, table 1, column A; 0 is 2x2 max-pooling.
 _LAYERS_A = (64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0)

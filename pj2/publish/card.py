@@ -12,8 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tabulate import tabulate
 
 import pj2
-from pj2.config.catalogue import model_docstring, model_modules, model_options
-from pj2.data.catalogue import DATASETS
+from pj2.config.catalogue import MODELS
+from pj2.config.datasets import DATASETS
 from pj2.exhibits.format import MISSING, count, escape_markdown, mean_sd, percent, percent_mean
 from pj2.fingerprint.code import source_file
 from pj2.fingerprint.run import flat
@@ -49,9 +49,9 @@ def model_card(model: Model, license: str, citation: Citation) -> str:
         version=pj2.__version__,
         license=license,
         citation=citation,
-        described=model_docstring(model.info["settings"]["model"]).replace("``", "`"),
+        described=MODELS.docstring(model.info["settings"]["model"]).replace("``", "`"),
         options=_options(model),
-        source=source_file(model_modules()[model.info["settings"]["model"]]),
+        source=source_file(MODELS.modules()[model.info["settings"]["model"]]),
         tensors=_table(
             ["Tensor", "Shape", "Type"],
             [(f"`{t.name}`", " x ".join(map(str, t.shape)) or "1", t.kind) for t in tensors],
@@ -161,7 +161,7 @@ def _options(model: Model) -> str:
     given = settings["architecture"]
     rows = [
         (f"`{name}`", json.dumps(given.get(name, option.default)), json.dumps(option.default))
-        for name, option in model_options(settings["model"]).items()
+        for name, option in MODELS.options(settings["model"]).items()
     ]
     return _table(["Option", "Value", "Default"], rows)
 

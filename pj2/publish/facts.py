@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
-from pj2.data.catalogue import DATASETS
+from pj2.config.datasets import DATASETS
 from pj2.exhibits.calibration.numbers import Calibration, calibration
 from pj2.exhibits.confusion.numbers import Confusion, confusion
 from pj2.runs.reading import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pj2.data.catalogue import DATASETS
+from pj2.config.datasets import DATASETS
 from pj2.exhibits.format import escape_markdown, percent
 from pj2.publish.facts import Model
 from pj2.runs.reading import RunRecord, diverged

@@ -126,8 +126,8 @@ def _experiment(runs: Sequence[RunRecord]) -> tuple[str, ...]:
 
 
 def _optimizer(settings: dict[str, Any]) -> str:
-    options = {"weight decay": settings["weight_decay"], "momentum": settings["momentum"]}
-    words = (f"{name} {value:g}" for name, value in options.items() if value)
+    shown = [name for name in ("weight_decay", "momentum") if settings.get(name)]
+    words = [f"{name.replace('_', ' ')} {settings[name]:g}" for name in shown]
     return " ".join([settings["name"], *words])
 
 

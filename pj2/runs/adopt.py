@@ -64,7 +64,7 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
         missing = [key for key in _FACTS if key not in run]
         if missing:
             raise Unreadable(f"{RUN} has no {', '.join(missing)}")
-        rows, recorded = _read_tables(folder)
+        rows, recorded = _read_tables(folder, settings.quantities)
         measured = _read_probes(folder) if settings.probe else {}
         predictions = None if broken else _read_predictions(folder, run)
     except Unreadable as problem:
@@ -94,7 +94,7 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
     )
     divergence = None
     if run["status"] == "diverged":
-        none = 0, store.put(pack_steps(StepRecords.none()))
+        none = 0, store.put(pack_steps(StepRecords.none(settings.quantities)))
         count, before = steps.get(len(rows), none)
         initial = best if run["best_epoch"] is None else None
         divergence = Divergence(count, before, last, initial, probes.get(len(rows)))
@@ -118,13 +118,19 @@ def _is_named(path: Path, digest: str) -> bool:
         return False
 
 
-def _read_tables(folder: Path) -> tuple[list[EpochRecord], dict[int, StepRecords]]:
+def _read_tables(
+    folder: Path, quantities: Sequence[str]
+) -> tuple[list[EpochRecord], dict[int, StepRecords]]:
     """Return the epochs of a run and the steps of each. Raises Unreadable."""
     epochs = _read_table(folder / EPOCHS, [field.name for field in fields(EpochRecord)])
-    steps = _read_table(folder / STEPS, ["epoch", "loss", "grad_norm"])
+    steps = _read_table(folder / STEPS, ["epoch", "loss", "grad_norm", *quantities])
     rows = [EpochRecord(**row) for row in epochs.to_pylist()]
     recorded = {
-        int(epoch): StepRecords(part["loss"].to_numpy(), part["grad_norm"].to_numpy())
+        int(epoch): StepRecords(
+            part["loss"].to_numpy(),
+            part["grad_norm"].to_numpy(),
+            {name: part[name].to_numpy() for name in quantities},
+        )
         for epoch, part in steps.to_pandas().groupby("epoch")
     }
     missing = [str(row.epoch) for row in rows if row.epoch not in recorded]

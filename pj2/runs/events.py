@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
-from itertools import zip_longest
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from pj2.errors import UserError
-from pj2.runs.files import EPOCHS, STEPS, EpochRecord, StepRecords
+from pj2.runs.files import EpochRecord, StepRecords
+from pj2.runs.metrics import Sink
+from pj2.runs.trajectory import Divergence, Epoch, unpack_steps
+from pj2.store.store import RunStore
 
 # An epoch's steps and its row; one that diverged has no row.
 RecordedEpoch = tuple[StepRecords, EpochRecord | None]
@@ -39,11 +41,11 @@ def require_tensorboard() -> None:
         )
 
 
-class EventFile:
+class EventFile(Sink):
     """A new event file, which holds all of a run; one that was in its folder before is emptied.
 
     At step k stands what was measured after k updates: a step's loss and
-    gradient norm under its number in ``steps.parquet``, and an epoch's values
+    what else it recorded under its number in ``steps.parquet``, and an epoch's values
     at the number of its last step plus one. Times are those that the run took,
     without its interruptions.
     """
@@ -65,24 +67,29 @@ class EventFile:
         # A TensorBoard that has read an older file forgets what it held.
         self._add(0, self._time, session_log=SessionLog(status=SessionLog.START))
         for steps, row in recorded:
-            self.add(steps, row)
+            self.log_epoch(steps, row)
 
-    def add(self, steps: StepRecords, row: EpochRecord | None) -> None:
+    def log_epoch(self, steps: StepRecords, row: EpochRecord | None) -> None:
         """Write an epoch, and see that it is on disk."""
         seconds = row.seconds if row else 0.0
         times = np.linspace(self._time, self._time + seconds, len(steps.loss) + 1)
-        for at, loss, norm in zip(times, steps.loss, steps.grad_norm, strict=False):
-            self._add_values(at, {"step/loss": loss, "step/grad_norm": norm})
+        tags = [f"step/{name}" for name in steps.columns]
+        for at, *measured in zip(times, *steps.columns.values(), strict=False):
+            self._add_values(at, dict(zip(tags, measured, strict=True)))
             self._step += 1
         self._time += seconds
         if row:
             values = {tag: getattr(row, name) for tag, name in _EPOCH_TAGS.items()}
-            measured = {tag: value for tag, value in values.items() if value is not None}
-            self._add_values(self._time, measured)
+            known = {tag: value for tag, value in values.items() if value is not None}
+            self._add_values(self._time, known)
         self._writer.flush()
 
-    def close(self) -> None:
-        """End the file."""
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._writer.close()
 
     def _add_values(self, at: float, values: Mapping[str, float]) -> None:
@@ -97,14 +104,15 @@ class EventFile:
         self._writer.add_event(Event(step=step, wall_time=at, **what))
 
 
-def write_events(run: Path, folder: Path) -> None:
-    """Write the event file of the finished run in the folder `run`."""
-    EventFile(folder, _recorded(run)).close()
+def event_file(folder: Path | None, epochs: Iterable[Epoch | Divergence], store: RunStore) -> Sink:
+    """Return the event file of a run, with its stored epochs; without a folder, no file.
 
-
-def _recorded(run: Path) -> list[RecordedEpoch]:
-    rows = [EpochRecord(**row) for row in pq.read_table(run / EPOCHS).to_pylist()]
-    table = pq.read_table(run / STEPS)
-    epoch, loss, norm = (table[name].to_numpy() for name in ("epoch", "loss", "grad_norm"))
-    steps = [StepRecords(loss[epoch == each], norm[epoch == each]) for each in np.unique(epoch)]
-    return list(zip_longest(steps, rows))
+    Raises BlobUnavailable if the store lacks, or holds damaged, one of them.
+    """
+    if folder is None:
+        return Sink()
+    recorded = [
+        (unpack_steps(store.read(each.steps)), each.row if isinstance(each, Epoch) else None)
+        for each in epochs
+    ]
+    return EventFile(folder, recorded)

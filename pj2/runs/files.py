@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -87,15 +87,25 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class StepRecords:
-    """The steps of one epoch: ``loss`` and ``grad_norm``, float32 ``[steps]``."""
+    """The steps of one epoch: ``loss``, ``grad_norm`` and further quantities.
+
+    All are float32 ``[steps]``.
+    """
 
     loss: np.ndarray
     grad_norm: np.ndarray
+    quantities: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """All of them by name."""
+        return dict(loss=self.loss, grad_norm=self.grad_norm, **self.quantities)
 
     @classmethod
-    def none(cls) -> StepRecords:
+    def none(cls, quantities: Iterable[str] = ()) -> StepRecords:
         """Return the record of no steps."""
-        return cls(np.empty(0, np.float32), np.empty(0, np.float32))
+        empty = np.empty(0, np.float32)
+        return cls(empty, empty, dict.fromkeys(quantities, empty))
 
 
 @dataclass(frozen=True)
@@ -114,16 +124,11 @@ class ProbeRecords:
 def steps_table(epochs: Sequence[StepRecords]) -> pa.Table:
     """Return the rows of `steps.parquet`; `step` counts from 0 over all epochs."""
     lengths = [len(part.loss) for part in epochs]
-    total = sum(lengths)
-    empty = np.empty(0, np.float32)
-    return pa.table(
-        {
-            "step": pa.array(np.arange(total, dtype=np.int64)),
-            "epoch": pa.array(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)),
-            "loss": pa.array(np.concatenate([empty, *(part.loss for part in epochs)])),
-            "grad_norm": pa.array(np.concatenate([empty, *(part.grad_norm for part in epochs)])),
-        }
-    )
+    parts = [part.columns for part in epochs or [StepRecords.none()]]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    step = np.arange(sum(lengths), dtype=np.int64)
+    epoch = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+    return pa.table(dict(step=step, epoch=epoch, **columns))
 
 
 def probe_tables(epochs: Sequence[ProbeRecords]) -> tuple[pa.Table, pa.Table]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Protocol
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from pj2.runs.files import EpochRecord, StepRecords
 
 Metrics = Mapping[str, float | None]
 """Values by name; what is not known is None.
@@ -18,11 +22,31 @@ Every second ``epoch`` (from 1), ``step/loss`` (a minibatch's), ``pace`` (images
 SECONDS_BETWEEN = 1.0
 
 
-class Sink(Protocol):
-    """Takes what is measured: the terminal, or a file that another process follows."""
+class Sink:
+    """Takes what is measured while it is entered: the terminal, or a file that others follow.
+
+    A sink defines what it has a use for; the rest it leaves.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
 
     def log(self, metrics: Metrics, step: int) -> None:
-        """See metrics after so many steps of the run; what it has no use for it leaves."""
+        """See metrics after so many steps of the run, every second and after an epoch."""
+
+    def log_epoch(self, steps: StepRecords, row: EpochRecord | None) -> None:
+        """See all that an epoch recorded; one that diverged has no row."""
+
+    def line(self, text: str) -> None:
+        """See a sentence about the run."""
 
 
 class Every:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pj2.errors import UserError
 from pj2.runs.interrupt import Interrupted
-from pj2.runs.metrics import Metrics
+from pj2.runs.metrics import Metrics, Sink
 from pj2.store.files import TEMPORARY
 
 # Where a job's log lies below the study's folder; the braces are Snakemake's wildcards.
@@ -78,7 +78,7 @@ class JobProgress:
         return now is None or self.born in (None, now)
 
 
-class ProgressFile:
+class ProgressFile(Sink):
     """The file of one job; while entered, the job runs, and how it leaves is how it ended.
 
     The file is replaced as a whole, so a reader never sees half of one. That

@@ -135,10 +135,12 @@ def load_runs(index_paths: Iterable[PathLike]) -> list[RunRecord]:
 def steps(run: RunRecord) -> pd.DataFrame:
     """Return steps.parquet: step (0, 1, 2, …), epoch (0-based), loss and grad_norm (float32).
 
-    The loss is the mean over a minibatch, in training mode, before the update.
+    Further quantities that the run recorded follow. The loss is the mean over a
+    minibatch, in training mode, before the update.
     """
     path = run.folder / "steps.parquet"
-    frame: pd.DataFrame = read_parquet(path, _STEP_COLUMNS).to_pandas()
+    columns = (*_STEP_COLUMNS, *run.info["settings"].get("quantities", ()))
+    frame: pd.DataFrame = read_parquet(path, columns).to_pandas()
     if not np.array_equal(frame["step"], np.arange(len(frame))):
         raise UserError(f"{path}: step is not 0, 1, 2, …; some losses are missing, train it again")
     return frame

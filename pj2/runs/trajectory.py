@@ -142,15 +142,20 @@ class Trajectory:
 
 def pack_steps(steps: StepRecords) -> bytes:
     """Return the steps of an epoch as bytes."""
+    columns = steps.columns
+    table = np.empty(len(steps.loss), [(name, np.float32) for name in columns])
+    for name, values in columns.items():
+        table[name] = values
     buffer = io.BytesIO()
-    np.save(buffer, np.stack([steps.loss, steps.grad_norm]), allow_pickle=False)
+    np.save(buffer, table, allow_pickle=False)
     return buffer.getvalue()
 
 
 def unpack_steps(data: bytes) -> StepRecords:
     """Read what `pack_steps` wrote."""
-    loss, grad_norm = np.load(io.BytesIO(data), allow_pickle=False)
-    return StepRecords(loss, grad_norm)
+    table = np.load(io.BytesIO(data), allow_pickle=False)
+    loss, grad_norm, *others = (np.ascontiguousarray(table[name]) for name in table.dtype.names)
+    return StepRecords(loss, grad_norm, dict(zip(table.dtype.names[2:], others, strict=True)))
 
 
 def pack_probes(probes: ProbeRecords) -> bytes:

@@ -6,7 +6,7 @@ import keyword
 import re
 from pathlib import Path
 
-from pj2.config.catalogue import model_modules
+from pj2.config.catalogue import MODELS
 from pj2.errors import UserError
 from pj2.scaffold.files import checkout, fill, write_new
 
@@ -22,10 +22,10 @@ def write_model(name: str) -> tuple[Path, Path]:
     a name that is no CamelCase, or that a model or a file has already.
     """
     root = checkout()
-    known = {each.lower(): each for each in model_modules()}
+    known = {each.lower(): each for each in MODELS.modules()}
     if name.lower() in known:
         taken = known[name.lower()]
-        raise UserError(f"{name}: there is a model {taken}, in {model_modules()[taken]}")
+        raise UserError(f"{name}: there is a model {taken}, in {MODELS.modules()[taken]}")
     if not _CAMEL.fullmatch(name) or len(name) > _LONGEST:
         raise UserError(
             f"{name}: a model's name is in CamelCase, letters and digits, at most {_LONGEST}; "

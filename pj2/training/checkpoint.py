@@ -20,6 +20,7 @@ from pj2.training.loop import PartialEpoch
 from pj2.training.trainer import Trainer
 
 _RANDOM = "random."
+_QUANTITY = "quantity."
 
 
 def save_state(
@@ -60,6 +61,7 @@ def _pack(partial: PartialEpoch) -> dict[str, Tensor]:
         "grad_norms": partial.grad_norms,
         "correct": torch.tensor(partial.correct),
         **{_RANDOM + kind: state for kind, state in partial.random.items()},
+        **{_QUANTITY + name: values for name, values in partial.quantities.items()},
     }
 
 
@@ -69,5 +71,10 @@ def _unpack(data: bytes) -> PartialEpoch:
         losses=tensors["losses"],
         grad_norms=tensors["grad_norms"],
         correct=int(tensors["correct"]),
-        random={k.removeprefix(_RANDOM): v for k, v in tensors.items() if k.startswith(_RANDOM)},
+        random=_below(_RANDOM, tensors),
+        quantities=_below(_QUANTITY, tensors),
     )
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

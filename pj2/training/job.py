@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,37 +18,34 @@ from pj2.errors import UserError
 from pj2.evaluation.predict import predict
 from pj2.fingerprint.code import read_sources_again
 from pj2.fingerprint.run import run_fingerprint
-from pj2.runs.events import EventFile
 from pj2.runs.files import EpochRecord, StepRecords
 from pj2.runs.interrupt import Interrupted, InterruptFlag
 from pj2.runs.metrics import Sink
 from pj2.runs.plan import Continue, Start
 from pj2.runs.result import Cut, Result, cut, write_result
-from pj2.runs.trajectory import Trajectory, unpack_probes, unpack_steps
+from pj2.runs.trajectory import Trajectory, unpack_probes
 from pj2.store.store import RunStore
 from pj2.training.checkpoint import load_state
 from pj2.training.device import describe_device
 from pj2.training.loop import EpochResult, PartialEpoch
 from pj2.training.observers import Observers
 from pj2.training.probing import Prober
-from pj2.training.progress import Bar, Lines, Meter, say, terminal
+from pj2.training.progress import Meter, name_of
 from pj2.training.recorder import Recorder
 from pj2.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
 class Watching:
-    """What looks on while a run trains, besides the terminal.
+    """What looks on while a run trains.
 
     Args:
         observers: see every step.
-        sinks: take what is measured.
-        events: where TensorBoard's event file is to be.
+        sinks: take what is measured; they are entered already.
     """
 
     observers: Observers = ()
     sinks: Sequence[Sink] = ()
-    events: Path | None = None
 
 
 def train_run(
@@ -85,11 +81,15 @@ def train_run(
         if now.digest != action.fingerprint.digest:
             raise UserError("pj2: its source changed while it was being loaded; run it again")
         trainer.compute_in(action.precision)
+        meter = Meter(watching.sinks, settings.epochs, trainer.steps_per_epoch)
         if isinstance(action, Continue):
-            recorder = _resume(action, trainer, store)
+            recorder = _resume(action, trainer, store, meter)
         else:
+            if action.reason:
+                meter.line(f"starts over: {action.reason}")
             recorder = _fresh(action, trainer, data, store, device)
-        end = _Training(trainer, recorder, store, interrupted).to_the_end(watching)
+        training = _Training(trainer, recorder, store, interrupted, meter)
+        end = training.to_the_end(watching.observers)
         identity = DataIdentity(data.hash, data.classes)
         result = Result(settings, identity, action.fingerprint, recorder.trajectory, end)
         write_result(
@@ -107,8 +107,6 @@ def _fresh(
     action: Start, trainer: Trainer, data: PreparedData, store: RunStore, device: torch.device
 ) -> Recorder:
     """Return a recorder for a trainer that has not made a step."""
-    if action.reason:
-        say(f"{_name(trainer.settings)} · starts over: {action.reason}")
     facts = {
         **trainer.facts(),
         "precision": {"asked": trainer.settings.precision, "used": action.precision},
@@ -125,7 +123,7 @@ def _fresh(
     return Recorder(store, action.fingerprint, trainer.settings, trajectory, [])
 
 
-def _resume(action: Continue, trainer: Trainer, store: RunStore) -> Recorder:
+def _resume(action: Continue, trainer: Trainer, store: RunStore, meter: Meter) -> Recorder:
     """Bring a trainer to a stored state. Raises BlobUnavailable."""
     stored = action.trajectory
     assert stored.state is not None
@@ -137,7 +135,7 @@ def _resume(action: Continue, trainer: Trainer, store: RunStore) -> Recorder:
     threads = stored.hardware["threads"]
     kept = f", with {threads} threads as before" if threads != torch.get_num_threads() else ""
     torch.set_num_threads(threads)
-    say(f"{_name(trainer.settings)} · continues after {stored.length}{kept}")
+    meter.line(f"continues after {stored.length}{kept}")
     generations = list(action.generations)
     return Recorder(store, action.fingerprint, trainer.settings, stored, generations)
 
@@ -151,38 +149,29 @@ class _Training:
         recorder: Recorder,
         store: RunStore,
         interrupted: Callable[[], bool],
+        meter: Meter,
     ) -> None:
         self._trainer = trainer
         self._recorder = recorder
         self._store = store
         self._interrupted = interrupted
+        self._meter = meter
         self._settings = trainer.settings
         self._prober = self._make_prober() if trainer.settings.probe else None
 
-    def to_the_end(self, watching: Watching) -> Cut:
+    def to_the_end(self, observers: Observers) -> Cut:
         """Train epoch after epoch. Raises Interrupted."""
-        settings, epochs = self._settings, self._settings.epochs
-        with ExitStack() as stack:
-            shown = terminal(_name(settings), epochs)
-            stack.enter_context(shown)
-            events = stack.enter_context(self._event_file(watching.events))
-            meter = Meter([shown, *watching.sinks], epochs, self._trainer.steps_per_epoch)
-            observers = [*watching.observers, *filter(None, [self._prober]), meter]
-            while (end := cut(self._recorder.trajectory, settings)) is None:
-                if self._interrupted():
-                    raise self._stopped(f"{self._trainer.epoch} epochs", self._store.writable)
-                steps, row = self._epoch(observers, shown)
-                if events:
-                    events.add(steps, row)
-                if row:
-                    meter.on_epoch(row)
-            if end.status == "stopped_early":
-                shown.line(f"stopped: {settings.patience} epochs without a better one")
+        settings = self._settings
+        observers = [*observers, *filter(None, [self._prober]), self._meter]
+        while (end := cut(self._recorder.trajectory, settings)) is None:
+            if self._interrupted():
+                raise self._stopped(f"{self._trainer.epoch} epochs", self._store.writable)
+            self._meter.on_epoch(*self._epoch(observers))
+        if end.status == "stopped_early":
+            self._meter.line(f"stopped: {settings.patience} epochs without a better one")
         return end
 
-    def _epoch(
-        self, observers: Observers, shown: Bar | Lines
-    ) -> tuple[StepRecords, EpochRecord | None]:
+    def _epoch(self, observers: Observers) -> tuple[StepRecords, EpochRecord | None]:
         """Train an epoch and record it; return its steps, and its row if it did not diverge."""
         trainer, recorder, epoch = self._trainer, self._recorder, self._trainer.epoch
         state = recorder.trajectory.state
@@ -191,14 +180,15 @@ class _Training:
         result = trainer.train_epoch(observers, self._interrupted)
         probes = self._prober.take() if self._prober else None
         training_seconds = before + time.perf_counter() - started
-        steps = StepRecords(loss=result.losses.numpy(), grad_norm=result.grad_norms.numpy())
+        quantities = {name: values.numpy() for name, values in result.quantities.items()}
+        steps = StepRecords(result.losses.numpy(), result.grad_norms.numpy(), quantities)
         if isinstance(result, PartialEpoch):
             saved = recorder.save_partial(result, training_seconds, trainer, probes)
             raise self._stopped(f"{epoch} epochs and {len(steps.loss)} steps", saved)
         if result.diverged:
             recorder.add_divergence(steps, trainer, probes)
             step = epoch * trainer.steps_per_epoch + len(steps.loss)
-            shown.line(f"diverged at step {step}: the loss is not finite")
+            self._meter.line(f"diverged at step {step}: the loss is not finite")
             return steps, None
         row = self._row(epoch, result, training_seconds)
         recorder.add_epoch(row, steps, trainer, probes)
@@ -226,17 +216,9 @@ class _Training:
         start = unpack_probes(self._store.read(blob)) if blob else None
         return Prober(self._settings, self._trainer.optimizer, start)
 
-    def _event_file(self, folder: Path | None) -> AbstractContextManager[EventFile | None]:
-        """Open the event file that a run asks for, with the epochs that it has been through."""
-        if folder is None:
-            return nullcontext()
-        epochs = self._recorder.trajectory.epochs
-        recorded = [(unpack_steps(self._store.read(each.steps)), each.row) for each in epochs]
-        return closing(EventFile(folder, recorded))
-
     def _stopped(self, done: str, saved: bool) -> Interrupted:
         outcome = "saved; run it again to continue" if saved else "which could not be saved"
-        return Interrupted(f"{_name(self._settings)}: stopped after {done}, {outcome}")
+        return Interrupted(f"{name_of(self._settings)}: stopped after {done}, {outcome}")
 
 
 def _versions() -> dict[str, str]:
@@ -245,7 +227,3 @@ def _versions() -> dict[str, str]:
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
-
-
-def _name(settings: RunSettings) -> str:
-    return f"{settings.model} lr={settings.learning_rate!r} seed={settings.seed}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from pj2.data.batches import ImageSet, batch_bounds
 from pj2.data.randomness import derive_seed
 from pj2.training.loss import loss_function
 from pj2.training.observers import Observers, Step
+from pj2.training.quantity import Quantity, quantities
 
 
 def never() -> bool:
@@ -34,8 +35,8 @@ class Learner(NamedTuple):
 class PartialEpoch:
     """An epoch that was interrupted between two steps, so that it can go on there.
 
-    ``losses`` and ``grad_norms``: float32 ``[steps done]`` on the CPU;
-    ``correct``: images classified rightly so far; ``random``: the random
+    ``losses``, ``grad_norms`` and ``quantities``: float32 ``[steps done]`` on
+    the CPU; ``correct``: images classified rightly so far; ``random``: the random
     states that dropout has reached, by kind of device.
     """
 
@@ -43,14 +44,15 @@ class PartialEpoch:
     grad_norms: Tensor
     correct: int
     random: dict[str, Tensor] = field(repr=False)
+    quantities: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class EpochResult:
     """What one epoch recorded.
 
-    ``losses`` and ``grad_norms``: float32 ``[steps]`` on the CPU, up to and
-    without the first step whose loss was not finite; ``accuracy``: share of
+    ``losses``, ``grad_norms`` and ``quantities``: float32 ``[steps]`` on the CPU,
+    up to and without the first step whose loss was not finite; ``accuracy``: share of
     the augmented training images classified rightly, in train mode;
     ``diverged``: whether such a step came.
     """
@@ -60,6 +62,7 @@ class EpochResult:
     accuracy: float
     images: int
     diverged: bool
+    quantities: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def mean_loss(self) -> float:
@@ -79,13 +82,14 @@ def train_epoch(
     """Train for one epoch and record every step.
 
     A step's loss is the minibatch mean in train mode before the update, and
-    its gradient norm the Euclidean norm over all parameters. Both stay on the
-    device until the epoch ends. On a CPU, where looking costs nothing, a loss
-    that is not finite ends the epoch before its update.
+    its gradient norm the Euclidean norm over all parameters. They, and the
+    quantities that the settings name, stay on the device until the epoch ends.
+    On a CPU, where looking costs nothing, a loss that is not finite ends the
+    epoch before its update.
 
     Args:
         learner: on the device of `data`; its model is put into train mode.
-        settings: batch size, augmentation, loss, and the seed: it decides batch order,
+        settings: batch size, augmentation, loss, quantities, and the seed: it decides batch order,
             augmentation and dropout together with `epoch`.
         epoch: 0-based.
         start: where an interrupted epoch stopped; model and optimizer as they were then.
@@ -94,9 +98,10 @@ def train_epoch(
     model, logits_of, optimizer = learner
     parameters = [p for p in model.parameters() if p.requires_grad]
     loss_of = loss_function(settings.loss)
+    measures = quantities(settings.quantities)
     torch.manual_seed(derive_seed(settings.seed, "dropout", epoch))
     model.train()
-    records = _Records(data, settings.batch_size, start)
+    records = _Records(data, settings.batch_size, measures, start)
     if start is not None:
         _set_random_states(start.random)
     size, seed, done, steps = settings.batch_size, settings.seed, records.before, records.steps
@@ -109,9 +114,10 @@ def train_epoch(
         loss.backward()
         records.add_gradient(done, parameters)
         records.add_logits(done, logits.detach(), labels)
+        step = Step(epoch * steps + done, epoch, loss.detach(), inputs, labels, model)
+        records.add_quantities(done, measures, step)
         for observer in observers:
-            index = epoch * steps + done
-            observer.on_step(Step(index, epoch, loss.detach(), inputs, labels, model))
+            observer.on_step(step)
         optimizer.step()
         done += 1
         if interrupted() and done < steps:
@@ -122,20 +128,30 @@ def train_epoch(
 class _Records:
     """What the steps of an epoch leave on the device, where it stays until the epoch ends."""
 
-    def __init__(self, data: ImageSet, batch_size: int, start: PartialEpoch | None) -> None:
+    def __init__(
+        self,
+        data: ImageSet,
+        batch_size: int,
+        measures: Iterable[str],
+        start: PartialEpoch | None,
+    ) -> None:
         self._device = data.labels.device
         self._bounds = batch_bounds(len(data), batch_size)
         self.steps = len(self._bounds)
         self._losses = torch.empty(self.steps, device=self._device)
         self._grad_norms = torch.empty(self.steps, device=self._device)
+        self._quantities = {name: torch.empty(self.steps, device=self._device) for name in measures}
         self._right = torch.zeros(len(data), dtype=torch.bool, device=self._device)
         self.before = self._right_before = 0
         if start is not None:
             self.before, self._right_before = len(start.losses), start.correct
             self._losses[: self.before] = start.losses.to(self._device)
             self._grad_norms[: self.before] = start.grad_norms.to(self._device)
+            for name, buffer in self._quantities.items():
+                buffer[: self.before] = start.quantities[name].to(self._device)
         # Views are made once: indexing the buffers costs more than what is written to them.
         self._loss_at, self._grad_norm_at = self._losses.unbind(), self._grad_norms.unbind()
+        self._quantity_at = {name: buffer.unbind() for name, buffer in self._quantities.items()}
 
     def add_loss(self, step: int, loss: Tensor) -> bool:
         """Keep a step's loss; return False if it is seen not to be finite."""
@@ -153,16 +169,24 @@ class _Records:
         """Keep which images of a step are classified rightly."""
         torch.eq(logits.argmax(1), labels, out=self._right[slice(*self._bounds[step])])
 
+    def add_quantities(self, done: int, measures: Mapping[str, Quantity], step: Step) -> None:
+        """Keep what else is asked for of a step."""
+        with torch.no_grad():
+            for name, measure in measures.items():
+                self._quantity_at[name][done].copy_(measure(step))
+
     def end(self, done: int) -> EpochResult | PartialEpoch:
         """Return what was recorded of so many steps."""
         kept = _finite(self._losses[:done])
         images = self._bounds[kept - 1][1] if kept else 0
         correct = self._right_before + int(self._right[:images].sum())
         losses, grad_norms = self._losses[:kept].cpu(), self._grad_norms[:kept].cpu()
+        measured = {name: buffer[:kept].cpu() for name, buffer in self._quantities.items()}
         if kept == done < self.steps:
-            return PartialEpoch(losses, grad_norms, correct, _random_states(self._device))
-        accuracy = correct / images if images else math.nan
-        return EpochResult(losses, grad_norms, accuracy, images, diverged=kept < done)
+            random = _random_states(self._device)
+            return PartialEpoch(losses, grad_norms, correct, random, measured)
+        accuracy, diverged = correct / images if images else math.nan, kept < done
+        return EpochResult(losses, grad_norms, accuracy, images, diverged, measured)
 
 
 def _finite(losses: Tensor) -> int:

@@ -1,4 +1,4 @@
-"""The optimizer that a recipe names."""
+"""Optimizers by name: ``@register("name")`` on a function of `pj2.training.optimizers`."""
 
 from __future__ import annotations
 
@@ -7,26 +7,20 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from pj2.config.catalogue import OPTIMIZERS
 from pj2.config.schema import OptimizerConfig
+from pj2.registry import Registry
+
+# On a function of the parameters and the learning rate, and of options with a default.
+_OPTIMIZERS = Registry(OPTIMIZERS)
+register = _OPTIMIZERS.register
 
 
 def make_optimizer(
     parameters: Iterable[nn.Parameter], config: OptimizerConfig, learning_rate: float
 ) -> torch.optim.Optimizer:
-    """Return an Adam, AdamW or SGD optimizer with its fused update.
-
-    Adam: Kingma and Ba 2015; weight decay is added to the gradient. AdamW:
-    Loshchilov and Hutter 2019; weight decay is decoupled. The remaining
-    arguments are PyTorch's defaults.
-    """
-    if config.name == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            lr=learning_rate,
-            momentum=config.momentum,
-            nesterov=config.nesterov,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
-    kind = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
-    return kind(parameters, lr=learning_rate, weight_decay=config.weight_decay, fused=True)
+    """Return the optimizer that a recipe names; only the module that defines it is imported."""
+    made: torch.optim.Optimizer = _OPTIMIZERS[config.name](
+        parameters, learning_rate, **config.options
+    )
+    return made

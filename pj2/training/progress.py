@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from types import TracebackType
 from typing import Any
@@ -14,13 +14,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pj2.runs.files import EpochRecord
+from pj2.config.study import RunSettings
+from pj2.runs.files import EpochRecord, StepRecords
 from pj2.runs.metrics import Every, Metrics, Sink
 from pj2.training.observers import Step
 
 
 class Meter:
-    """An observer that tells sinks of a run every second: of its loss, its pace and what is left.
+    """An observer that tells sinks of a run: every second of its loss, its pace and what is left.
 
     Reading a loss waits for the device, so it is not done at every step.
     """
@@ -52,9 +53,17 @@ class Meter:
             )
         self._images += len(step.labels)
 
-    def on_epoch(self, row: EpochRecord) -> None:
-        """See the end of an epoch."""
-        self._log(asdict(row) | {"epoch": row.epoch + 1}, (row.epoch + 1) * self._steps)
+    def on_epoch(self, steps: StepRecords, row: EpochRecord | None) -> None:
+        """See the end of an epoch; one that diverged has no row."""
+        for sink in self._sinks:
+            sink.log_epoch(steps, row)
+        if row:
+            self._log(asdict(row) | {"epoch": row.epoch + 1}, (row.epoch + 1) * self._steps)
+
+    def line(self, text: str) -> None:
+        """Pass a sentence about the run on."""
+        for sink in self._sinks:
+            sink.line(text)
 
     def _log(self, metrics: Metrics, done: int) -> None:
         """Pass metrics on, with the time that the rest takes at the pace of this process so far."""
@@ -66,30 +75,24 @@ class Meter:
             sink.log({**metrics, "steps": total, "seconds_left": left}, done)
 
 
-class Lines:
+class Lines(Sink):
     """One line on stdout per epoch, and for what else is said of a run."""
 
     def __init__(self, name: str, epochs: int) -> None:
         self._name = name
         self._epochs = epochs
 
-    def __enter__(self) -> Lines:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def log(self, metrics: Metrics, step: int) -> None:
+    def log_epoch(self, steps: StepRecords, row: EpochRecord | None) -> None:
         """Print a line for an epoch that is over."""
-        if "val_loss" in metrics:
-            self.line(_epoch_in_words(metrics, self._epochs))
+        if row:
+            self.line(_epoch_in_words(row, self._epochs))
 
     def line(self, text: str) -> None:
         """Print one line about this run."""
-        say(f"{self._name} · {text}")
+        _say(f"{self._name} · {text}")
 
 
-class Bar:
+class Bar(Sink):
     """A progress bar on stderr: the loss, the last epoch's validation accuracy and the pace."""
 
     def __init__(self, name: str) -> None:
@@ -132,12 +135,18 @@ class Bar:
         self._bar.console.print(f"{self._name} · {text}", highlight=False)
 
 
-def terminal(name: str, epochs: int) -> Bar | Lines:
+def terminal(settings: RunSettings) -> Sink:
     """Return what shows a run to who started it: a bar where stderr is a terminal."""
-    return Bar(name) if sys.stderr.isatty() else Lines(name, epochs)
+    name = name_of(settings)
+    return Bar(name) if sys.stderr.isatty() else Lines(name, settings.epochs)
 
 
-def say(line: str) -> None:
+def name_of(settings: RunSettings) -> str:
+    """Return what a run is called in what it says."""
+    return f"{settings.model} lr={settings.learning_rate!r} seed={settings.seed}"
+
+
+def _say(line: str) -> None:
     """Print a line at once; that nobody reads it any more must not end a run."""
     try:
         print(line, flush=True)
@@ -146,11 +155,10 @@ def say(line: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _epoch_in_words(row: Mapping[str, Any], epochs: int) -> str:
-    tested = row["test_accuracy"]
-    test = "" if tested is None else f" · test acc {tested:.2%}"
+def _epoch_in_words(row: EpochRecord, epochs: int) -> str:
+    test = "" if row.test_accuracy is None else f" · test acc {row.test_accuracy:.2%}"
     return (
-        f"epoch {row['epoch']}/{epochs} · train loss {row['train_loss']:.4f} · "
-        f"val loss {row['val_loss']:.4f} acc {row['val_accuracy']:.2%}{test} · "
-        f"{row['images_per_second']:,.0f} images/s · {row['seconds']:.1f} s"
+        f"epoch {row.epoch + 1}/{epochs} · train loss {row.train_loss:.4f} · "
+        f"val loss {row.val_loss:.4f} acc {row.val_accuracy:.2%}{test} · "
+        f"{row.images_per_second:,.0f} images/s · {row.seconds:.1f} s"
     )

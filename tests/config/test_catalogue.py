@@ -9,29 +9,34 @@ import pytest
 
 from pj2.config.catalogue import (
     ACTIVATIONS,
-    model_docstring,
-    model_modules,
-    model_options,
+    LOSSES,
+    MODELS,
+    OPTIMIZERS,
+    Catalogue,
     resolved_options,
 )
 
 
+def models_in(folder):
+    return Catalogue("model", "pj2.models", folder)
+
+
 def test_names_map_to_their_one_module():
-    modules = model_modules()
+    modules = MODELS.modules()
     assert modules["VGG_A"] == modules["VGG_A_BatchNorm"] == "pj2.models.vgg"
     assert modules["BasicCNN"] == "pj2.models.basic_cnn"
 
 
 def test_a_new_file_is_found(tmp_path):
     (tmp_path / "mine.py").write_text('@register("Mine")\nclass Mine:\n    pass\n')
-    assert model_modules(tmp_path) == {"Mine": "pj2.models.mine"}
+    assert models_in(tmp_path).modules() == {"Mine": "pj2.models.mine"}
 
 
 def test_two_files_cannot_share_a_name(tmp_path):
     for name in ("one", "two"):
         (tmp_path / f"{name}.py").write_text('@register("Same")\nclass Same:\n    pass\n')
-    with pytest.raises(ValueError, match=r"Same is registered by .*one and by .*two"):
-        model_modules(tmp_path)
+    with pytest.raises(ValueError, match=r"model Same is registered by .*one and by .*two"):
+        models_in(tmp_path).modules()
 
 
 def test_a_model_is_described_by_its_docstring_and_those_of_what_it_is_built_on(tmp_path):
@@ -40,8 +45,8 @@ def test_a_model_is_described_by_its_docstring_and_those_of_what_it_is_built_on(
         '@register("Mine")\nclass Mine(Base):\n    """More layers."""\n'
         '@register("Plain")\ndef plain(num_classes=10):\n    pass\n'
     )
-    assert model_docstring("Mine", tmp_path) == "More layers.\n\nBase: Layers."
-    assert model_docstring("Plain", tmp_path) == ""
+    assert models_in(tmp_path).docstring("Mine") == "More layers.\n\nBase: Layers."
+    assert models_in(tmp_path).docstring("Plain") == ""
 
 
 def test_reading_a_config_and_showing_help_import_no_torch():
@@ -54,12 +59,12 @@ def test_reading_a_config_and_showing_help_import_no_torch():
 
 
 def test_options_are_the_constructors_own_arguments_with_their_defaults():
-    options = model_options("ImprovedCNN")
+    options = MODELS.options("ImprovedCNN")
     assert {name: option.default for name, option in options.items()} == {
         "width": 1.0, "activation": "relu", "batch_norm": True, "dropout": 0.5,
     }  # fmt: skip
-    assert model_options("VGG_A_BatchNorm") == model_options("VGG_A")  # inherited
-    assert model_options("VGG_A_NoisyBatchNorm") == model_options("VGG_A")  # from another file
+    assert MODELS.options("VGG_A_BatchNorm") == MODELS.options("VGG_A")  # inherited
+    assert MODELS.options("VGG_A_NoisyBatchNorm") == MODELS.options("VGG_A")  # from another file
 
 
 def test_options_of_a_model_of_ones_own(tmp_path):
@@ -67,9 +72,21 @@ def test_options_of_a_model_of_ones_own(tmp_path):
         '@register("Mine")\nclass Mine:\n'
         "    def __init__(self, num_classes: int = 10, depth: int = 3, *, name: str = 'x'): ...\n"
     )
-    options = model_options("Mine", tmp_path)
+    options = models_in(tmp_path).options("Mine")
     assert {name: (o.kind, o.default) for name, o in options.items()} == {
         "depth": ("int", 3), "name": ("str", "x"),
+    }  # fmt: skip
+
+
+def test_optimizers_and_losses_are_registered_as_models_are():
+    assert OPTIMIZERS.modules() == {
+        "adam": "pj2.training.optimizers.adam",
+        "adamw": "pj2.training.optimizers.adam",
+        "sgd": "pj2.training.optimizers.sgd",
+    }
+    assert OPTIMIZERS.options("sgd").keys() == {"weight_decay", "momentum", "nesterov"}
+    assert {name: [*LOSSES.options(name)] for name in LOSSES.modules()} == {
+        "cross_entropy": ["label_smoothing"], "multi_margin": [], "squared_error": [],
     }  # fmt: skip
 
 

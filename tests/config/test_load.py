@@ -50,7 +50,26 @@ def test_every_mistake_at_once():
         ({"seeds": [-1]}, "seeds.0", "greater than or equal to 0"),
         ({"epochs": 2.5}, "epochs", "integer"),
         ({"validation_fraction": 1}, "validation_fraction", "less than 1"),
-        ({"optimizer": {"name": "adam", "momentum": 0.9}}, "optimizer", "belong to sgd"),
+        (
+            {"optimizer": {"name": "adam", "momentum": 0.9}},
+            "optimizer.momentum",
+            "unknown key; the keys here are name, weight_decay",
+        ),
+        (
+            {"optimizer": {"name": "adma"}},
+            "optimizer.name",
+            "found 'adma' (did you mean adam?); expected adam, adamw or sgd",
+        ),
+        (
+            {"optimizer": {"name": "sgd", "momentum": 1}},
+            "optimizer.momentum",
+            "found 1: expected at least 0 and below 1",
+        ),
+        (
+            {"optimizer": {"name": "sgd", "nesterov": True}},
+            "optimizer",
+            "nesterov needs a momentum above zero",
+        ),
         (
             {"monitor": "test_accuracy", "test_every_epoch": False},
             "first",

@@ -182,5 +182,5 @@ def test_what_only_an_override_and_a_level_together_get_wrong_is_a_mistake_of_th
         overrides={"ImprovedCNN": {"optimizer": {"momentum": 0.9}}},
         variants={"optimizer": {"sgd": {}, "adam": {"optimizer": {"name": "adam"}}}},
     )
-    assert line.startswith("c: experiments.first.ImprovedCNN.optimizer-adam.optimizer: ")
-    assert "belong to sgd" in line
+    assert line.startswith("c: experiments.first.ImprovedCNN.optimizer-adam.optimizer.momentum: ")
+    assert "the keys here are name, weight_decay" in line

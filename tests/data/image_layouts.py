@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from pj2.data.catalogue import DATASETS
+from pj2.config.datasets import DATASETS
 
 CIFAR10 = DATASETS["cifar10"].classes
 

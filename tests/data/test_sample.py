@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pj2.data.catalogue import DATASETS
+from pj2.config.datasets import DATASETS
 from pj2.data.sources import locate, sample
 from pj2.data.sources.locate import SAMPLE_FOLDER, sample_files
 from pj2.data.sources.locate_parquet import parquet_files

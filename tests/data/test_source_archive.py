@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pj2.data.catalogue import DATASETS
+from pj2.config.datasets import DATASETS
 from pj2.data.sources.archive import read_archive
 from pj2.data.sources.unpickle import load_batch
 from pj2.errors import UserError

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pj2.data.catalogue import DATASETS
+from pj2.config.datasets import DATASETS
 from pj2.data.sources.imagefolder import read_image_folder
 from tests.data.image_layouts import CIFAR10, Tiny, png, tiny, write_image_folder
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pj2.data.catalogue import DATASETS
+from pj2.config.datasets import DATASETS
 from pj2.data.sources.parquet import read_parquet
 from tests.data.image_layouts import CIFAR10, Tiny, parquet_table, png, tiny, write_parquet
 

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from pj2.config.study import RunSettings
 from pj2.fingerprint import code as code_module
 from pj2.fingerprint.code import PACKAGE_FOLDER, code_of, prediction_code, training_code
 
 MODEL = "pj2.models.vgg"
+RUN = {"model": "VGG_A", "learning_rate": 1e-3, "seed": 0}
 
 
 class Copy:
@@ -47,10 +49,15 @@ class Copy:
     def modules(self, call: str) -> dict[str, dict[str, str]]:
         program = (
             "import json\n"
+            "from pj2.config.study import RunSettings\n"
             "from pj2.fingerprint.code import code_of, prediction_code, training_code\n"
             f"print(json.dumps({call}.modules))"
         )
         return json.loads(self.run(program))
+
+
+def code_of_run(**changes):
+    return training_code(RunSettings(**RUN | changes))
 
 
 @pytest.fixture
@@ -59,13 +66,15 @@ def copy(tmp_path):
 
 
 def test_training_code_is_what_an_epoch_runs():
-    modules = training_code("VGG_A").modules.keys()
+    modules = code_of_run().modules.keys()
     assert {
         "pj2.models.vgg",
         "pj2.models.registry",
         "pj2.models.init",
         "pj2.training.loop",
         "pj2.training.optimizer",
+        "pj2.training.optimizers.adam",
+        "pj2.training.losses.cross_entropy",
         "pj2.data.augment",
         "pj2.data.batches",
         "pj2.data.split",
@@ -79,22 +88,29 @@ def test_training_code_is_what_an_epoch_runs():
 
 
 def test_what_measures_is_in_the_code_of_probed_runs_only():
-    plain = training_code("VGG_A").modules.keys()
-    probed = training_code("VGG_A", probed=True).modules.keys()
+    plain = code_of_run().modules.keys()
+    probed = code_of_run(probe={}).modules.keys()
     assert not [name for name in plain if name.startswith("pj2.geometry")]
     assert {"pj2.geometry.probes", "pj2.geometry.covariate_shift"} <= probed - plain
     assert not probed & {"pj2.geometry.curvature", "pj2.geometry.directions"}
 
 
+def test_an_optimizer_and_a_loss_are_in_the_code_of_runs_that_use_them_only():
+    plain = code_of_run().modules.keys()
+    other = code_of_run(optimizer={"name": "sgd"}, loss={"name": "multi_margin"}).modules.keys()
+    assert other - plain == {"pj2.training.optimizers.sgd", "pj2.training.losses.multi_margin"}
+    assert plain - other == {"pj2.training.optimizers.adam", "pj2.training.losses.cross_entropy"}
+
+
 def test_what_is_in_a_fingerprint_by_value_is_left_out_of_its_code():
-    for code in (training_code("VGG_A"), prediction_code("VGG_A")):
+    for code in (code_of_run(), prediction_code("VGG_A")):
         left_out = ("pj2.config", "pj2.store", "pj2.errors", "pj2.fingerprint", "pj2.data.layout")
         assert not [name for name in code.modules if name.startswith(left_out)]
         assert "pj2" not in code.modules
 
 
 def test_packages_of_modules_run_too():
-    assert {"pj2.data", "pj2.models", "pj2.training"} <= training_code("VGG_A").modules.keys()
+    assert {"pj2.data", "pj2.models", "pj2.training"} <= code_of_run().modules.keys()
 
 
 def test_prediction_needs_no_training_code():
@@ -104,7 +120,7 @@ def test_prediction_needs_no_training_code():
 
 
 def test_packages_have_their_major_and_minor_version():
-    packages = training_code("VGG_A").packages
+    packages = code_of_run().packages
     assert {"torch", "numpy"} <= packages.keys()
     assert not packages.keys() & sys.stdlib_module_names
     assert all(re.fullmatch(r"\d+\.\d+", version) for version in packages.values())
@@ -144,6 +160,18 @@ def test_imports_are_followed_wherever_they_stand(copy):
         ),
         ("models/vgg.py", "\n# a comment\n", set()),
         ("models/basic_cnn.py", "\nX = 1\n", set()),
+        (
+            "training/optimizers/adam.py",
+            "\nX = 1\n",
+            {("pj2.training.optimizers.adam", "(module level)")},
+        ),
+        (
+            "training/losses/cross_entropy.py",
+            "\nX = 1\n",
+            {("pj2.training.losses.cross_entropy", "(module level)")},
+        ),
+        ("training/optimizers/sgd.py", "\nX = 1\n", set()),
+        ("training/losses/multi_margin.py", "\nX = 1\n", set()),
         ("exhibits/style.py", "\nX = 1\n", set()),
         ("store/files.py", "\nX = 1\n", set()),
         ("__init__.py", "\n__version__ = '99'\n", set()),
@@ -151,7 +179,7 @@ def test_imports_are_followed_wherever_they_stand(copy):
 )
 def test_what_an_edit_changes(copy, file, text, changed):
     copy.append(file, text)
-    before, after = training_code("VGG_A").modules, copy.modules("training_code('VGG_A')")
+    before, after = code_of_run().modules, copy.modules(f"training_code(RunSettings(**{RUN}))")
     assert before.keys() == after.keys()
     found = {
         (module, part)
@@ -165,13 +193,15 @@ def test_what_an_edit_changes(copy, file, text, changed):
 def test_sources_are_read_once_and_again_when_asked(copy):
     program = """
 from pathlib import Path
+from pj2.config.study import RunSettings
 from pj2.fingerprint.code import PACKAGE_FOLDER, read_sources_again, training_code
-before = training_code("VGG_A").digest
+settings = RunSettings(model="VGG_A", learning_rate=1e-3, seed=0)
+before = training_code(settings).digest
 path = PACKAGE_FOLDER / "models" / "vgg.py"
 path.write_text(path.read_text() + "X = 1")
-assert training_code("VGG_A").digest == before
+assert training_code(settings).digest == before
 read_sources_again()
-assert training_code("VGG_A").digest != before
+assert training_code(settings).digest != before
 """
     copy.run(program)
 

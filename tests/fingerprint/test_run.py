@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from pj2.config.names import canonical_json
+from pj2.config.registered import Registered
 from pj2.config.schema import ProbeConfig
 from pj2.config.study import BUDGET, RunSettings
 from pj2.fingerprint.run import (
@@ -28,7 +29,7 @@ PROBED = SETTINGS.model_copy(update={"probe": ProbeConfig()})
 
 def leaves(settings: BaseModel, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The path of every key, however deep."""
-    for name in type(settings).model_fields:
+    for name in (*type(settings).model_fields, *(settings.model_extra or ())):
         value = getattr(settings, name)
         if isinstance(value, BaseModel):
             yield from leaves(value, (*before, name))
@@ -47,8 +48,14 @@ def with_another(settings: BaseModel, path: tuple[str, ...]) -> Any:
 def another(settings: BaseModel, name: str, value: Any) -> Any:
     if name == "model":
         return "VGG_A"
+    if name == "quantities":
+        return ("weight_norm",)
     if name == "precision":
         return "bf16"
+    if isinstance(settings, Registered):
+        if name != "name":
+            return value + 0.1
+        return next(each for each in settings.catalogue.modules() if each != value)
     annotation = type(settings).model_fields[name].annotation
     if typing.get_origin(annotation) is typing.Literal:
         return next(choice for choice in typing.get_args(annotation) if choice != value)

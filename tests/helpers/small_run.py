@@ -13,14 +13,17 @@ from pj2.config.study import RunSettings
 from pj2.data.layout import DataIdentity
 from pj2.data.prepared import PreparedData
 from pj2.evaluation.predict import predict
+from pj2.runs.events import event_file
 from pj2.runs.files import BEST, LAST, PREDICTIONS, STEPS
-from pj2.runs.plan import actions, carry_out, restore_run
+from pj2.runs.plan import Continue, Restore, Start, actions, carry_out, restore_run
 from pj2.runs.result import Cut
 from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 from pj2.training.device import choose_device, describe_machine, prepare_device
 from pj2.training.job import Watching, train_run
+from pj2.training.observers import Observers
+from pj2.training.progress import terminal
 
 
 def small_settings(**changes) -> RunSettings:
@@ -60,8 +63,7 @@ def open_folder(path: Path, said: list[str] | None = None) -> RunStore:
 def train(folder: Path, store: Path | RunStore, observers=(), **changes) -> Cut:
     """Restore a run, or else train it."""
     runs = store if isinstance(store, RunStore) else open_folder(store)
-    watching = Watching(observers=observers)
-    return run_training(small_settings(**changes), small_data(), folder, runs, watching)
+    return run_training(small_settings(**changes), small_data(), folder, runs, observers)
 
 
 def run_training(
@@ -69,19 +71,30 @@ def run_training(
     data: PreparedData,
     folder: Path,
     store: RunStore,
-    watching: Watching = Watching(),  # noqa: B008, it never changes
+    observers: Observers = (),
+    events: Path | None = None,
 ) -> Cut:
     """Do on this processor what `pj2 train` does."""
+
+    def restore_it(action: Restore) -> Cut:
+        end = restore_run(
+            action, store, folder, lambda best, path: predict(best, settings, data, path, device)
+        )
+        epochs = action.result.trajectory.recorded(end.epochs, end.status == "diverged")
+        with event_file(events, epochs, store):
+            return end
+
+    def train_it(action: Continue | Start) -> Cut:
+        epochs = action.trajectory.epochs if isinstance(action, Continue) else ()
+        with terminal(settings) as shown, event_file(events, epochs, store) as file:
+            watching = Watching(observers, sinks=[shown, file])
+            return train_run(action, settings, data, folder, store, device, watching)
+
     device = choose_device("cpu")
     prepare_device(device, 1)
     identity = DataIdentity(data.hash, data.classes)
-    return carry_out(
-        actions(settings, identity, store, lambda: describe_machine(device)),
-        lambda action: restore_run(
-            action, store, folder, lambda best, path: predict(best, settings, data, path, device)
-        ),
-        lambda action: train_run(action, settings, data, folder, store, device, watching),
-    )
+    found = actions(settings, identity, store, lambda: describe_machine(device))
+    return carry_out(found, restore_it, train_it)
 
 
 def artifacts(folder: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pj2.config.catalogue import model_modules
+from pj2.config.catalogue import MODELS
 from pj2.models.inspect import count_macs, count_parameters, first_convolution
 from pj2.models.registry import build_model
 
@@ -34,8 +34,8 @@ def inputs(count: int = 2) -> torch.Tensor:
 
 def test_every_registered_model_is_tested():
     """Here, or in a file of its own, as `pj2 new-model` writes one."""
-    assert set(SIZES) <= set(model_modules())
-    for name, module in model_modules().items():
+    assert set(SIZES) <= set(MODELS.modules())
+    for name, module in MODELS.modules().items():
         own = Path(__file__).with_name(f"test_{module.rpartition('.')[2]}.py")
         assert name in SIZES or own.exists(), name
 

@@ -13,11 +13,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from pj2.cli import jobs
 from pj2.errors import UserError
-from pj2.runs.events import write_events
 from pj2.runs.files import EPOCHS, STEPS
 from pj2.runs.interrupt import Interrupted
-from pj2.training.job import Watching
-from tests.helpers.small_run import open_folder, run_training, small_data, small_settings, train
+from tests.helpers.small_run import open_folder, run_training, small_data, small_settings
 
 DIVERGING = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}}
 
@@ -33,14 +31,9 @@ class Stop:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def train_with_events(folder, observers=(), **changes):
-    run_training(
-        small_settings(**changes),
-        small_data(),
-        folder / "run",
-        open_folder(folder / "store"),
-        Watching(observers=observers, events=folder / "events"),
-    )
+def train_with_events(folder, observers=(), events="events", **changes):
+    settings, store = small_settings(**changes), open_folder(folder / "store")
+    run_training(settings, small_data(), folder / "run", store, observers, folder / events)
 
 
 def reader(folder):
@@ -69,17 +62,20 @@ def expected(run):
     known = {tag: values.dropna().astype(np.float32) for tag, values in columns.items()}
     found = {tag: (ends, values.tolist()) for tag, values in known.items() if len(values)}
     if len(steps):
-        for name in ("loss", "grad_norm"):
+        for name in steps.columns.drop(["step", "epoch"]):
             found[f"step/{name}"] = (steps.step.tolist(), steps[name].tolist())
     return found
 
 
-@pytest.mark.parametrize("changes", [{}, {"test_every_epoch": False, "epochs": 1}, DIVERGING])
+@pytest.mark.parametrize(
+    "changes",
+    [{"quantities": ["weight_norm"]}, {"test_every_epoch": False, "epochs": 1}, DIVERGING],
+)
 def test_events_are_what_the_tables_hold(tmp_path, changes):
     train_with_events(tmp_path, **changes)
     assert scalars(tmp_path / "events") == expected(tmp_path / "run")
-    write_events(tmp_path / "run", tmp_path / "again")
-    assert scalars(tmp_path / "again") == expected(tmp_path / "run")
+    train_with_events(tmp_path, events="restored", **changes)
+    assert scalars(tmp_path / "restored") == expected(tmp_path / "run")
 
 
 def test_events_are_there_at_the_end_of_every_epoch(tmp_path):
@@ -102,11 +98,9 @@ def test_an_interrupted_run_has_each_event_once(tmp_path):
     assert seen == list(range(24))
 
 
-def test_a_restored_run_has_the_same_events(tmp_path):
-    train_with_events(tmp_path)
-    train(tmp_path / "restored", tmp_path / "store")
-    for _ in range(3):
-        write_events(tmp_path / "restored", tmp_path / "events")
+def test_a_run_that_is_restored_again_and_again_has_the_same_events(tmp_path):
+    for _ in range(4):
+        train_with_events(tmp_path)
         assert scalars(tmp_path / "events") == expected(tmp_path / "run")
     files = (tmp_path / "events").iterdir()
     assert sum(path.stat().st_size > 0 for path in files) == 1
@@ -115,8 +109,9 @@ def test_a_restored_run_has_the_same_events(tmp_path):
 def test_times_are_those_that_the_run_took(tmp_path):
     train_with_events(tmp_path)
     epochs = pd.read_parquet(tmp_path / "run" / EPOCHS)
-    write_events(tmp_path / "run", tmp_path / "again")
-    ends = [event.wall_time for event in reader(tmp_path / "again").Reload().Scalars("loss/train")]
+    train_with_events(tmp_path, events="restored")
+    restored = reader(tmp_path / "restored").Reload()
+    ends = [event.wall_time for event in restored.Scalars("loss/train")]
     assert np.diff(ends) == pytest.approx(epochs.seconds[1:], rel=1e-3)
 
 

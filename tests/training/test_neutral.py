@@ -44,11 +44,12 @@ class PlainLoop:
     def __init__(self, settings: RunSettings, data, kept: Tensor) -> None:
         self.settings, self.data, self.kept = settings, data, kept
         self.model = stock(build_model(settings.model, 10))
-        options = settings.optimizer.model_dump(exclude={"name"})
-        if settings.optimizer.name != "sgd":
-            options = {"weight_decay": options["weight_decay"]}
         self.optimizer = OPTIMIZERS[settings.optimizer.name](
-            self.model.parameters(), settings.learning_rate, foreach=False, fused=False, **options
+            self.model.parameters(),
+            settings.learning_rate,
+            foreach=False,
+            fused=False,
+            **settings.optimizer.options,
         )
         self.order = torch.randperm(len(kept), generator=generator(settings.seed, "order", 0))
         self.draws = draw_crops(len(kept), 4, True, generator(settings.seed, "augmentation", 0))

@@ -9,10 +9,12 @@ import sys
 
 import pytest
 
-from pj2.runs.files import EpochRecord
+from pj2.runs.files import EpochRecord, StepRecords
+from pj2.runs.metrics import Sink
 from pj2.runs.progress_file import ProgressFile, read_progress
 from pj2.training.observers import Step
 from pj2.training.progress import Meter, terminal
+from tests.helpers.small_run import small_settings
 
 ROW = EpochRecord(0, 1.5, 0.4, 1.6, 0.41, None, None, 2.0, 300.0)
 
@@ -32,7 +34,7 @@ def step(index: int, loss: Loss, images: int = 32) -> Step:
     return Step(index, 0, loss, None, range(images), None)
 
 
-class Sink:
+class Seen(Sink):
     def __init__(self) -> None:
         self.seen = []
 
@@ -42,13 +44,13 @@ class Sink:
 
 def test_lines_off_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
-    with terminal("VGG_A", epochs=2) as shown:
+    with terminal(small_settings(epochs=2)) as shown:
         meter = Meter([shown], 2, 10)
         meter.on_step(step(0, Loss(2.3)))
-        meter.on_epoch(ROW)
+        meter.on_epoch(StepRecords.none(), ROW)
     captured = capsys.readouterr()
     assert captured.out == (
-        "VGG_A · epoch 1/2 · train loss 1.5000 · val loss 1.6000 acc 41.00% · "
+        "BasicCNN lr=0.001 seed=0 · epoch 1/2 · train loss 1.5000 · val loss 1.6000 acc 41.00% · "
         "300 images/s · 2.0 s\n"
     )
     assert captured.err == ""
@@ -57,8 +59,10 @@ def test_lines_off_a_terminal(capsys, monkeypatch):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_a_bar_on_a_terminal():
     code = (
+        "from pj2.config.study import RunSettings\n"
         "from pj2.training.progress import terminal\n"
-        "with terminal('VGG_A', epochs=1) as shown:\n"
+        "settings = RunSettings(model='VGG_A', learning_rate=1e-3, seed=0)\n"
+        "with terminal(settings) as shown:\n"
         "    shown.log({'steps': 10, 'step/loss': 2.25, 'pace': 99.0}, 4)\n"
         "    shown.log({'steps': 10, 'val_accuracy': 0.5}, 10)\n"
     )
@@ -98,7 +102,7 @@ def test_the_file_says_where_a_run_is(tmp_path, monkeypatch):
     second = read_progress(path)
     assert (second.step, second.loss, second.images_per_second) == (2, None, 16.0)  # 64 in 4 s
     assert second.seconds_left == 12.0  # 6 steps, at 2 steps in 4 s
-    meter.on_epoch(ROW)
+    meter.on_epoch(StepRecords.none(), ROW)
     third = read_progress(path)
     assert (third.epoch, third.step, third.val_accuracy, third.loss) == (1, 4, 0.41, 1.5)
     assert third.images_per_second == 300.0
@@ -108,7 +112,7 @@ def test_the_file_says_where_a_run_is(tmp_path, monkeypatch):
 
 def test_a_loss_is_read_and_told_every_second_only():
     """On a GPU its reading waits until the device is there."""
-    sink, loss = Sink(), Loss(2.5)
+    sink, loss = Seen(), Loss(2.5)
     meter = Meter([sink], 1, steps_per_epoch=1000)
     for index in range(1000):
         meter.on_step(step(index, loss))

@@ -16,7 +16,7 @@ from tests.workflow.clones import copy_checkout
 from tests.workflow.study import Study
 
 pytestmark = pytest.mark.workflow
-_FILE = re.compile(r"^`(pj2/\S+)`:\n\n```python\n(.*?)^```$", re.M | re.S)
+_FILE = re.compile(r"^`(pj2/exhibits/\S+)`:\n\n```python\n(.*?)^```$", re.M | re.S)
 
 
 FILES = dict(_FILE.findall((REPOSITORY / "docs" / "extending.md").read_text("utf-8")))

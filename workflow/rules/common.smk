@@ -3,7 +3,7 @@ import json
 import re
 import shlex
 
-from pj2.config.catalogue import model_modules
+from pj2.config.catalogue import MODELS
 from pj2.config.names import canonical_json
 from pj2.config.study import list_runs
 from pj2.data.sources import source_files
@@ -170,7 +170,7 @@ def section(name):
 
 def code_with_model(module):
     """A params function: the digest of a module and of the model that the job measures."""
-    return lambda wildcards: code_of(module, model_modules()[architecture(wildcards)]).digest
+    return lambda wildcards: code_of(module, MODELS.modules()[architecture(wildcards)]).digest
 
 
 def surface_parts(wildcards):

@@ -43,7 +43,7 @@ rule train:
         gpu_slot=1 if GPUS else 0,
     params:
         settings=run_settings,
-        code=lambda wildcards: train_digest(architecture(wildcards), wildcards.experiment in PROBED),
+        code=lambda wildcards: train_digest(RUN_BY_FOLDER[run_folder(wildcards)].settings),
         data=data_folder,
         folder=lambda wildcards, output: os.path.dirname(output.run),
         progress=str(progress_beside(f"{RESULTS}/{TRAIN_LOG}")),

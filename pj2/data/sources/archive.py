@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pj2.data.catalogue import DATASETS
+from pj2.config.datasets import DATASETS
 from pj2.data.layout import SIDE
 from pj2.data.sources.locate import ARCHIVES, SPLITS, Layout, complete_layout, existing, unpacked
 from pj2.data.sources.raw import RawDataset, Split, check_labels

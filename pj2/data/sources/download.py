@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pj2.data.catalogue import DATASETS
+from pj2.config.datasets import DATASETS, is_mnist_size
 from pj2.data.sources.images import pad_mnist
 from pj2.data.sources.locate import SPLITS
 from pj2.data.sources.raw import RawDataset, Split, check_labels
@@ -49,7 +49,7 @@ def _read_split(name: str, split: str, root: Path) -> Split:
     images = np.asarray(data.data)
     if name == "svhn":
         images = images.transpose(0, 2, 3, 1)
-    if name == "fashion_mnist":
+    if is_mnist_size(name):
         images = np.repeat(pad_mnist(images[..., None]), 3, axis=3)
     labels = data.labels if name == "svhn" else data.targets
     return Split(images, np.asarray(labels, dtype=np.int64))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pj2.data.catalogue import DATASETS, match_classes
+from pj2.config.datasets import DATASETS, is_mnist_size, match_classes
 from pj2.data.layout import SIDE
 from pj2.data.sources.images import decode_image
 from pj2.data.sources.locate import few
@@ -35,7 +35,7 @@ def read_image_folder(path: str | Path, name: str) -> RawDataset:
     else:
         classes = tuple(names)
         labels = list(range(len(names)))
-    pad = name == "fashion_mnist"
+    pad = is_mnist_size(name)
     return RawDataset(
         _read_split(folders["train"], labels, pad=pad),
         _read_split(folders["test"], labels, pad=pad),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pj2
-from pj2.data.catalogue import DATASETS
+from pj2.config.datasets import DATASETS
 from pj2.errors import UserError
 
 SPLITS = ("train", "test")

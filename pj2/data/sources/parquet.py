@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pj2.data.catalogue import DATASETS, match_classes
+from pj2.config.datasets import DATASETS, is_mnist_size, match_classes
 from pj2.data.layout import SIDE
 from pj2.data.sources.images import decode_image
 from pj2.data.sources.locate import SPLITS, few
@@ -50,7 +50,7 @@ def read_parquet(path: str | Path, name: str) -> RawDataset:
     }
     shards = [shard for split in SPLITS for shard in opened[split]]
     classes, official = _classes(name, shards)
-    parts = {shard.path: _read_shard(shard, pad=name == "fashion_mnist") for shard in shards}
+    parts = {shard.path: _read_shard(shard, pad=is_mnist_size(name)) for shard in shards}
     if not classes:
         distinct = np.unique(np.concatenate([part.labels for part in parts.values()]))
         classes = tuple(str(label) for label in range(len(distinct)))

@@ -98,7 +98,7 @@ def note_losses(shown: Mapping[str, RunRecord]) -> str:
     smoothed = [
         tr("{name} ({detail})", name=name, detail=f"{loss['label_smoothing']:g}")
         for name, loss in losses.items()
-        if loss["label_smoothing"]
+        if loss.get("label_smoothing")
     ]
     others = [
         tr("{name} ({detail})", name=name, detail=_loss_in_words(loss["name"]))

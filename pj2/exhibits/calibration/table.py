@@ -66,7 +66,7 @@ def _row(model: ModelOnTest, means: dict[str, Mean]) -> dict[str, Any]:
         "learning_rate": run.learning_rate,
         "seeds": len(model.runs),
         "n": model.images,
-        "label_smoothing": run.info["settings"]["loss"]["label_smoothing"],
+        "label_smoothing": run.info["settings"]["loss"].get("label_smoothing", 0.0),
     }
     for name, mean in means.items():
         row |= mean_columns(name, mean)

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
+from pj2.config.choices import ModelName
 from pj2.config.load import merged_grid
-from pj2.config.schema import Count, Experiment, Grid, ModelName, Number, Positive, Strict
+from pj2.config.schema import Count, Experiment, Grid, Number, Positive, Strict
 from pj2.config.strict_yaml import read_yaml
 from pj2.errors import UserError
 from pj2.language import tr

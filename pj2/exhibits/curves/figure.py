@@ -343,7 +343,7 @@ def _small_print(
         for run in diverged(runs)
     ]  # fmt: skip
     smoothed = sorted(
-        {run.model for run in runs if run.info["settings"]["loss"]["label_smoothing"]}
+        {run.model for run in runs if run.info["settings"]["loss"].get("label_smoothing")}
     )
     (run, *others) = runs
     several = len(by_setting(runs)) < len(runs)

@@ -103,6 +103,12 @@ DATASETS: dict[str, DatasetFacts] = {
     ),
 }
 
+
+def is_mnist_size(dataset: str) -> bool:
+    """Tell whether a data set has grey images of 28 x 28 pixels, as MNIST."""
+    return dataset in DATASETS and DATASETS[dataset].image_shape == (28, 28, 1)
+
+
 # The Hugging Face copy of CIFAR-100 spells one class so.
 _MISSPELLED = {"cra": "crab"}
 

@@ -1,0 +1,1 @@
+"""One module for each training loss, by name; see `pj2.training.loss`."""
