@@ -25,7 +25,7 @@ app = typer.Typer(
 
     \b
     Example: pj2 geometry curvature --output curvature.json \\
-        --data results/data/cifar10-sample-5de780bd \\
+        --data results/data/cifar10-sample-fb085f76 \\
         --settings '{"images": 16, "eigenvalues": 1, "lanczos_steps": 6}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """,
@@ -49,7 +49,7 @@ def rows(
 
     \b
     Example: pj2 geometry surface-rows --first 0 --output rows.parquet \\
-        --data results/data/cifar10-sample-5de780bd \\
+        --data results/data/cifar10-sample-fb085f76 \\
         --settings '{"points": 9, "images": 100, "rows_per_job": 3}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
@@ -91,7 +91,7 @@ def line(
 
     \b
     Example: pj2 geometry surface-line --output line.parquet \\
-        --data results/data/cifar10-sample-5de780bd \\
+        --data results/data/cifar10-sample-fb085f76 \\
         --settings '{"line_points": 11, "images": 100}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
@@ -116,7 +116,7 @@ def interpolation(
 
     \b
     Example: pj2 geometry interpolation --output interpolation.parquet \\
-        --data results/data/cifar10-sample-5de780bd \\
+        --data results/data/cifar10-sample-fb085f76 \\
         --settings '{"line_points": 11, "images": 100}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
@@ -152,7 +152,7 @@ def curvature(
 
     \b
     Example: pj2 geometry curvature --output curvature.json \\
-        --data results/data/cifar10-sample-5de780bd \\
+        --data results/data/cifar10-sample-fb085f76 \\
         --settings '{"images": 16, "eigenvalues": 1, "lanczos_steps": 6}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """

@@ -86,6 +86,7 @@ Place = Annotated[str, AfterValidator(_place)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
 DatasetName = Literal["cifar10", "cifar100", "svhn", "fashion_mnist", "custom"]
+Resize = Literal["crop", "pad", "stretch"]
 Source = Literal["sample", "torchvision", "parquet", "imagefolder", "archive"]
 Monitor = Literal["val_accuracy", "test_accuracy"]
 
@@ -114,6 +115,9 @@ class DatasetConfig(Strict):
     """How it is read: the bundled sample, a download, or one of three layouts on disk."""
     path: Place | None = None
     """The folder or archive; `PJ2_DATA` overrides it. The bundled sample has none."""
+    resize: Resize | None = None
+    """How images of other sizes become 32x32, with `imagefolder` and `parquet`: `crop` keeps the
+    square in the middle, `pad` adds black, `stretch` changes proportions; null refuses them."""
     limit: Limit = Limit()
     """Use only so many images."""
 
@@ -127,6 +131,8 @@ class DatasetConfig(Strict):
             raise ValueError("torchvision downloads cifar10, cifar100, svhn and fashion_mnist")
         if self.source in ("parquet", "imagefolder", "archive") and not self.path:
             raise ValueError(f"source {self.source} needs path (or the variable PJ2_DATA)")
+        if self.source not in ("parquet", "imagefolder") and self.resize:
+            raise ValueError(f"resize: the images of source {self.source} are 32x32 already")
         return self
 
 
