@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from image_layouts import Tiny, png, tiny, write_image_folder, write_parquet
 from PIL import Image
 
 from pj2.config.schema import DatasetConfig
 from pj2.data.layout import prepared_folder
 from pj2.data.sources.images import resized
+from tests.data.image_layouts import Tiny, png, tiny, write_image_folder, write_parquet
 
 Prepared = Callable[..., tuple[dict[str, Any], bytes]]
 WAYS = ("crop", "pad", "stretch")

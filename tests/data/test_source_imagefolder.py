@@ -11,8 +11,8 @@ from PIL import Image
 
 from pj2.data.catalogue import DATASETS
 from pj2.data.sources.imagefolder import read_image_folder
-from tests.data.image_layouts import CIFAR10, Tiny, png, tiny, write_image_folder, write_parquet
 from pj2.data.sources.locate_images import image_source
+from tests.data.image_layouts import CIFAR10, Tiny, png, tiny, write_image_folder, write_parquet
 
 Complaint = Callable[..., str]
 SHAPES = ("square", "disc", "Cross")
