@@ -41,17 +41,17 @@ def model_modules(folder: Path = MODELS_FOLDER) -> dict[str, str]:
 
     Raises ValueError if two files register the same name.
     """
-    found: dict[str, str] = {}
+    modules: dict[str, str] = {}
     for path in sorted(folder.glob("*.py")):
         source = path.read_text(encoding="utf-8")
         if "@register" not in source:
             continue
         module = f"pj2.models.{path.stem}"
         for name in _registered(ast.parse(source, str(path))):
-            if name in found:
-                raise ValueError(f"model {name} is registered by {found[name]} and by {module}")
-            found[name] = module
-    return found
+            if name in modules:
+                raise ValueError(f"model {name} is registered by {modules[name]} and by {module}")
+            modules[name] = module
+    return modules
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,12 @@ def model_docstring(model: str, folder: Path = MODELS_FOLDER) -> str:
     The lists of arguments are left out; see `model_options`.
     """
     node, definitions = _definition(model, folder)
-    said: list[str] = []
+    docstrings: list[str] = []
     while isinstance(node, ast.ClassDef | ast.FunctionDef):
         text = (ast.get_docstring(node) or "").partition("\nArgs:\n")[0].strip()
-        said.append(f"{node.name}: {text}" if said else text)
+        docstrings.append(f"{node.name}: {text}" if docstrings else text)
         node = _base(node, definitions)
-    return "\n\n".join(said)
+    return "\n\n".join(docstrings)
 
 
 def resolved_options(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
