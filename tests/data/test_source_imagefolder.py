@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -174,6 +175,20 @@ def test_a_link_in_a_circle_and_a_link_to_nothing(folder: Path, complaint: Compl
     missing.symlink_to("nowhere.png")
     line = complaint(name="custom", source="imagefolder", path=str(folder))
     assert line.startswith(f"{missing}: cannot be read")
+
+
+def test_what_is_no_file_is_not_waited_for(folder: Path) -> None:
+    pipe = folder / "train" / "disc" / "pipe.png"
+    os.mkfifo(pipe)
+    assert image_source(folder).left_out == [str(pipe)]
+    assert len(read_image_folder(folder, "custom").train.labels) == 6
+
+
+def test_a_class_whose_name_is_not_utf8(tmp_path: Path, complaint: Complaint) -> None:
+    data = tiny(train=4, test=2, classes=2)
+    folder = write_image_folder(tmp_path / "images", data, ("cat", "caf\udce9"))
+    line = complaint(name="custom", source="imagefolder", path=str(folder))
+    assert "not UTF-8" in line
 
 
 def test_one_class_only(tmp_path: Path, complaint: Complaint) -> None:

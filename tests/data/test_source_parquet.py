@@ -252,6 +252,11 @@ def test_wrong_columns(folder: Path, data: Tiny, complaint: Complaint) -> None:
     assert "the columns are picture, label" in complaint(source="parquet", path=str(folder))
     pq.write_table(pa.table({"img": encoded, "label": labels}), folder / TEST)
     assert "column img is binary" in complaint(source="parquet", path=str(folder))
+    for column, twin in (("img", "image"), ("label", "fine_label")):
+        table = parquet_table(encoded, labels)
+        pq.write_table(table.append_column(twin, table[column]), folder / TEST)
+        line = complaint(source="parquet", path=str(folder))
+        assert f"the columns are img, label, {twin}; one " in line
     text = parquet_table(encoded, labels).set_column(1, "label", pa.array(["cat"] * 20))
     pq.write_table(text, folder / TEST)
     assert "column label is string" in complaint(source="parquet", path=str(folder))

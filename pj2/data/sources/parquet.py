@@ -88,13 +88,14 @@ def _open(path: Path) -> _Shard:
             f"{path}: not a readable Parquet file, perhaps cut short ({_line(error)})"
         ) from None
     columns = schema.names
-    image = next((column for column in _IMAGE_COLUMNS if column in columns), None)
-    label = next((column for column in _LABEL_COLUMNS if column in columns), None)
-    if image is None or label is None:
+    images = [column for column in columns if column in _IMAGE_COLUMNS]
+    labels = [column for column in columns if column in _LABEL_COLUMNS]
+    if len(images) != 1 or len(labels) != 1:
         raise UserError(
-            f"{path}: the columns are {few(columns)}; an image column (img or image) and a label "
-            "column (label or fine_label) are needed"
+            f"{path}: the columns are {few(columns)}; one image column (img or image) and one "
+            "label column (label or fine_label) are needed"
         )
+    (image,), (label,) = images, labels
     kind = schema.field(image).type
     if not (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0):
         raise UserError(f"{path}: column {image} is {kind}; it must be struct<bytes, path>")

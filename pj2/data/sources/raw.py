@@ -43,11 +43,14 @@ def check_labels(labels: npt.NDArray[np.int64], classes: int, place: str, unit: 
 
 
 def check_classes(raw: RawDataset, place: str) -> None:
-    """Raise UserError unless there are two classes, and images of each in both splits."""
+    """Raise UserError unless two classes, or more, have names and images in both splits."""
     if len(raw.classes) < 2:
         raise UserError(
             f"{place}: {raw.classes[0]} is its only class; a classifier needs at least two"
         )
+    for name in raw.classes:
+        if any(0xD800 <= ord(letter) <= 0xDFFF for letter in name):
+            raise UserError(f"{place}: the class {name} has a name that is not UTF-8; rename it")
     problems = []
     for name, split in (("train", raw.train), ("test", raw.test)):
         counts = np.bincount(split.labels, minlength=len(raw.classes))
