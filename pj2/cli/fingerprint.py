@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Collection, Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -221,10 +222,14 @@ def _on_disk(results: Path) -> list[str]:
 
 
 def _data(place: Path, study: StudyConfig) -> DataIdentity | None:
-    """Return what the prepared data are; None if they are not prepared."""
+    """Return what the prepared data are; None if they are not, or from files that changed since."""
+    from pj2.data.changes import is_outdated
     from pj2.data.layout import identity_of, prepared_folder
 
-    return identity_of(place / prepared_folder(study.dataset))
+    folder = prepared_folder(study.dataset)
+    with chdir(place):
+        outdated = is_outdated(folder, study.dataset)
+    return None if outdated else identity_of(place / folder)
 
 
 def _print_of(folder: str, lines: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -39,16 +40,31 @@ def check(
 def prepare(
     dataset: Annotated[str, typer.Option(help="The config's `dataset` section, as JSON.")],
     output: Annotated[Path, typer.Option(help="Folder for dataset.safetensors and .json.")],
+    validation_fraction: Annotated[
+        list[float] | None,
+        typer.Option(help="Refuse data whose classes are too small to be split so."),
+    ] = None,
 ) -> None:
-    """Decode a data set once.
+    """Decode a data set once, and say what of it looks wrong.
 
     Example: pj2 prepare --dataset '{}' --output results/data/sample
     """
     from pj2.config.schema import DatasetConfig
     from pj2.data.prepare import prepare as prepare_dataset
+    from pj2.data.sources import source_files
+    from pj2.data.sources.locate import few
 
     config = parse_section(DatasetConfig, dataset, "--dataset")
-    information = prepare_dataset(config, output)
+    information = prepare_dataset(config, output, validation_fraction or [])
+    if left_out := source_files(config).left_out:
+        print(f"not read of {config.path}: {few(left_out)}; see docs/data.md", file=sys.stderr)
+    repeated = information["repeated"]
+    if any(repeated.values()):
+        print(
+            f"the same pixels again: {repeated['train']} training and {repeated['test']} test "
+            f"images; {repeated['both']} are in both splits",
+            file=sys.stderr,
+        )
     print(
         f"{information['name']} from {information['source']}: "
         f"{information['train_images']} training and {information['test_images']} test images, "

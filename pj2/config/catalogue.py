@@ -74,18 +74,18 @@ class Catalogue:
 
         Raises ValueError if two files register the same name.
         """
-        found: dict[str, str] = {}
+        modules: dict[str, str] = {}
         for path in sorted(self.folder.glob("*.py")):
             source = path.read_text(encoding="utf-8")
             if "@register" not in source:
                 continue
             module = f"{self.package}.{path.stem}"
             for name in _registered(ast.parse(source, str(path))):
-                if name in found:
-                    both = f"{found[name]} and by {module}"
+                if name in modules:
+                    both = f"{modules[name]} and by {module}"
                     raise ValueError(f"{self.kind} {name} is registered by {both}")
-                found[name] = module
-        return found
+                modules[name] = module
+        return modules
 
     @cache  # noqa: B019
     def options(self, name: str) -> dict[str, Option]:

@@ -72,6 +72,7 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 Place = Annotated[str, AfterValidator(_place)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
+Resize = Literal["crop", "pad", "stretch"]
 Source = Literal["sample", "torchvision", "parquet", "imagefolder", "archive"]
 Monitor = Literal["val_accuracy", "test_accuracy"]
 
@@ -100,6 +101,9 @@ class DatasetConfig(Strict):
     """How it is read: the bundled sample, a download, or one of three layouts on disk."""
     path: Place | None = None
     """The folder or archive; `PJ2_DATA` overrides it. The bundled sample has none."""
+    resize: Resize | None = None
+    """How images of other sizes become 32x32, with `imagefolder` and `parquet`: `crop` keeps the
+    square in the middle, `pad` adds black, `stretch` changes proportions; null refuses them."""
     limit: Limit = Limit()
     """Use only so many images."""
 
@@ -113,6 +117,8 @@ class DatasetConfig(Strict):
             raise ValueError(f"torchvision downloads {', '.join(DATASETS)}")
         if self.source in ("parquet", "imagefolder", "archive") and not self.path:
             raise ValueError(f"source {self.source} needs path (or the variable PJ2_DATA)")
+        if self.source not in ("parquet", "imagefolder") and self.resize:
+            raise ValueError(f"resize: the images of source {self.source} are 32x32 already")
         return self
 
 

@@ -87,8 +87,8 @@ class ImageSet:
             rows = self.rows[chosen]
             inputs = self.inputs(crop_and_flip(self.images, rows, crops[start:stop], padding))
             labels = self.labels[chosen.to(self.labels.device)]
-            for one, other in group:
-                yield inputs[one - start : other - start], labels[one - start : other - start]
+            for begin, end in group:
+                yield inputs[begin - start : end - start], labels[begin - start : end - start]
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield all images once, in order, without augmentation."""

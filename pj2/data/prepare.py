@@ -21,13 +21,16 @@ from pj2.config.schema import DatasetConfig
 from pj2.data.changes import source_digest
 from pj2.data.content import content_hash
 from pj2.data.layout import IMAGES_FILE, INFO_FILE, read_info
+from pj2.data.shares import check_class_sizes
 from pj2.data.sources import read_source
 from pj2.data.sources.raw import Split
 from pj2.errors import UserError
 from pj2.store.files import atomic_path, write_json
 
 
-def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:
+def prepare(
+    dataset: DatasetConfig, output: Path, validation_fractions: Sequence[float] = ()
+) -> dict[str, Any]:
     """Read a data set and write `output`/dataset.safetensors and dataset.json.
 
     dataset.safetensors holds ``train_images`` uint8 [N, 32, 32, 3],
@@ -35,13 +38,14 @@ def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:
     in canonical order. dataset.json, written last, is what is returned: name,
     source, classes in label order, numbers of images, the training split's
     mean and (population) standard deviation of each channel as fractions 0..1,
-    the content hash, the limit, the images per class, and the digest of the
-    files that were read.
+    the content hash, the limit, the images per class, how many images are
+    there repeatedly, and the digest of the files that were read.
 
     Several may prepare the same data at once, and others map them: files that
     hold what they should are left as they are.
 
-    Raises UserError for anything wrong with the source or the limit.
+    Raises UserError for anything wrong with the source or the limit, and if a
+    class has too few images to be split by one of `validation_fractions`.
     """
     # Before they are read: what changes in between is then seen, and prepared again.
     files_read = source_digest(dataset)
@@ -73,13 +77,15 @@ def prepare(dataset: DatasetConfig, output: Path) -> dict[str, Any]:
             split: _per_class(tensors[f"{split}_labels"], raw.classes)
             for split in ("train", "test")
         },
+        "repeated": _repeated(tensors),
         "source_digest": files_read,
     }
+    check_class_sizes(info, validation_fractions)
     if not _holds_images(output, info["hash"], len(raw.classes)):
         # The old description must never stand beside the new images.
         (output / INFO_FILE).unlink(missing_ok=True)
         with atomic_path(output / IMAGES_FILE) as temporary:
-            save_file(tensors, temporary)
+            _save(tensors, temporary)
     if not _holds_info(output, info):
         write_json(output / INFO_FILE, info)
     return info
@@ -106,10 +112,14 @@ def limited(
     Each class gives its first images. Where `limit` is no multiple of the
     number of classes, lower labels give one more; where a class has too few,
     the others make up for it. Raises UserError, naming `key`, if `limit` is
-    more than there are.
+    more than there are, or fewer than the classes.
     """
     if limit > len(labels):
         raise UserError(f"{key}: {limit} is more than the {len(labels)} images there are")
+    if limit < classes:
+        raise UserError(
+            f"{key}: {limit} is fewer than the {classes} classes; each needs at least one image"
+        )
     available = np.bincount(labels, minlength=classes)
     quota = np.zeros_like(available)
     while left := limit - int(quota.sum()):
@@ -140,6 +150,13 @@ def channel_statistics(images: npt.NDArray[np.uint8]) -> tuple[list[float], list
     return mean, std
 
 
+def _save(tensors: dict[str, npt.NDArray[Any]], path: Path) -> None:
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:  # it stands for what the system said of a full disk
+        raise UserError(f"{path.parent}: the images cannot be written ({error})") from None
+
+
 def _holds_images(folder: Path, digest: str, classes: int) -> bool:
     try:
         return content_hash(load_file(folder / IMAGES_FILE), classes) == digest
@@ -152,6 +169,19 @@ def _holds_info(folder: Path, info: dict[str, Any]) -> bool:
         return read_info(folder) == info
     except UserError:
         return False
+
+
+def _repeated(tensors: dict[str, npt.NDArray[Any]]) -> dict[str, int]:
+    """Return how many images of a split equal an earlier one, and how many are in both splits."""
+    train, test = (
+        [hashlib.sha256(image).digest() for image in tensors[f"{split}_images"]]
+        for split in ("train", "test")
+    )
+    return {
+        "train": len(train) - len(set(train)),
+        "test": len(test) - len(set(test)),
+        "both": len(set(train) & set(test)),
+    }
 
 
 def _per_class(labels: npt.NDArray[np.int64], classes: Sequence[str]) -> dict[str, int]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pj2.errors import UserError
+from pj2.data.shares import class_shares, validation_shares
 
 # The split belongs to the data, not to a run: every run of a study is judged
 # on the same validation images, whatever its seed.
@@ -34,15 +34,9 @@ def stratified_split(labels: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
     Raises:
         UserError: if a class would have no image on one of the sides.
     """
-    values, counts, held_out = _shares(labels, math.ceil(fraction * len(labels)))
-    for value, count, size in zip(values, counts, held_out, strict=True):
-        if not 0 < size < count:
-            raise UserError(
-                f"validation_fraction: {fraction} of {len(labels)} training images cannot be "
-                f"split with every class on both sides (class {value} would give {size} of its "
-                f"{count} images)"
-            )
-    chosen = _choose(labels, values, counts, held_out)
+    values, counts = np.unique(labels.numpy(), return_counts=True)
+    per_class = {str(value): int(count) for value, count in zip(values, counts, strict=True)}
+    chosen = _choose(labels, values, counts, validation_shares(per_class, fraction))
     return torch.from_numpy(np.flatnonzero(~chosen)), torch.from_numpy(np.flatnonzero(chosen))
 
 
@@ -53,21 +47,13 @@ def stratified_sample(labels: Tensor, count: int) -> Tensor:
     """
     if count >= len(labels):
         return torch.arange(len(labels))
-    return torch.from_numpy(np.flatnonzero(_choose(labels, *_shares(labels, count))))
-
-
-def _shares(labels: Tensor, total: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the classes, how many images each has, and how many of `total` each gives."""
     values, counts = np.unique(labels.numpy(), return_counts=True)
-    shares = counts * (total / len(labels))
-    given = np.floor(shares).astype(np.int64)
-    remainders = np.argsort(-(shares - given), kind="stable")
-    given[remainders[: total - given.sum()]] += 1
-    return values, counts, given
+    sizes = class_shares(counts.tolist(), count)
+    return torch.from_numpy(np.flatnonzero(_choose(labels, values, counts, sizes)))
 
 
 def _choose(
-    labels: Tensor, values: np.ndarray, counts: np.ndarray, sizes: np.ndarray
+    labels: Tensor, values: np.ndarray, counts: np.ndarray, sizes: Sequence[int]
 ) -> np.ndarray:
     """Return bool ``[N]``: random images of each class, so many of each."""
     # RandomState's stream never changes between NumPy versions.

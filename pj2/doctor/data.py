@@ -10,8 +10,9 @@ from pathlib import Path
 from pj2.config.datasets import DATASETS
 from pj2.config.schema import DatasetConfig
 from pj2.data.changes import is_outdated
-from pj2.data.layout import INFO_FILE, prepared_folder
+from pj2.data.layout import INFO_FILE, prepared_folder, read_info
 from pj2.data.open import open_prepared
+from pj2.data.shares import check_class_sizes
 from pj2.data.sources import read_source, source_files
 from pj2.data.sources.locate import SAMPLE_FOLDER, SAMPLE_SUMS, few
 from pj2.doctor.finding import Finding, Subject, count
@@ -52,7 +53,7 @@ def check_source(subject: Subject) -> Iterator[Finding]:
 
 
 def check_prepared(subject: Subject) -> Iterator[Finding]:
-    """Whether what was prepared is whole. Raises UserError if it is damaged."""
+    """Whether what was prepared is whole, and enough. Raises UserError if it is not."""
     if subject.study is None:
         return
     folder = prepared_folder(subject.study.dataset)
@@ -67,6 +68,8 @@ def check_prepared(subject: Subject) -> Iterator[Finding]:
             "snakemake prepares the data again, and trains on them",
         )
         return
+    fractions = {run.settings.validation_fraction for run in subject.runs}
+    check_class_sizes(read_info(folder), sorted(fractions))
     data = open_prepared(folder)  # compares every byte with the content hash
     yield Finding(
         "ok",

@@ -132,7 +132,7 @@ def why_stale(
     else:
         lines = ["current: made with these settings, data and code, and its files are intact"]
     if data is None:
-        lines.append(f"data: not prepared, so not compared; first: {DATA_COMMAND}")
+        lines.append(f"data: not prepared as they are now, so not compared; first: {DATA_COMMAND}")
     return lines
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from pj2.config.catalogue import model_modules
+from pj2.config.catalogue import MODELS
 from pj2.config.study import RunSettings
 from pj2.data.layout import DataIdentity
 from pj2.fingerprint.code import code_of
@@ -41,7 +41,7 @@ def measurement_of(
     """
     own = {key: run[key] for key in ("model", "learning_rate", "seed")}
     about = {"measured": name, "weights": described["sha256"], "described": described, "run": run}
-    return Fingerprint(own | about, data, code_of(module, model_modules()[run["model"]]))
+    return Fingerprint(own | about, data, code_of(module, MODELS.modules()[run["model"]]))
 
 
 def is_kept(store: RunStore, kind: Kind, fingerprint: Fingerprint) -> bool:

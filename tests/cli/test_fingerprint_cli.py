@@ -11,6 +11,7 @@ import pytest
 from pj2.cli.main import main
 from pj2.config.load import load_study
 from pj2.config.study import list_runs
+from pj2.data.changes import source_digest
 from pj2.data.layout import DataIdentity, prepared_folder
 from pj2.fingerprint.code import RESULT, code_of
 from pj2.fingerprint.run import run_fingerprint
@@ -53,7 +54,7 @@ def prepared(here):
     study = load_study("config.yaml")
     write_json(
         Path(prepared_folder(study.dataset), "dataset.json"),
-        {"hash": DATA, "classes": ["cat", "dog"]},
+        {"hash": DATA, "classes": ["cat", "dog"], "source_digest": source_digest(study.dataset)},
     )
     return {run.folder: run_fingerprint(run.settings, DATA) for run in list_runs(study)}
 
@@ -201,6 +202,16 @@ def test_why_of_a_run_that_is_no_longer_in_the_config(pj2, prepared):
     assert len([part for part in out.splitlines() if part.startswith("experiment=")]) == 5
     (RUNS / gone / "run.json").unlink()
     assert pj2("why", gone) == (0, f"{gone}\n  not in config.yaml; run.json is missing\n", "")
+
+
+def test_data_whose_files_changed_are_not_compared(pj2, prepared):
+    write_run(RUN, prepared)
+    info = Path(prepared_folder(load_study("config.yaml").dataset), "dataset.json")
+    write_json(info, {**json.loads(info.read_text()), "source_digest": "of other files"})
+    _, out, _ = pj2("why", RUN)
+    assert "data: not prepared as they are now" in out
+    code, _, err = pj2("fingerprint", RUN)
+    assert (code, "snakemake prepare_data" in err) == (2, True)
 
 
 def test_why_remembers_what_it_hashed(pj2, prepared, monkeypatch):

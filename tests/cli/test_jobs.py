@@ -12,6 +12,7 @@ import sys
 
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from pj2.runs.files import PREDICTIONS
 
@@ -22,6 +23,34 @@ SETTINGS = {
     "batch_size": 16,
     "epochs": 1,
 }
+
+
+def test_prepare_says_what_looks_wrong_of_the_images(tmp_path):
+    for split in ("train", "test"):
+        for label, name in enumerate(("cat", "dog")):
+            place = tmp_path / "images" / split / name
+            place.mkdir(parents=True)
+            Image.new("RGB", (32, 32), (label, 0, 0)).save(place / "0.png")
+    shutil.copy(tmp_path / "images/train/cat/0.png", tmp_path / "images/train/cat/0 (1).png")
+    (tmp_path / "images/train/dog/scan.tiff").touch()
+    dataset = {"name": "custom", "source": "imagefolder", "path": "images"}
+    run = [sys.executable, "-m", "pj2", "prepare", "--dataset", json.dumps(dataset)]
+    result = subprocess.run(
+        [*run, "--output", "data"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert result.stderr.splitlines() == [
+        "not read of images: images/train/dog/scan.tiff; see docs/data.md",
+        "the same pixels again: 1 training and 0 test images; 2 are in both splits",
+    ]
+    refused = subprocess.run(
+        [*run, "--output", "other", "--validation-fraction", "0.1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert refused.returncode == 2
+    assert "class dog would give" in refused.stderr
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from pj2.config.schema import DatasetConfig
@@ -157,7 +158,6 @@ def test_a_limit_keeps_the_first_images_of_each_class_whatever_the_layout(
         ([5, 5, 5], 11, [4, 4, 3]),
         ([1, 5, 5], 9, [1, 4, 4]),
         ([1, 2, 9], 12, [1, 2, 9]),
-        ([5, 5, 5], 2, [1, 1, 0]),
     ],
 )
 def test_a_limit_is_spread_as_evenly_as_the_classes_allow(
@@ -173,6 +173,25 @@ def test_a_limit_above_what_exists_is_named(tmp_path: Path, complaint: Complaint
     path = write_parquet(tmp_path / "parquet", tiny())
     line = complaint(source="parquet", path=str(path), limit={"test": 21})
     assert line == "dataset.limit.test: 21 is more than the 20 images there are"
+
+
+def test_a_limit_that_leaves_classes_out_is_named(tmp_path: Path, complaint: Complaint) -> None:
+    path = write_parquet(tmp_path / "parquet", tiny())
+    line = complaint(source="parquet", path=str(path), limit={"test": 9})
+    assert line.startswith("dataset.limit.test: 9 is fewer than the 10 classes")
+
+
+def test_a_full_disk_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complaint: Complaint
+) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("pj2.data.prepare.save_file", full)
+    path = write_parquet(tmp_path / "parquet", tiny())
+    with pytest.raises(UserError, match=r"cannot be written .*No space left"):
+        prepare(DatasetConfig(source="parquet", path=str(path)), tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_a_failed_preparation_leaves_the_old_one_whole(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,19 @@ def test_truncated_damaged_and_foreign_archives(
     assert "no batches of CIFAR-100" in complaint(
         name="cifar100", source="archive", path=str(archive)
     )
+
+
+def test_an_archive_with_two_files_of_one_name(
+    tmp_path: Path, data: Tiny, complaint: Complaint
+) -> None:
+    """Which of them tar hands out last is no reason to read it."""
+    folder = write_binary_batches(tmp_path / "cifar-10-batches-bin", data)
+    (folder / "old").mkdir()
+    shutil.copy(folder / "data_batch_1.bin", folder / "old" / "data_batch_2.bin")
+    archive = pack(folder, tmp_path / "archive.tar.gz")
+    line = complaint(source="archive", path=str(archive))
+    assert line.startswith(f"{archive}: cifar-10-batches-bin/")
+    assert "a second data_batch_2.bin" in line
 
 
 def test_a_folder_without_batches(tmp_path: Path, complaint: Complaint) -> None:

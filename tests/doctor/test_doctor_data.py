@@ -7,6 +7,7 @@ import shutil
 import urllib.error
 import urllib.request
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,10 @@ def test_what_was_prepared(subject):
     assert finding.status == "warning"
     assert "changed since" in finding.found
     write_json(folder / "dataset.json", info)
+    settings = wanted.runs[0].settings.model_copy(update={"validation_fraction": 0.01})
+    too_few = replace(wanted, runs=(replace(wanted.runs[0], settings=settings),))
+    with pytest.raises(UserError, match="a higher validation_fraction"):
+        list(check_prepared(too_few))
     images = folder / "dataset.safetensors"
     images.write_bytes(images.read_bytes()[:-1] + b"\xff")
     with pytest.raises(UserError, match="damaged"):

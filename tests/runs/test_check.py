@@ -150,7 +150,7 @@ def test_data_and_packages(made):
 
 
 def test_data_that_are_not_prepared(made):
-    unknown = "data: not prepared, so not compared; first: snakemake prepare_data"
+    unknown = "data: not prepared as they are now, so not compared; first: snakemake prepare_data"
     assert made.why(data=None) == [CURRENT, unknown]
 
 

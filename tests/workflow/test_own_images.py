@@ -63,6 +63,26 @@ def test_changed_images_are_prepared_again(tmp_path):
     assert study.planned("prepare_data") == {}
 
 
+def test_a_class_that_is_too_small_is_named_before_anything_trains(tmp_path):
+    study = new_study(tmp_path / "work", CONFIG.replace("PATH", "data"))
+    _images(study.folder / "data", ("cat", "dog"), 10)
+    for image in range(3):
+        (study.folder / "data" / "train" / "cat" / f"{image}.png").unlink()
+    result = study.snakemake("--cores", "1", "--until", "train")
+    assert result.returncode == 1
+    assert "class cat would give" in result.stdout + result.stderr
+    assert study.run_folders() == []
+    _images(tmp_path / "more", ("cat", "dog"), 50)
+    (tmp_path / "more" / "train" / "cat").rename(study.folder / "data" / "train" / "cat" / "more")
+    study.run("prepare_data")
+    assert study.planned("prepare_data") == {}, "another fraction is no other data"
+    smaller = tmp_path / "smaller.yaml"
+    smaller.write_text((study.folder / "config.yaml").read_text().replace("0.5", "0.01"))
+    result = study.snakemake("-n", "--configfile", str(smaller))
+    assert result.returncode == 2
+    assert "a higher validation_fraction" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("path", "name"), [("data", "{k}"), ("{x}", "cat"), ("data", "<unknown>"), ("d{a,b}*[1]", "c?")]
 )

@@ -27,7 +27,7 @@ def read_source(dataset: DatasetConfig) -> RawDataset:
     Raises UserError (one line: file, place in it, what was found, what would be
     right) for anything missing, damaged or labelled wrongly.
     """
-    from pj2.data.sources.raw import check_classes_present
+    from pj2.data.sources.raw import check_classes
 
     path = dataset.path or ""
     try:
@@ -38,11 +38,11 @@ def read_source(dataset: DatasetConfig) -> RawDataset:
         elif dataset.source == "parquet":
             from pj2.data.sources.parquet import read_parquet
 
-            raw = read_parquet(path, dataset.name)
+            raw = read_parquet(path, dataset.name, dataset.resize)
         elif dataset.source == "imagefolder":
             from pj2.data.sources.imagefolder import read_image_folder
 
-            raw = read_image_folder(path, dataset.name)
+            raw = read_image_folder(path, dataset.name, dataset.resize)
         elif dataset.source == "archive":
             from pj2.data.sources.archive import read_archive
 
@@ -53,7 +53,7 @@ def read_source(dataset: DatasetConfig) -> RawDataset:
             raw = read_torchvision(dataset.name, dataset.path)
     except OSError as error:
         raise UserError(_unreadable(dataset, error)) from None
-    check_classes_present(raw, path or f"dataset.source {dataset.source}")
+    check_classes(raw, path or f"dataset.source {dataset.source}")
     return raw
 
 

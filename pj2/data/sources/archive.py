@@ -32,21 +32,21 @@ def read_archive(path: str | Path, name: str) -> RawDataset:
     Raises UserError naming the file, and the image in it, that is missing, cut
     short, damaged or labelled out of range.
     """
-    found = existing(path)
-    if found.is_dir():
-        folder, layout = unpacked(found, name)
+    source = existing(path)
+    if source.is_dir():
+        folder, layout = unpacked(source, name)
         wanted = [file for split in SPLITS for file in layout.files[split]]
         contents = {file: (folder / file).read_bytes() for file in wanted}
-        where = f"{folder}/"
+        place = f"{folder}/"
     else:
-        contents = _unpack(found, name)
-        layout = complete_layout(contents.keys(), name, str(found))
-        where = f"{found}: "
+        contents = _unpack(source, name)
+        layout = complete_layout(contents.keys(), name, str(source))
+        place = f"{source}: "
     classes = DATASETS[name].classes
     splits = {}
     for split in SPLITS:
         batches = [
-            _read_batch(contents.pop(file), layout, len(classes), where + file)
+            _read_batch(contents.pop(file), layout, len(classes), place + file)
             for file in layout.files[split]
         ]
         splits[split] = Split(
@@ -68,6 +68,8 @@ def _unpack(path: Path, name: str) -> dict[str, bytes]:
                 base = member.name.rsplit("/", 1)[-1]
                 file = archive.extractfile(member) if base in wanted and member.isfile() else None
                 if file is not None:
+                    if base in contents:
+                        raise UserError(f"{path}: {member.name}: a second {base}; keep one of them")
                     contents[base] = file.read()
             # tarfile stops before the end, where gzip keeps the checksum of everything.
             while archive.fileobj is not None and archive.fileobj.read(_CHUNK):
@@ -82,21 +84,21 @@ def _unpack(path: Path, name: str) -> dict[str, bytes]:
     return contents
 
 
-def _read_batch(content: bytes, layout: Layout, classes: int, where: str) -> Split:
+def _read_batch(content: bytes, layout: Layout, classes: int, place: str) -> Split:
     if layout.label_bytes:
-        pixels, labels = _binary_batch(content, layout.label_bytes, where)
+        pixels, labels = _binary_batch(content, layout.label_bytes, place)
     else:
-        pixels, labels = _python_batch(content, layout.label_key, where)
-    check_labels(labels, classes, where, "image")
+        pixels, labels = _python_batch(content, layout.label_key, place)
+    check_labels(labels, classes, place, "image")
     return Split(pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1), labels)
 
 
-def _binary_batch(content: bytes, label_bytes: int, where: str) -> _Batch:
+def _binary_batch(content: bytes, label_bytes: int, place: str) -> _Batch:
     record = label_bytes + _PIXELS
     images, rest = divmod(len(content), record)
     if rest or not images:
         raise UserError(
-            f"{where}: {len(content)} bytes end within image {images}; a batch has {record} bytes "
+            f"{place}: {len(content)} bytes end within image {images}; a batch has {record} bytes "
             "for each image"
         )
     records = np.frombuffer(content, dtype=np.uint8).reshape(images, record)
@@ -107,18 +109,18 @@ def _is_small_int(value: object) -> bool:
     return type(value) is int and abs(value) < 2**31
 
 
-def _python_batch(content: bytes, label_key: str, where: str) -> _Batch:
-    batch = load_batch(content, where)
+def _python_batch(content: bytes, label_key: str, place: str) -> _Batch:
+    batch = load_batch(content, place)
     pixels, labels = batch.get("data"), batch.get(label_key)
     if not (
         isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim == 2
     ) or pixels.shape[1:] != (_PIXELS,):
-        found = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else "missing"
-        raise UserError(f"{where}: data is {found}; it must be uint8 (images, {_PIXELS})")
+        kind = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else "missing"
+        raise UserError(f"{place}: data is {kind}; it must be uint8 (images, {_PIXELS})")
     if isinstance(labels, np.ndarray):
         labels = labels.tolist()
     if not isinstance(labels, list) or not all(_is_small_int(label) for label in labels):
-        raise UserError(f"{where}: {label_key} is missing or not a list of integers")
+        raise UserError(f"{place}: {label_key} is missing or not a list of integers")
     if len(labels) != len(pixels):
-        raise UserError(f"{where}: {len(labels)} labels for {len(pixels)} images")
+        raise UserError(f"{place}: {len(labels)} labels for {len(pixels)} images")
     return pixels, np.array(labels, dtype=np.int64)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from pj2.config.datasets import DATASETS, is_mnist_size, match_classes
+from pj2.config.schema import Resize
 from pj2.data.layout import SIDE
-from pj2.data.sources.images import decode_image
-from pj2.data.sources.locate import few
+from pj2.data.sources.images import Decode, decode_image
+from pj2.data.sources.locate import SPLITS, few
 from pj2.data.sources.locate_images import class_folders, class_images
 from pj2.data.sources.raw import RawDataset, Split
 from pj2.errors import UserError
 
 
-def read_image_folder(path: str | Path, name: str) -> RawDataset:
+def read_image_folder(path: str | Path, name: str, resize: Resize | None = None) -> RawDataset:
     """Read both splits of data set `name` from image folders.
 
     A known data set keeps its official label order; the classes of `custom`
@@ -35,15 +37,12 @@ def read_image_folder(path: str | Path, name: str) -> RawDataset:
     else:
         classes = tuple(names)
         labels = list(range(len(names)))
-    pad = is_mnist_size(name)
-    return RawDataset(
-        _read_split(folders["train"], labels, pad=pad),
-        _read_split(folders["test"], labels, pad=pad),
-        classes,
-    )
+    decode = partial(decode_image, pad=is_mnist_size(name), resize=resize)
+    train, test = (_read_split(folders[split], labels, decode) for split in SPLITS)
+    return RawDataset(train, test, classes)
 
 
-def _read_split(folders: list[Path], labels: list[int], *, pad: bool) -> Split:
+def _read_split(folders: list[Path], labels: list[int], decode: Decode) -> Split:
     files = [
         (file, label)
         for folder, label in zip(folders, labels, strict=True)
@@ -51,5 +50,5 @@ def _read_split(folders: list[Path], labels: list[int], *, pad: bool) -> Split:
     ]
     images = np.empty((len(files), SIDE, SIDE, 3), dtype=np.uint8)
     for index, (file, _) in enumerate(files):
-        images[index] = decode_image(Path(file).read_bytes(), file, pad=pad)
+        images[index] = decode(Path(file).read_bytes(), file)
     return Split(images, np.array([label for _, label in files], dtype=np.int64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pj2.config.datasets import DATASETS, is_mnist_size, match_classes
+from pj2.config.schema import Resize
 from pj2.data.layout import SIDE
-from pj2.data.sources.images import decode_image
+from pj2.data.sources.images import Decode, decode_image
 from pj2.data.sources.locate import SPLITS, few
 from pj2.data.sources.locate_parquet import parquet_files
 from pj2.data.sources.raw import RawDataset, Split, check_labels
@@ -22,6 +24,7 @@ from pj2.errors import UserError
 
 _IMAGE_COLUMNS = ("img", "image")
 _LABEL_COLUMNS = ("label", "fine_label")
+_INT64 = np.iinfo(np.int64)
 _ROWS = 1000  # rows decoded at a time, so that a shard is never held twice in memory
 
 
@@ -36,7 +39,7 @@ class _Shard:
     names: tuple[str, ...] | None
 
 
-def read_parquet(path: str | Path, name: str) -> RawDataset:
+def read_parquet(path: str | Path, name: str, resize: Resize | None = None) -> RawDataset:
     """Read both splits of data set `name` from the folder `path`.
 
     Class names are those of the schema's Hugging Face metadata, else the
@@ -50,19 +53,29 @@ def read_parquet(path: str | Path, name: str) -> RawDataset:
     }
     shards = [shard for split in SPLITS for shard in opened[split]]
     classes, official = _classes(name, shards)
-    parts = {shard.path: _read_shard(shard, pad=is_mnist_size(name)) for shard in shards}
+    decode = partial(decode_image, pad=is_mnist_size(name), resize=resize)
+    parts = {shard.path: _read_shard(shard, decode) for shard in shards}
+    splits = {}
+    for split in SPLITS:
+        read = [parts[shard.path] for shard in opened[split]]
+        splits[split] = Split(
+            np.concatenate([part.images for part in read]),
+            np.concatenate([part.labels for part in read]),
+        )
+        if (splits[split].labels == -1).all():
+            raise UserError(
+                f"{opened[split][0].path}: the {split} split has no labels (each is -1); "
+                "images with labels are needed"
+            )
     if not classes:
-        distinct = np.unique(np.concatenate([part.labels for part in parts.values()]))
+        distinct = np.unique(splits["train"].labels)
         classes = tuple(str(label) for label in range(len(distinct)))
     for file, part in parts.items():
         check_labels(part.labels, len(classes), str(file), "row")
-    splits = {}
-    for split in SPLITS:
-        images = [parts[shard.path].images for shard in opened[split]]
-        labels = np.concatenate([parts[shard.path].labels for shard in opened[split]])
-        splits[split] = Split(
-            np.concatenate(images), labels if official is None else official[labels]
-        )
+    if official is not None:
+        splits = {
+            split: Split(part.images, official[part.labels]) for split, part in splits.items()
+        }
     return RawDataset(splits["train"], splits["test"], classes)
 
 
@@ -75,13 +88,14 @@ def _open(path: Path) -> _Shard:
             f"{path}: not a readable Parquet file, perhaps cut short ({_line(error)})"
         ) from None
     columns = schema.names
-    image = next((column for column in _IMAGE_COLUMNS if column in columns), None)
-    label = next((column for column in _LABEL_COLUMNS if column in columns), None)
-    if image is None or label is None:
+    images = [column for column in columns if column in _IMAGE_COLUMNS]
+    labels = [column for column in columns if column in _LABEL_COLUMNS]
+    if len(images) != 1 or len(labels) != 1:
         raise UserError(
-            f"{path}: the columns are {few(columns)}; an image column (img or image) and a label "
-            "column (label or fine_label) are needed"
+            f"{path}: the columns are {few(columns)}; one image column (img or image) and one "
+            "label column (label or fine_label) are needed"
         )
+    (image,), (label,) = images, labels
     kind = schema.field(image).type
     if not (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0):
         raise UserError(f"{path}: column {image} is {kind}; it must be struct<bytes, path>")
@@ -124,14 +138,15 @@ def _classes(
     return known, np.array(labels, dtype=np.int64)
 
 
-def _read_shard(shard: _Shard, *, pad: bool) -> Split:
+def _read_shard(shard: _Shard, decode: Decode) -> Split:
     rows = shard.file.metadata.num_rows
     images = np.empty((rows, SIDE, SIDE, 3), dtype=np.uint8)
     labels = np.empty(rows, dtype=np.int64)
     start = 0
     try:
         for batch in shard.file.iter_batches(_ROWS, columns=[f"{shard.image}.bytes", shard.label]):
-            _decode_batch(batch, shard, start, images, labels, pad=pad)
+            part = slice(start, start + batch.num_rows)
+            _decode_batch(batch, shard, start, Split(images[part], labels[part]), decode)
             start += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise UserError(
@@ -141,28 +156,23 @@ def _read_shard(shard: _Shard, *, pad: bool) -> Split:
 
 
 def _decode_batch(
-    batch: pa.RecordBatch,
-    shard: _Shard,
-    start: int,
-    images: npt.NDArray[np.uint8],
-    labels: npt.NDArray[np.int64],
-    *,
-    pad: bool,
+    batch: pa.RecordBatch, shard: _Shard, start: int, target: Split, decode: Decode
 ) -> None:
-    """Decode one batch of rows into `images` and `labels` from row `start` on."""
+    """Decode one batch of rows, which begins at row `start` of the shard, into `target`."""
     values = batch.column(shard.label)
     encoded = batch.column(shard.image).field("bytes")
     for offset, (image, label) in enumerate(
         zip(encoded.to_pylist(), values.to_pylist(), strict=True)
     ):
-        row = start + offset
-        where = f"{shard.path}: row {row}"
+        place = f"{shard.path}: row {start + offset}"
         if image is None:
-            raise UserError(f"{where}: no image bytes in column {shard.image}")
+            raise UserError(f"{place}: no image bytes in column {shard.image}")
         if label is None:
-            raise UserError(f"{where}: no label in column {shard.label}")
-        images[row] = decode_image(image, where, pad=pad)
-        labels[row] = label
+            raise UserError(f"{place}: no label in column {shard.label}")
+        if label > _INT64.max:
+            raise UserError(f"{place}: label {label}; labels are 0, 1, 2 and so on")
+        target.images[offset] = decode(image, place)
+        target.labels[offset] = label
 
 
 def _line(error: Exception) -> str:

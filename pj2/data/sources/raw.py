@@ -28,29 +28,36 @@ class RawDataset:
     classes: tuple[str, ...]
 
 
-def check_labels(labels: npt.NDArray[np.int64], classes: int, where: str, unit: str) -> None:
+def check_labels(labels: npt.NDArray[np.int64], classes: int, place: str, unit: str) -> None:
     """Raise UserError naming the first label that is not 0 .. `classes` - 1.
 
-    `where` is the file and `unit` what it counts in ("row", "image"), from 0.
+    `place` is the file and `unit` what it counts in ("row", "image"), from 0.
     """
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if wrong.size:
         first = int(wrong[0])
         raise UserError(
-            f"{where}: {unit} {first}: label {int(labels[first])}; "
+            f"{place}: {unit} {first}: label {int(labels[first])}; "
             f"labels of {classes} classes are 0 to {classes - 1}"
         )
 
 
-def check_classes_present(raw: RawDataset, where: str) -> None:
-    """Raise UserError if a class has no image in a split: its accuracy would mean nothing."""
+def check_classes(raw: RawDataset, place: str) -> None:
+    """Raise UserError unless two classes, or more, have names and images in both splits."""
+    if len(raw.classes) < 2:
+        raise UserError(
+            f"{place}: {raw.classes[0]} is its only class; a classifier needs at least two"
+        )
+    for name in raw.classes:
+        if any(0xD800 <= ord(letter) <= 0xDFFF for letter in name):
+            raise UserError(f"{place}: the class {name} has a name that is not UTF-8; rename it")
     problems = []
     for name, split in (("train", raw.train), ("test", raw.test)):
         counts = np.bincount(split.labels, minlength=len(raw.classes))
         empty = [raw.classes[label] for label in np.flatnonzero(counts == 0)]
         if empty:
             problems.append(
-                f"{where}: the {name} split has no image of {few(empty)}; "
+                f"{place}: the {name} split has no image of {few(empty)}; "
                 "each class needs at least one image in train and in test"
             )
     if problems:

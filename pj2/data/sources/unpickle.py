@@ -20,11 +20,11 @@ from pj2.errors import UserError
 _CODE = re.compile(r"[ui][1248]")  # plain integers; never objects
 
 
-def load_batch(content: bytes, where: str) -> dict[str, Any]:
+def load_batch(content: bytes, place: str) -> dict[str, Any]:
     """Return the dictionary in a pickled batch, arrays as numpy, keys as str.
 
     Pickles of Python 2 (byte strings) and of Python 3, protocols 0 to 5, are
-    understood. Raises UserError, which begins with `where`, if the pickle is
+    understood. Raises UserError, which begins with `place`, if the pickle is
     damaged or asks for anything but integer arrays.
     """
     try:
@@ -37,12 +37,12 @@ def load_batch(content: bytes, where: str) -> dict[str, Any]:
         }
     except _RefusedError as error:
         raise UserError(
-            f"{where}: refused to load the pickle, which asks for {error}; the official batches "
+            f"{place}: refused to load the pickle, which asks for {error}; the official batches "
             "hold numbers only"
         ) from None
     except Exception as error:  # damaged pickles raise nearly anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{where}: not a readable pickled batch ({reason})") from None
+        raise UserError(f"{place}: not a readable pickled batch ({reason})") from None
 
 
 class _RefusedError(Exception):
