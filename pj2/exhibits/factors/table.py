@@ -45,7 +45,7 @@ def factors_table(index_paths: Iterable[PathLike]) -> Table:
     ]
     effects = main_effects(accuracies, levels).drop(columns="seeds")
     frame = pd.concat(parts).merge(effects, on=["architecture", "factor", "level"], how="left")
-    frame = frame.sort_values("architecture", kind="stable", key=lambda names: names != names[0])
+    frame = frame.iloc[np.argsort(pd.factorize(frame["architecture"])[0], kind="stable")]
     first = ["architecture", "factor", "level", "runs", "seeds", "mean"]
     frame = frame[[*first, "reference", "pairs", "effect", "sd", "low", "high"]]
     shown = {
