@@ -111,9 +111,8 @@ def _show_differences(comparison: Comparison, console: Console) -> None:
     from pj2.exhibits.pairwise.table import pairwise_shown
 
     shown = pairwise_shown([row for _, row in comparison.differences])
-    rows, notes = _told_apart(
-        [dict(zip(map(str, shown), row, strict=True)) for row in shown.to_numpy()]
-    )
+    cells = zip(*shown.values(), strict=True)
+    rows, notes = _told_apart([dict(zip(shown, row, strict=True)) for row in cells])
     title = "Test accuracy: no two runs to compare"
     if rows:
         names = [side.name for side in comparison.sides]

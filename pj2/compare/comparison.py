@@ -66,7 +66,7 @@ def compare_sides(sides: Sequence[Side], most: int | None = None) -> Comparison:
     Models of one study are compared within an experiment, if one has two of them. With
     `most` there are only so many differences, those that are furthest apart.
     """
-    pairs = [pair for one, other in _opponents(sides) for pair in _match(one, other)]
+    pairs = [pair for side, other in _opponents(sides) for pair in _match(side, other)]
     matched = {run for pair in pairs for both in pair.runs for run in both}
     told: list[str] = []
     ready = list(_read(pairs, told))
@@ -102,20 +102,18 @@ def _opponents(sides: Sequence[Side]) -> list[tuple[Side, Side]]:
     if len({side.folder for side in sides}) > 1:
         return pairs
     # An experiment holds what is meant to be compared; between two, recipes differ as well.
-    within = [
-        (one, other) for one, other in pairs if one.runs[0].experiment == other.runs[0].experiment
-    ]
+    within = [pair for pair in pairs if len({side.runs[0].experiment for side in pair}) == 1]
     return within or pairs
 
 
-def _match(one: Side, other: Side) -> list[Pair]:
+def _match(side: Side, other: Side) -> list[Pair]:
     """Pair the settings of two sides.
 
     Runs that both have, by model, learning rate and seed, are pairs: of the same
     experiment, or else of any. Failing that, two runs are a pair, and two models are
     paired by learning rate and seed, or else at the learning rates that validation chose.
     """
-    left, right = settings_of(one), settings_of(other)
+    left, right = settings_of(side), settings_of(other)
     words = "the same model, learning rate and seed"
     pairs = _paired(left, right, lambda each: (each.experiment, each.model, each.lr), words)
     paired = {each for pair in pairs for each in (pair.one, pair.other)}
@@ -123,14 +121,14 @@ def _match(one: Side, other: Side) -> list[Pair]:
     pairs += _paired(rest[0], rest[1], lambda each: (each.model, each.lr), words)
     if pairs:
         return pairs
-    if len(one.runs) == len(other.runs) == 1:
-        return [Pair(left[0], right[0], ((one.runs[0], other.runs[0]),), "one run of each side")]
-    if len(by_model(one.runs)) > 1 or len(by_model(other.runs)) > 1:
+    if len(side.runs) == len(other.runs) == 1:
+        return [Pair(left[0], right[0], ((side.runs[0], other.runs[0]),), "one run of each side")]
+    if len(by_model(side.runs)) > 1 or len(by_model(other.runs)) > 1:
         return []
     if pairs := _paired(left, right, lambda each: each.lr, "the same learning rate and seed"):
         return pairs
     left, right = (
-        settings_of(replace(side, runs=tuple(chosen_setting(side.runs)))) for side in (one, other)
+        settings_of(replace(each, runs=tuple(chosen_setting(each.runs)))) for each in (side, other)
     )
     words = "the same seed, each at the learning rate of its best validation accuracy"
     return _paired(left, right, lambda _: (), words)
@@ -173,20 +171,20 @@ def _read(
         for setting in (pair.one, pair.other):
             if setting not in read:
                 read[setting] = recognised(setting.name, setting.runs, told)
-        one, other = read[pair.one], read[pair.other]
-        if one.tested and other.tested:
+        own, other = read[pair.one], read[pair.other]
+        if own.tested and other.tested:
             run, opponent = pair.runs[0]
             if run.seed != opponent.seed:  # then they are all there is
                 other = replace(other, tested={run.seed: other.tested[opponent.seed]})
-            yield pair, (one, other)
+            yield pair, (own, other)
 
 
-def _is_same_run(one: RunRecord, other: RunRecord) -> bool:
+def _is_same_run(run: RunRecord, other: RunRecord) -> bool:
     """Tell whether two runs are one: the same epochs, and a budget that ends them alike."""
-    if one.folder.absolute() == other.folder.absolute():
+    if run.folder.absolute() == other.folder.absolute():
         return True
-    digest = one.info.get("fingerprint")
-    budget, theirs = ([run.info["settings"].get(key) for key in _BUDGET] for run in (one, other))
+    digest = run.info.get("fingerprint")
+    budget, theirs = ([each.info["settings"].get(key) for key in _BUDGET] for each in (run, other))
     return digest is not None and digest == other.info.get("fingerprint") and budget == theirs
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
@@ -14,6 +16,9 @@ from pj2.language import html_language, language
 from pj2.runs.reading import PathLike, read_object
 from pj2.statistics import Mean
 from pj2.store.files import write_json, write_text
+
+Shown = pd.DataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""What people read: a frame, columns by heading, or rows by heading."""
 
 MISSING = "–"
 MEAN_PARTS = ("mean", "sd", "low", "high")  # of `pj2.statistics.Mean`, as columns name them
@@ -76,10 +81,10 @@ class Table(TableText):
     frame: pd.DataFrame
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, *, caption: str, shown: pd.DataFrame) -> Table:
+    def of(cls, frame: pd.DataFrame, *, caption: str, shown: Shown) -> Table:
         """Make a table whose text is that of `shown`, named by its headings."""
-        shown = shown.astype(object)
-        cells = shown.where(shown.notna(), MISSING).astype(str)
+        values = pd.DataFrame(shown).astype(object)
+        cells = values.where(values.notna(), MISSING).astype(str)
         rows = tuple(tuple(row) for row in cells.to_numpy().tolist())
         return cls(caption, tuple(map(str, cells)), rows, frame)
 

@@ -34,8 +34,7 @@ class Bins:
     @property
     def share(self) -> np.ndarray:
         """The share of all images in each bin, float64[bins]."""
-        quotient: np.ndarray = self.count / max(1, self.count.sum())
-        return quotient
+        return np.asarray(self.count / max(1, self.count.sum()))
 
 
 @dataclass(frozen=True)

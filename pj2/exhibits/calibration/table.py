@@ -54,7 +54,7 @@ def calibration_table(index_paths: Iterable[PathLike]) -> Table:
     return Table.of(
         pd.DataFrame(rows, columns=[*_IDENTITY, *spread]),
         caption=sentences(tr(_CAPTION, bins=BINS), note_losses(first), never_finished(absent)),
-        shown=pd.DataFrame(shown),
+        shown=shown,
     )
 
 

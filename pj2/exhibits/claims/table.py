@@ -72,7 +72,7 @@ def published_table(index_paths: Iterable[PathLike], claims_path: PathLike) -> T
     runs = load_runs(index_paths)
     with in_language("en"):  # of the CSV, whatever the study's
         rows = [_row(finding) for finding in check_claims(runs, report)]
-    shown = pd.DataFrame([_shown(finding) for finding in check_claims(runs, report)])
+    shown = [_shown(finding) for finding in check_claims(runs, report)]
     frame = pd.DataFrame(rows).astype({"n": "Int64"})
     return Table.of(frame, caption=_caption(report.report, report.claims), shown=shown)
 

@@ -46,11 +46,8 @@ def summary_table(index_paths: Iterable[PathLike]) -> Table:
     none); ``images`` (test), ``epochs_mean, best_epoch_mean`` (from 1), ``seconds_mean``.
     """
     rows = [summary_row(group) for group in by_setting(load_runs(index_paths)).values()]
-    return Table.of(
-        pd.DataFrame(rows),
-        caption=tr(_CAPTION),
-        shown=pd.DataFrame([summary_shown(row) for row in rows]),
-    )
+    shown = [summary_shown(row) for row in rows]
+    return Table.of(pd.DataFrame(rows), caption=tr(_CAPTION), shown=shown)
 
 
 def summary_row(runs: Sequence[RunRecord]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def comparison_table(index_paths: Iterable[PathLike]) -> Table:
     """
     rows = [_row(run) for run in load_runs(index_paths)]
     frame = pd.DataFrame(rows).astype(dict.fromkeys(_OPTIONAL_INTEGERS, "Int64"))
-    shown = pd.DataFrame([_shown(row) for row in rows])
+    shown = [_shown(row) for row in rows]
     return Table.of(frame, caption=tr(_CAPTION), shown=shown)
 
 

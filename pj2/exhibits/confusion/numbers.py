@@ -40,29 +40,25 @@ class Confusion:
     @property
     def counts(self) -> np.ndarray:
         """The mean of the counts over seeds, float64[k, k]."""
-        mean: np.ndarray = self.each.mean(axis=0)
-        return mean
+        return np.asarray(self.each.mean(axis=0))
 
     @property
     def spread(self) -> np.ndarray:
         """The standard deviation of the counts over seeds, float64[k, k]; NaN of one seed."""
         if self.seeds == 1:
             return np.full(self.each.shape[1:], np.nan)
-        deviation: np.ndarray = self.each.std(axis=0, ddof=1)
-        return deviation
+        return np.asarray(self.each.std(axis=0, ddof=1))
 
     @property
     def images(self) -> np.ndarray:
         """Images of each true class, int64[k]."""
-        totals: np.ndarray = self.each[0].sum(axis=1)
-        return totals
+        return np.asarray(self.each[0].sum(axis=1))
 
     @property
     def shares(self) -> np.ndarray:
         """Rows divided by their sums, float64[k, k]; NaN for a class without images."""
         with np.errstate(invalid="ignore"):
-            quotient: np.ndarray = self.counts / self.images[:, None]
-        return quotient
+            return np.asarray(self.counts / self.images[:, None])
 
     @property
     def class_accuracy(self) -> np.ndarray:

@@ -44,20 +44,16 @@ def curvature_table(paths: Iterable[PathLike]) -> Table:
             }
         )
     frame = pd.DataFrame(rows)
-    shown = pd.DataFrame(
-        {
-            tr("Model"): frame["model"],
-            tr("Learning rate"): frame["lr"],
-            tr("Weights"): frame["weights"].map({"best": tr("best"), "last": tr("last")}),
-            tr("Loss"): frame["loss"].map("{:.4f}".format),
-            tr("Largest eigenvalues"): [
-                ", ".join(f"{float(value):.3g}" for value in text.split()[:3])
-                for text in frame["largest"]
-            ],
-            tr("Smallest"): frame["smallest"].map("{:.3g}".format),
-            tr("Trace"): [
-                f"{row.trace:.4g} ± {row.trace_error:.2g}" for row in frame.itertuples()
-            ],
-        }
-    )  # fmt: skip
+    shown = {
+        tr("Model"): frame["model"],
+        tr("Learning rate"): frame["lr"],
+        tr("Weights"): frame["weights"].map({"best": tr("best"), "last": tr("last")}),
+        tr("Loss"): frame["loss"].map("{:.4f}".format),
+        tr("Largest eigenvalues"): [
+            ", ".join(f"{float(value):.3g}" for value in text.split()[:3])
+            for text in frame["largest"]
+        ],
+        tr("Smallest"): frame["smallest"].map("{:.3g}".format),
+        tr("Trace"): [f"{row.trace:.4g} ± {row.trace_error:.2g}" for row in frame.itertuples()],
+    }
     return Table.of(frame, caption=tr(_CAPTION), shown=shown)

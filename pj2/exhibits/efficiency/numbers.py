@@ -91,8 +91,8 @@ def pareto_front(cost: ArrayLike, value: ArrayLike) -> np.ndarray:
     cost, value = np.asarray(cost, np.float64), np.asarray(value, np.float64)
     no_worse = (cost[:, None] <= cost) & (value[:, None] >= value)
     better = (cost[:, None] < cost) | (value[:, None] > value)
-    front: np.ndarray = ~(no_worse & better).any(axis=0) & ~np.isnan(cost) & ~np.isnan(value)
-    return front
+    beaten = (no_worse & better).any(axis=0)
+    return np.asarray(~beaten & ~np.isnan(cost) & ~np.isnan(value))
 
 
 def fronts(models: Sequence[Efficiency]) -> dict[str, np.ndarray]:

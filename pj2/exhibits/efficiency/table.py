@@ -53,7 +53,7 @@ def efficiency_table(index_paths: Iterable[PathLike]) -> Table:
     return Table.of(
         pd.DataFrame(rows, columns=list(_COLUMNS)),
         caption=sentences(tr(_CAPTION), note_conditions(models), never_finished(absent)),
-        shown=pd.DataFrame(shown),
+        shown=shown,
     )
 
 

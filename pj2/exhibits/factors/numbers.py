@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from pj2.errors import UserError
 from pj2.runs.reading import RunRecord, by_model, chosen_setting, test_result
 from pj2.statistics import mean_interval
 
@@ -14,13 +15,18 @@ Levels = Mapping[str, Sequence[str]]
 
 
 def factor_levels(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
-    """Return the levels of each factor that some run's variant has."""
+    """Return the levels of each factor that some run's variant has.
+
+    Raises UserError if no run has a variant.
+    """
     levels: dict[str, list[str]] = {}
     for run in runs:
         for factor, level in run.variant.items():
             known = levels.setdefault(factor, [])
             if level not in known:
                 known.append(level)
+    if not levels:
+        raise UserError("no factors to show: no experiment here has variants: in the config")
     return levels
 
 

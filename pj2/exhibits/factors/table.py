@@ -45,23 +45,21 @@ def factors_table(index_paths: Iterable[PathLike]) -> Table:
     ]
     effects = main_effects(accuracies, levels).drop(columns="seeds")
     frame = pd.concat(parts).merge(effects, on=["architecture", "factor", "level"], how="left")
-    frame = frame.sort_values("architecture", kind="stable", key=lambda names: names != names[0])
+    frame = frame.iloc[np.argsort(pd.factorize(frame["architecture"])[0], kind="stable")]
     first = ["architecture", "factor", "level", "runs", "seeds", "mean"]
     frame = frame[[*first, "reference", "pairs", "effect", "sd", "low", "high"]]
-    shown = pd.DataFrame(
-        {
-            tr("Model"): frame["architecture"],
-            tr("Factor"): frame["factor"],
-            tr("Level"): frame["level"],
-            tr("Runs"): frame["runs"].map(str),
-            tr("Seeds"): frame["seeds"].map(str),
-            tr("Test accuracy, %"): frame["mean"].map(lambda value: f"{100 * value:.2f}"),
-            tr("Effect, points"): [
-                _effect(*row) for row in frame[["effect", "sd", "low", "high"]].to_numpy()
-            ],
-            tr("Pairs"): [MISSING if np.isnan(n) else f"{n:.0f}" for n in frame["pairs"]],
-        }
-    )
+    shown = {
+        tr("Model"): frame["architecture"],
+        tr("Factor"): frame["factor"],
+        tr("Level"): frame["level"],
+        tr("Runs"): frame["runs"].map(str),
+        tr("Seeds"): frame["seeds"].map(str),
+        tr("Test accuracy, %"): frame["mean"].map(lambda value: f"{100 * value:.2f}"),
+        tr("Effect, points"): [
+            _effect(*row) for row in frame[["effect", "sd", "low", "high"]].to_numpy()
+        ],
+        tr("Pairs"): [MISSING if np.isnan(n) else f"{n:.0f}" for n in frame["pairs"]],
+    }
     caption = sentences(tr(_CAPTION), mixed_precisions(map(precision_of, runs)))
     return Table.of(frame.astype({"pairs": "Int64"}), caption=caption, shown=shown)
 

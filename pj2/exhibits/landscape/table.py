@@ -82,7 +82,7 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Tab
     return Table.of(
         frame.astype(dict.fromkeys(integers, "Int64")),
         caption=sentences(tr(_CAPTION), mixed_precisions(map(precision_of, runs))),
-        shown=pd.DataFrame(shown),
+        shown=shown,
     )
 
 

@@ -62,19 +62,17 @@ class Recognised:
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two models over the seeds that both have, ascending; `one` and `other` are bool[S, N]."""
+    """Two models over the seeds that both have, ascending: what each recognised, bool[S, N]."""
 
-    names: tuple[str, str]
-    lrs: tuple[str, str]
+    models: tuple[Recognised, Recognised]
     seeds: tuple[int, ...]
-    one: np.ndarray
-    other: np.ndarray
-    precisions: frozenset[str]
+    right: np.ndarray
+    other_right: np.ndarray
 
     @property
     def apart(self) -> float:
         """How far the two accuracies are apart."""
-        return abs(float(self.one.mean() - self.other.mean()))
+        return abs(float(self.right.mean() - self.other_right.mean()))
 
 
 def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
@@ -120,7 +118,7 @@ def differences(
     tests = [
         mcnemar_p(*both)
         for pair in matched.values()
-        for both in zip(pair.one, pair.other, strict=True)
+        for both in zip(pair.right, pair.other_right, strict=True)
     ]
     adjusted = iter(holm(tests))
     p_values = {place: [next(adjusted) for _ in pair.seeds] for place, pair in matched.items()}
@@ -150,11 +148,11 @@ def recognised(name: str, runs: Sequence[RunRecord], told: list[str]) -> Recogni
     return Recognised(name, lr, float(np.mean(val)) if val else np.nan, tested)
 
 
-def _pair(one: Recognised, other: Recognised, told: list[str]) -> _Pair | None:
+def _pair(model: Recognised, other: Recognised, told: list[str]) -> _Pair | None:
     """Return what two can be compared by; None, and in `told` why, if they cannot."""
-    seeds = sorted(one.tested.keys() & other.tested.keys())
-    both = [[each.tested[seed] for seed in seeds] for each in (one, other)]
-    names = {"one": one.name, "other": other.name}
+    seeds = sorted(model.tested.keys() & other.tested.keys())
+    both = [[each.tested[seed] for seed in seeds] for each in (model, other)]
+    names = {"one": model.name, "other": other.name}
     if not seeds:
         told.append(tr("{one} and {other} have no seed in common.", **names))
     elif len({tested.images for each in both for tested in each}) > 1:
@@ -162,10 +160,8 @@ def _pair(one: Recognised, other: Recognised, told: list[str]) -> _Pair | None:
     elif len(both[0][0].right) < 2:
         told.append(tr("{one} and {other} were tested on one image only.", **names))
     else:
-        first, second = (np.stack([tested.right for tested in each]) for each in both)
-        precisions = frozenset(tested.precision for each in both for tested in each)
-        lrs = (one.lr, other.lr)
-        return _Pair((one.name, other.name), lrs, tuple(seeds), first, second, precisions)
+        right, other_right = (np.stack([tested.right for tested in each]) for each in both)
+        return _Pair((model, other), tuple(seeds), right, other_right)
     return None
 
 
@@ -186,8 +182,10 @@ def _opponents(
 
 
 def _row(pair: _Pair, p_values: Sequence[float]) -> dict[str, Any]:
-    paired = paired_difference(pair.one, pair.other)
-    more = pair.one.sum(axis=1) - pair.other.sum(axis=1)  # images, for each seed
+    paired = paired_difference(pair.right, pair.other_right)
+    more = pair.right.sum(axis=1) - pair.other_right.sum(axis=1)  # images, for each seed
+    model, other = pair.models
+    precisions = [each.tested[seed].precision for each in pair.models for seed in pair.seeds]
     nothing = (np.nan, np.nan)
     intervals = {
         "images": paired.over_images,
@@ -195,10 +193,10 @@ def _row(pair: _Pair, p_values: Sequence[float]) -> dict[str, Any]:
         "both": paired.over_both or nothing,
     }
     row: dict[str, Any] = {
-        "model": pair.names[0],
-        "other": pair.names[1],
-        "lr": pair.lrs[0],
-        "other_lr": pair.lrs[1],
+        "model": model.name,
+        "other": other.name,
+        "lr": model.lr,
+        "other_lr": other.lr,
         "seeds": paired.seeds,
         "images": paired.images,
         "difference": paired.difference,
@@ -206,10 +204,10 @@ def _row(pair: _Pair, p_values: Sequence[float]) -> dict[str, Any]:
     for name, (low, high) in intervals.items():
         row |= {f"{name}_low": low, f"{name}_high": high}
     return row | {
-        "discordant": int((pair.one != pair.other).sum()),
+        "discordant": int((pair.right != pair.other_right).sum()),
         "p_least": min(p_values),
         "p_greatest": max(p_values),
-        "verdict": in_unlike_precisions(verdict_of(paired, max(p_values)), pair.precisions),
+        "verdict": in_unlike_precisions(verdict_of(paired, max(p_values)), precisions),
         "by_seed": dict(zip(pair.seeds, (more / paired.images).tolist(), strict=True)),
     }
 

@@ -43,25 +43,23 @@ def pairwise_table(index_paths: Iterable[PathLike]) -> Table:
     return Table.of(written, caption=caption, shown=pairwise_shown(rows))
 
 
-def pairwise_shown(rows: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
-    """Return rows of `pj2.exhibits.pairwise.numbers.pairwise` as people read them."""
-    return pd.DataFrame(
-        {
-            tr("Models"): [f"{row['model']} − {row['other']}" for row in rows],
-            tr("Learning rates"): [
-                tr(", ").join(dict.fromkeys([row["lr"], row["other_lr"]])) for row in rows
-            ],
-            tr("Seeds"): [count(row["seeds"]) for row in rows],
-            tr("Images"): [count(row["images"]) for row in rows],
-            tr("Difference, points"): [_points(row["difference"]) for row in rows],
-            tr("Over images"): [_interval(row, "images") for row in rows],
-            tr("Over seeds"): [_interval(row, "seeds") for row in rows],
-            tr("Over both"): [_interval(row, "both") for row in rows],
-            tr("Only one right"): [count(row["discordant"]) for row in rows],
-            tr("p"): [_p_values(row) for row in rows],
-            tr("Verdict"): [verdict_in_words(row["verdict"]) for row in rows],
-        }
-    )
+def pairwise_shown(rows: Sequence[Mapping[Any, Any]]) -> dict[str, list[str]]:
+    """Return rows of `pj2.exhibits.pairwise.numbers.pairwise` as people read them, by heading."""
+    return {
+        tr("Models"): [f"{row['model']} − {row['other']}" for row in rows],
+        tr("Learning rates"): [
+            tr(", ").join(dict.fromkeys([row["lr"], row["other_lr"]])) for row in rows
+        ],
+        tr("Seeds"): [count(row["seeds"]) for row in rows],
+        tr("Images"): [count(row["images"]) for row in rows],
+        tr("Difference, points"): [_points(row["difference"]) for row in rows],
+        tr("Over images"): [_interval(row, "images") for row in rows],
+        tr("Over seeds"): [_interval(row, "seeds") for row in rows],
+        tr("Over both"): [_interval(row, "both") for row in rows],
+        tr("Only one right"): [count(row["discordant"]) for row in rows],
+        tr("p"): [_p_values(row) for row in rows],
+        tr("Verdict"): [verdict_in_words(row["verdict"]) for row in rows],
+    }
 
 
 def _by_seed(differences: Mapping[int, float]) -> str:

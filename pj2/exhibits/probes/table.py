@@ -33,17 +33,15 @@ def probes_table(index_paths: Iterable[PathLike]) -> Table:
     ``loss_variation, predictiveness, smoothness``.
     """
     medians = probe_medians([run for run in load_runs(index_paths) if is_probed(run)])
-    shown = pd.DataFrame(
-        {
-            tr("Model"): medians["model"],
-            tr("Learning rate"): medians["lr"],
-            tr("Seed"): medians["seed"],
-            tr("Along"): medians["along"].map(_direction),
-            tr("Part"): medians["part"].map(tr),
-            tr("Probes"): medians["probes"],
-            **{tr(words): medians[name].map("{:.4g}".format) for name, words in QUANTITIES.items()},
-        }
-    )
+    shown = {
+        tr("Model"): medians["model"],
+        tr("Learning rate"): medians["lr"],
+        tr("Seed"): medians["seed"],
+        tr("Along"): medians["along"].map(_direction),
+        tr("Part"): medians["part"].map(tr),
+        tr("Probes"): medians["probes"],
+        **{tr(words): medians[name].map("{:.4g}".format) for name, words in QUANTITIES.items()},
+    }
     return Table.of(medians, caption=tr(_MEDIANS), shown=shown)
 
 
@@ -64,16 +62,14 @@ def probe_ratios_table(index_paths: Iterable[PathLike]) -> Table:
         parts.append(part)
     empty = pd.DataFrame(columns=["model", "other", "lr", "along", "part", "seeds"])
     ratios = pd.concat(parts, ignore_index=True) if parts else empty
-    shown = pd.DataFrame(
-        {
-            tr("Models"): [f"{r.model} / {r.other}" for r in ratios.itertuples()],
-            tr("Learning rate"): ratios["lr"],
-            tr("Along"): ratios["along"].map(_direction),
-            tr("Steps"): ratios["part"].map(tr),
-            tr("Seeds"): ratios["seeds"],
-            **{tr(words): _ranges(ratios, name) for name, words in QUANTITIES.items()},
-        }
-    )
+    shown = {
+        tr("Models"): [f"{r.model} / {r.other}" for r in ratios.itertuples()],
+        tr("Learning rate"): ratios["lr"],
+        tr("Along"): ratios["along"].map(_direction),
+        tr("Steps"): ratios["part"].map(tr),
+        tr("Seeds"): ratios["seeds"],
+        **{tr(words): _ranges(ratios, name) for name, words in QUANTITIES.items()},
+    }
     caption = sentences(tr(_RATIOS), mixed_precisions(map(precision_of, runs)))
     return Table.of(ratios, caption=caption, shown=shown)
 
