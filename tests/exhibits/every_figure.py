@@ -28,7 +28,7 @@ from pj2.exhibits.probes.figure import plot_probes
 from pj2.exhibits.surfaces.figure import plot_lines, plot_surfaces
 from pj2.runs.reading import load_runs
 from pj2.store.files import write_json, write_table
-from tests.helpers.made_up import add_probes, make_index, make_run
+from tests.helpers.made_up import make_index, make_run, probes_of
 
 MODELS = ("VGG_A", "VGG_A_BatchNorm")
 LABELS = tuple(i % 4 for i in range(40))
@@ -150,14 +150,15 @@ def _variants(root: Path) -> list[Path]:
 
 
 def _probed(root: Path) -> list[Path]:
-    runs = []
-    for model in MODELS:
-        for seed in (0, 1):
-            diverged = model == "VGG_A"
-            runs.append(make_run(root, model, [2.0] * 20, lr="0.1", seed=seed, diverged=diverged))
-            losses = [[1.0, 2.0, 30.0], [1.0, 2.0, math.inf]]
-            distances = [[0.1, 0.2, 0.3], [0.1, 0.2, math.inf]]
-            add_probes(runs[-1], losses, distances, along=("gradient", "update"))
+    losses = [[1.0, 2.0, 30.0], [1.0, 2.0, math.inf]]
+    distances = [[0.1, 0.2, 0.3], [0.1, 0.2, math.inf]]
+    probes = probes_of(losses, distances, along=("gradient", "update"))
+    runs = [
+        make_run(
+            root, model, [2.0] * 20, lr="0.1", seed=seed, diverged=model == "VGG_A", probes=probes
+        )
+        for model in MODELS for seed in (0, 1)
+    ]  # fmt: skip
     return make_index(root, runs)
 
 

@@ -75,7 +75,7 @@ def test_people_read_percent_and_spread(index: list[Path], tmp_path: Path) -> No
 def test_probabilities_that_are_no_numbers_are_dashes(tmp_path: Path) -> None:
     index = make_index(tmp_path, [make_run(tmp_path, "A", [2.0], confidence=np.nan)])
     write_all_formats(calibration_table(index), tmp_path / "t")
-    assert "| 75.00 | – | – | – |" in squeezed(tmp_path / "t.md")
+    assert "| 25.00 | – | – | – |" in squeezed(tmp_path / "t.md")
 
 
 def test_a_study_that_diverged_has_an_empty_table(tmp_path: Path) -> None:

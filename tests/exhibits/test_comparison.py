@@ -57,6 +57,6 @@ def test_people_read_percent_intervals_and_n(stem: Path) -> None:
     assert "Best test epoch (published protocol), %" in header
     assert "75.00 [53.13, 88.81] | 20 | 75.00 [30.06, 95.44] | 4 | 65.00 [" in rows[0]
     assert "| A | 1e-05 | 0 | stopped early |" in rows[1]
-    assert "| – | 12 | 988 | fp32 | Made-up CPU, 1 thread |" in rows[1]
+    assert "| – | 2 | 1,000 | fp32 | Made-up CPU, 1 thread |" in rows[1]
     assert "| diverged at step 1,234 | 1,234,567 | 7,654,321 | 0 | – | – | – | – |" in rows[2]
     assert r"75.00 [53.13, 88.81]" in Path(f"{stem}.tex").read_text()

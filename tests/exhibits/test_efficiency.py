@@ -59,7 +59,7 @@ def test_costs_and_accuracy_over_the_seeds_of_the_chosen_learning_rate(tmp_path:
 
 
 def test_seconds_that_do_not_compare_are_named(tmp_path: Path) -> None:
-    half = {"asked": "auto", "used": "bf16", "speedup": 2.0}
+    half = {"asked": "auto", "used": "bf16"}
     server = {"device": "cuda", "name": "Made-up GPU", "threads": 4}
     entries = [
         make_run(tmp_path, "A", [1.0]),

@@ -19,7 +19,7 @@ from pj2.exhibits.probes.figure import plot_probes
 from pj2.exhibits.surfaces.figure import plot_lines, plot_surfaces
 from pj2.exhibits.surfaces.view import write_surface_view
 from pj2.store.files import write_json, write_table
-from tests.helpers.made_up import add_probes, make_index, make_run
+from tests.helpers.made_up import make_index, make_run, probes_of
 
 CONFIG = {"points": 5, "images": 100, "split": "train", "seed": 0}
 MODELS = ("VGG_A", "VGG_A_BatchNorm")
@@ -34,12 +34,14 @@ def about(model: str) -> dict[str, object]:
 
 @pytest.fixture
 def index(tmp_path: Path) -> list[Path]:
-    entries = []
-    for model in MODELS:
-        entry = make_run(tmp_path, model, [2.0] * 20, lr="0.1", diverged=model == "VGG_A")
-        losses = [[1.0, 2.0, 30.0], [1.0, 2.0, math.inf]]
-        add_probes(entry, losses, [[0.1, 0.2, 0.3], [0.1, 0.2, math.inf]])
-        entries.append(entry)
+    losses = [[1.0, 2.0, 30.0], [1.0, 2.0, math.inf]]
+    probes = probes_of(losses, [[0.1, 0.2, 0.3], [0.1, 0.2, math.inf]])
+    entries = [
+        make_run(
+            tmp_path, model, [2.0] * 20, lr="0.1", diverged=model == "VGG_A", probes=probes
+        )
+        for model in MODELS
+    ]  # fmt: skip
     return make_index(tmp_path, entries)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pj2.exhibits.probes.numbers import covariate_shift, probe_medians, probe_ratios, probe_steps
 from pj2.runs.reading import load_runs
-from tests.helpers.made_up import add_probes, make_index, make_run
+from tests.helpers.made_up import make_index, make_run, probes_of
 
 
 @pytest.fixture
@@ -18,11 +18,12 @@ def runs(tmp_path):
     for model, factor in (("VGG_A", 1.0), ("VGG_A_BatchNorm", 0.5)):
         for seed in (0, 1):
             scale = factor ** (1 + seed)
-            entry = make_run(tmp_path, model, [2.0] * 20, lr="0.1", seed=seed)
             losses = [[2 - scale, 2.0, 2 + scale], [1.0, 1 + 3 * scale, 1.0]]
             distances = [[0.1 * scale, 0.4 * scale, 0.2 * scale]] * 2
-            add_probes(entry, losses, distances)
-            entries.append(entry)
+            probes = probes_of(losses, distances)
+            entries.append(
+                make_run(tmp_path, model, [2.0] * 20, lr="0.1", seed=seed, probes=probes)
+            )
     return load_runs(make_index(tmp_path, entries))
 
 
@@ -37,8 +38,8 @@ def test_range_predictiveness_and_smoothness_of_each_step(runs):
 
 
 def test_a_loss_that_is_not_finite_counts_as_infinite(tmp_path):
-    entry = make_run(tmp_path, "VGG_A", [2.0] * 20)
-    add_probes(entry, [[1.0, math.nan, 2.0]], [[1.0, math.nan, math.inf]])
+    probes = probes_of([[1.0, math.nan, 2.0]], [[1.0, math.nan, math.inf]])
+    entry = make_run(tmp_path, "VGG_A", [2.0] * 20, probes=probes)
     (run,) = load_runs(make_index(tmp_path, [entry]))
     (step,) = probe_steps(run).to_dict("records")
     assert (step["loss_min"], step["loss_max"], step["smoothness"]) == (1.0, math.inf, math.inf)

@@ -9,7 +9,7 @@ from pj2.exhibits.curvature.table import curvature_table
 from pj2.exhibits.format import write_all_formats
 from pj2.exhibits.probes.table import probe_ratios_table, probes_table
 from pj2.store.files import write_json
-from tests.helpers.made_up import add_probes, make_index, make_run, squeezed
+from tests.helpers.made_up import make_index, make_run, probes_of, squeezed
 
 
 @pytest.fixture
@@ -17,10 +17,11 @@ def index(tmp_path):
     entries = []
     for model, scale in (("VGG_A", 1.0), ("VGG_A_BatchNorm", 0.25)):
         for seed in (0, 1):
-            entry = make_run(tmp_path, model, [2.0] * 20, lr="0.1", seed=seed)
             distances = [[0.1 * scale, 0.4 * scale, 0.2 * scale]]
-            add_probes(entry, [[2 - scale, 2.0, 2 + scale]], distances)
-            entries.append(entry)
+            probes = probes_of([[2 - scale, 2.0, 2 + scale]], distances)
+            entries.append(
+                make_run(tmp_path, model, [2.0] * 20, lr="0.1", seed=seed, probes=probes)
+            )
     return make_index(tmp_path, entries)
 
 
@@ -47,8 +48,8 @@ def test_a_row_a_pair_of_models(index, tmp_path):
 
 
 def test_one_model_has_no_ratios(tmp_path):
-    entry = make_run(tmp_path, "VGG_A", [2.0] * 20)
-    add_probes(entry, [[1.0, 2.0, 3.0]], [[1.0, 2.0, 3.0]])
+    probes = probes_of([[1.0, 2.0, 3.0]], [[1.0, 2.0, 3.0]])
+    entry = make_run(tmp_path, "VGG_A", [2.0] * 20, probes=probes)
     write_all_formats(probe_ratios_table(make_index(tmp_path, [entry])), tmp_path / "t")
     assert pd.read_csv(tmp_path / "t.csv").empty
 

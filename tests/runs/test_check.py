@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from pj2.store.files import write_json
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 from pj2.store.verified import VerifiedFiles
+from tests.helpers.made_up import FACTS
 
 DATA = "ab" * 32
 CLASSES = ("cat", "dog")
@@ -57,7 +59,7 @@ def trajectory(store: RunStore, version: str, epochs: int = 3, steps: int = 0) -
     )
     partial = store.put(b"partial") if steps else None
     state = State(store.put(b"weights"), store.put(b"moments"), partial, steps)
-    facts = {"data": {"hash": DATA}, "precision": {"asked": "fp32", "used": "fp32"}}
+    facts = replace(FACTS, data={**FACTS.data, "hash": DATA})
     return Trajectory(facts, HARDWARE, {"torch": version}, made, None, state)
 
 
