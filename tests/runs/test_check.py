@@ -38,6 +38,7 @@ HARDWARE = {"device": "cpu", "name": "some CPU", "capability": "AVX2", "threads"
 CURRENT = "current: made with these settings, data and code, and its files are intact"
 CONTINUED = "continues after 3 epochs, nothing is trained again"
 FROM_START = "trained from the start, the store has nothing to continue"
+LACKING = "starts over: what the store has of it is damaged, incomplete or thinned"
 RESTORED = "restored from the store, no training"
 
 
@@ -179,7 +180,7 @@ def test_more_epochs_without_the_state(made):
     for blob in trajectory(made.store, TORCH).state.__dict__.values():
         if blob and not isinstance(blob, float):
             made.store.local.remove(blob.name)
-    assert made.why(epochs=5) == [f"epochs 3 → 5: {FROM_START}"]
+    assert made.why(epochs=5) == [f"epochs 3 → 5: {LACKING}"]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +209,7 @@ def test_a_store_that_lost_its_weights_restores_nothing(made):
     for path in (made.store.local.root / "blobs").rglob("*"):
         if path.is_file():
             path.unlink()
-    assert made.why() == [f"run.json is missing: {FROM_START}"]
+    assert made.why() == [f"run.json is missing: {LACKING}"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"fingerprint": "0", "settings": []}'])
