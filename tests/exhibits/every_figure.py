@@ -76,12 +76,7 @@ def every_figure(root: Path) -> Drawings:
     }
 
 
-def _settings(model: str, loss: str = "cross_entropy", smoothing: float = 0.0) -> dict[str, Any]:
-    return {
-        "model": model, "learning_rate": 0.001, "seed": 0, "batch_size": 10,
-        "monitor": "val_accuracy", "architecture": {},
-        "loss": {"name": loss, "label_smoothing": smoothing},
-    }  # fmt: skip
+LOSSES = ({"name": "cross_entropy", "label_smoothing": 0.1}, {"name": "squared_error"})
 
 
 def _seen(seed: int, wrong: int = 8) -> dict[str, Any]:
@@ -103,7 +98,7 @@ def _seeds(root: Path) -> list[Path]:
                 losses[3] = 30.0
                 diverged = place == 0 and lr == "0.002" and seed == 1
                 more = {
-                    "settings": _settings(model, ("cross_entropy", "squared_error")[place], 0.1),
+                    "settings": {"loss": LOSSES[place]},
                     "precision": {"used": ("bf16", "fp32")[place]},
                     "hardware": {"device": "cpu", "name": "CPU", "threads": 1 + place},
                 }
@@ -140,7 +135,7 @@ def _variants(root: Path) -> list[Path]:
     runs = [
         make_run(
             root, f"BasicCNN.dropout-{dropout}.width-{width}", [1.0], seed=seed, lr=lr,
-            variant={"dropout": dropout, "width": width}, settings=_settings("BasicCNN"),
+            variant={"dropout": dropout, "width": width}, settings={"model": "BasicCNN"},
             **_seen(seed, wrong=4 * int(width) + seed),
         )
         for dropout in ("0", "0.5") for width in ("1", "2") for seed in (0, 1)

@@ -69,7 +69,6 @@ def hashes(folder: Path) -> dict[str, str]:
 def test_equal_data_give_equal_bytes_here_and_in_a_fresh_process(tmp_path: Path) -> None:
     make_study(tmp_path)
     once = draw_all(tmp_path, tmp_path / "1")
-    assert len(once) == 10
     index = sorted(tmp_path.glob("index/*/*.json"))
     with matplotlib.rc_context({"font.size": 30, "svg.hashsalt": None, "axes.grid": False}):
         plot_landscape(index, tmp_path / "band.parquet", tmp_path / "again" / "landscape")
