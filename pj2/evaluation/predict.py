@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,25 +22,33 @@ def predict(
 ) -> None:
     """Write `predictions.parquet`: what the weights say of every test image.
 
-    Columns: ``index`` int64 (into the prepared test split), ``label`` and
-    ``predicted`` int16, ``probabilities`` float32 ``[classes]`` (softmax). The
-    class names are in the file's metadata.
-
     Raises:
         UserError: if the weights are damaged or belong to another model.
     """
     model = load_trained(weights, settings, len(data.classes), device)
     images = data.test.to(device)
     probabilities = compute_logits(model, images).softmax(1).numpy()
-    classes = len(data.classes)
+    table = predictions_table(data.test_labels.numpy(), probabilities, data.classes)
+    write_table(output, table)
+
+
+def predictions_table(
+    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]
+) -> pa.Table:
+    """Return the rows of `predictions.parquet`, given softmax float32 ``[images, classes]``.
+
+    Columns: ``index`` int64 (into the prepared test split), ``label`` and
+    ``predicted`` int16, ``probabilities`` float32 ``[classes]``. The class names are in
+    the table's metadata.
+    """
     table = pa.table(
         {
-            "index": pa.array(range(len(images)), pa.int64()),
-            "label": pa.array(data.test_labels.numpy().astype(np.int16)),
+            "index": pa.array(range(len(labels)), pa.int64()),
+            "label": pa.array(labels.astype(np.int16)),
             "predicted": pa.array(probabilities.argmax(1).astype(np.int16)),
             "probabilities": pa.FixedSizeListArray.from_arrays(
-                pa.array(probabilities.ravel(), pa.float32()), classes
+                pa.array(probabilities.ravel(), pa.float32()), len(classes)
             ),
         }
     )
-    write_table(output, table.replace_schema_metadata({"classes": json.dumps(data.classes)}))
+    return table.replace_schema_metadata({"classes": json.dumps(list(classes))})

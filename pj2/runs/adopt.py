@@ -35,11 +35,11 @@ from pj2.runs.files import (
     StepRecords,
 )
 from pj2.runs.result import has_result
-from pj2.runs.trajectory import Divergence, Epoch, Trajectory, pack_probes, pack_steps
+from pj2.runs.trajectory import Divergence, Epoch, Facts, Trajectory, pack_probes, pack_steps
 from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
 
-_FACTS = ("parameters", "macs", "first_conv", "data", "precision")
+_FACTS = [field.name for field in fields(Facts)]
 
 
 def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print) -> bool:
@@ -98,7 +98,7 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
         count, before = steps.get(len(rows), none)
         initial = best if run["best_epoch"] is None else None
         divergence = Divergence(count, before, last, initial, probes.get(len(rows)))
-    facts = {key: run[key] for key in _FACTS}
+    facts = Facts(**{key: run[key] for key in _FACTS})
     trajectory = Trajectory(facts, run["hardware"], run["versions"], epochs, divergence)
     return store.publish(trajectory.manifest(fingerprint))
 

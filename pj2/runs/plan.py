@@ -224,6 +224,6 @@ def _why_start(stored: Sequence[Stored], usable: bool) -> str:
     _, trajectory = max(stored, key=lambda each: (len(each[1].epochs), each[0].steps))
     return (
         f"{trajectory.length} were made on {trajectory.hardware['name']} in "
-        f"{trajectory.facts['precision']['used']} with torch {trajectory.versions['torch']}, "
+        f"{trajectory.facts.precision['used']} with torch {trajectory.versions['torch']}, "
         "whose last digits this machine would not continue"
     )

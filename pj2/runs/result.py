@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pj2.config.study import RunSettings
@@ -139,7 +139,7 @@ def write_result(store: RunStore, result: Result, output: Path, predict: Predict
         "best_epoch": where.best_epoch,
         "epochs_run": len(rows),
         "settings": settings.model_dump(mode="json"),
-        **trajectory.facts,
+        **asdict(trajectory.facts),
         "seconds": sum(row.seconds for row in rows),
         "images_per_second": statistics.median(r.images_per_second for r in rows) if rows else None,
         "hardware": trajectory.hardware,

@@ -64,15 +64,29 @@ class State:
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What `run.json` states of the model's size, the precision and the data.
+
+    ``precision``: what was ``asked`` for and ``used``. ``data``: ``hash``, ``name``,
+    ``source``, and how many images each split has.
+    """
+
+    parameters: int
+    macs: int
+    first_conv: str
+    precision: Mapping[str, str]
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Trajectory:
     """What was computed under one fingerprint on one kind of hardware.
 
-    ``facts``: model size and data, for `run.json`. ``hardware`` and
-    ``versions`` decide the last bits of every number, so a run is continued
-    only where they are the same.
+    ``hardware`` and ``versions`` decide the last bits of every number, so a run is
+    continued only where they are the same.
     """
 
-    facts: Mapping[str, Any]
+    facts: Facts
     hardware: Mapping[str, Any]
     versions: Mapping[str, str]
     epochs: tuple[Epoch, ...] = ()
@@ -98,7 +112,7 @@ class Trajectory:
     def manifest(self, fingerprint: Fingerprint) -> Manifest:
         """Return how the store keeps this trajectory."""
         body = {
-            "facts": self.facts,
+            "facts": asdict(self.facts),
             "hardware": self.hardware,
             "versions": self.versions,
             "epochs": [
@@ -123,7 +137,7 @@ class Trajectory:
         """Read a trajectory out of its manifest."""
         body = manifest.body
         return cls(
-            body["facts"],
+            Facts(**body["facts"]),
             body["hardware"],
             body["versions"],
             tuple(

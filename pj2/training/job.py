@@ -23,7 +23,7 @@ from pj2.runs.interrupt import Interrupted, InterruptFlag
 from pj2.runs.metrics import Sink
 from pj2.runs.plan import Continue, Start
 from pj2.runs.result import Cut, Result, cut, write_result
-from pj2.runs.trajectory import Trajectory, unpack_probes
+from pj2.runs.trajectory import Facts, Trajectory, unpack_probes
 from pj2.store.store import RunStore
 from pj2.training.checkpoint import load_state
 from pj2.training.device import describe_device
@@ -107,10 +107,10 @@ def _fresh(
     action: Start, trainer: Trainer, data: PreparedData, store: RunStore, device: torch.device
 ) -> Recorder:
     """Return a recorder for a trainer that has not made a step."""
-    facts = {
+    facts = Facts(
         **trainer.facts(),
-        "precision": {"asked": trainer.settings.precision, "used": action.precision},
-        "data": {
+        precision={"asked": trainer.settings.precision, "used": action.precision},
+        data={
             "hash": data.hash,
             "name": data.name,
             "source": data.source,
@@ -118,7 +118,7 @@ def _fresh(
             "validation_images": len(trainer.validation),
             "test_images": len(trainer.test),
         },
-    }
+    )
     trajectory = Trajectory(facts, describe_device(device), _versions())
     return Recorder(store, action.fingerprint, trainer.settings, trajectory, [])
 

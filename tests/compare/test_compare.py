@@ -27,7 +27,8 @@ def guesses(wrong: Sequence[int]) -> list[int]:
 
 def run(root: Path, model: str, wrong: Sequence[int] = (), **more: Any) -> Path:
     """Make a run that errs on the images `wrong`; return its folder."""
-    more = {"labels": LABELS, "predicted": guesses(wrong), "test": None, **more}
+    own = {"labels": LABELS, "predicted": guesses(wrong), "test": None}
+    more = {**own, "fingerprint": f"{root} {model} {more}", **more}
     return Path(make_run(root, model, [3.0, 2.0, 1.0], **more)["folder"])
 
 
@@ -102,7 +103,7 @@ def test_two_runs_with_known_predictions(tmp_path: Path) -> None:
     assert (pair.one.model, pair.other.model) == ("A", "B")
     assert (row["model"], row["other"]) == ("one A", "other B")
     assert found.differing == {"model": (("A",), ("B",))}
-    assert found.code is None
+    assert found.code == ()
     assert found.unmatched == found.left_out == ()
     ((_, back),) = compared(b, a).differences
     assert back["difference"] == pytest.approx(-8 / 60)
@@ -284,8 +285,12 @@ def test_settings_hardware_versions_and_code_that_differ(tmp_path: Path) -> None
         "precision used": (("fp32",), ("bf16",)),
         "hardware.threads": ((1,), (4,)),
         "version.torch": (("2.9.0",), ("2.10.0",)),
-        "data.hash": ((), ("ab" * 32,)),
+        "data.hash": (("0" * 64,), ("ab" * 32,)),
     }
     assert found.code == ("pj2/training/loop.py",)
     change(other, "code", modules={"pj2.models": {"x": "1"}, "pj2.models.vgg": {"x": "1"}})
     assert compared(one, other).code == ()
+    for folder in (one, other):
+        info = json.loads((folder / "run.json").read_text())
+        write_json(folder / "run.json", {key: info[key] for key in info if key != "code"})
+    assert compared(one, other).code is None

@@ -28,7 +28,7 @@ from pj2.exhibits.probes.figure import plot_probes
 from pj2.exhibits.surfaces.figure import plot_lines, plot_surfaces
 from pj2.runs.reading import load_runs
 from pj2.store.files import write_json, write_table
-from tests.helpers.made_up import add_probes, make_index, make_run
+from tests.helpers.made_up import make_index, make_run, probes_of
 
 MODELS = ("VGG_A", "VGG_A_BatchNorm")
 LABELS = tuple(i % 4 for i in range(40))
@@ -76,12 +76,7 @@ def every_figure(root: Path) -> Drawings:
     }
 
 
-def _settings(model: str, loss: str = "cross_entropy", smoothing: float = 0.0) -> dict[str, Any]:
-    return {
-        "model": model, "learning_rate": 0.001, "seed": 0, "batch_size": 10,
-        "monitor": "val_accuracy", "architecture": {},
-        "loss": {"name": loss, "label_smoothing": smoothing},
-    }  # fmt: skip
+LOSSES = ({"name": "cross_entropy", "label_smoothing": 0.1}, {"name": "squared_error"})
 
 
 def _seen(seed: int, wrong: int = 8) -> dict[str, Any]:
@@ -103,7 +98,7 @@ def _seeds(root: Path) -> list[Path]:
                 losses[3] = 30.0
                 diverged = place == 0 and lr == "0.002" and seed == 1
                 more = {
-                    "settings": _settings(model, ("cross_entropy", "squared_error")[place], 0.1),
+                    "settings": {"loss": LOSSES[place]},
                     "precision": {"used": ("bf16", "fp32")[place]},
                     "hardware": {"device": "cpu", "name": "CPU", "threads": 1 + place},
                 }
@@ -140,7 +135,7 @@ def _variants(root: Path) -> list[Path]:
     runs = [
         make_run(
             root, f"BasicCNN.dropout-{dropout}.width-{width}", [1.0], seed=seed, lr=lr,
-            variant={"dropout": dropout, "width": width}, settings=_settings("BasicCNN"),
+            variant={"dropout": dropout, "width": width}, settings={"model": "BasicCNN"},
             **_seen(seed, wrong=4 * int(width) + seed),
         )
         for dropout in ("0", "0.5") for width in ("1", "2") for seed in (0, 1)
@@ -150,14 +145,15 @@ def _variants(root: Path) -> list[Path]:
 
 
 def _probed(root: Path) -> list[Path]:
-    runs = []
-    for model in MODELS:
-        for seed in (0, 1):
-            diverged = model == "VGG_A"
-            runs.append(make_run(root, model, [2.0] * 20, lr="0.1", seed=seed, diverged=diverged))
-            losses = [[1.0, 2.0, 30.0], [1.0, 2.0, math.inf]]
-            distances = [[0.1, 0.2, 0.3], [0.1, 0.2, math.inf]]
-            add_probes(runs[-1], losses, distances, along=("gradient", "update"))
+    losses = [[1.0, 2.0, 30.0], [1.0, 2.0, math.inf]]
+    distances = [[0.1, 0.2, 0.3], [0.1, 0.2, math.inf]]
+    probes = probes_of(losses, distances, along=("gradient", "update"))
+    runs = [
+        make_run(
+            root, model, [2.0] * 20, lr="0.1", seed=seed, diverged=model == "VGG_A", probes=probes
+        )
+        for model in MODELS for seed in (0, 1)
+    ]  # fmt: skip
     return make_index(root, runs)
 
 

@@ -1,19 +1,31 @@
+"""Whether probabilities are what they say: numbers, table and figure."""
+
 from __future__ import annotations
 
 import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
 from torchmetrics.classification import MulticlassCalibrationError
 
+from pj2.exhibits.calibration.figure import plot_reliability
 from pj2.exhibits.calibration.numbers import BINS, calibration, note_losses
-from pj2.runs.reading import Predictions, load_runs
-from tests.helpers.made_up import make_index, make_run
+from pj2.exhibits.calibration.table import calibration_table
+from pj2.exhibits.format import write_all_formats
+from pj2.runs.reading import Predictions, load_runs, predictions
+from pj2.statistics import mean_interval
+from tests.exhibits.drawing import Drawn, words
+from tests.helpers.made_up import make_index, make_run, squeezed
 
 pytestmark = pytest.mark.filterwarnings("error")  # such as of sums that are not quite 1
+SMOOTHED = {
+    "model": "B", "learning_rate": 1e-3, "seed": 0,
+    "loss": {"name": "cross_entropy", "label_smoothing": 0.1},
+}  # fmt: skip
 
 
 def guesses(label, probabilities) -> Predictions:
@@ -109,3 +121,122 @@ def test_losses_that_change_what_confidence_means_are_named(tmp_path: Path) -> N
         "Trained with a loss that asks for no probabilities: C (squared error)."
     )
     assert note_losses({"A": runs["A"]}) == ""
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> list[Path]:
+    return make_index(
+        tmp_path,
+        [
+            make_run(tmp_path, "A", [2.0], lr="0.1", val=(0.5,)),
+            make_run(tmp_path, "A", [2.0], lr="0.2", val=(0.6,), confidence=0.625),
+            make_run(tmp_path, "A", [2.0], lr="0.2", seed=1, val=(0.6,), confidence=0.875),
+            make_run(tmp_path, "B", [2.0], confidence=0.625, settings=SMOOTHED),
+            make_run(tmp_path, "C", [2.0], val=(), diverged=True),
+        ],
+    )
+
+
+def test_csv_holds_means_over_the_seeds_of_the_chosen_learning_rate(
+    index: list[Path], tmp_path: Path
+) -> None:
+    write_all_formats(calibration_table(index), tmp_path / "t")
+    frame = pd.read_csv(tmp_path / "t.csv")
+    one, other = frame.iloc[0], frame.iloc[1]
+    assert one[["experiment", "model", "learning_rate"]].tolist() == ["e", "A", 0.2]
+    assert one[["seeds", "n", "label_smoothing"]].tolist() == [2, 4, 0]
+    # 3 of 4 images are recognised; the one mistake leaves an eighth or a 24th to its class.
+    assert one["accuracy_mean"] == 0.75
+    assert one["confidence_mean"] == pytest.approx(0.75)
+    assert one["ece_mean"] == pytest.approx(0.125)
+    assert one["ece_sd"] == pytest.approx(0.0, abs=1e-7)
+    nll = [-(3 * np.log(p) + np.log((1 - p) / 3)) / 4 for p in (0.625, 0.875)]
+    wanted = mean_interval(nll)
+    assert one[["nll_mean", "nll_sd", "nll_low", "nll_high"]].tolist() == pytest.approx(
+        [wanted.mean, wanted.sd, wanted.low, wanted.high]
+    )
+    assert other["label_smoothing"] == 0.1
+    assert other[["nll_sd", "nll_low", "nll_high", "ece_sd"]].isna().all()
+    seen = predictions(load_runs(index[1:2])[0])
+    assert seen is not None
+    measured = calibration([seen])
+    assert other[["nll_mean", "ece_mean"]].tolist() == [measured.nll, measured.ece]  # every digit
+
+
+def test_people_read_percent_and_spread(index: list[Path], tmp_path: Path) -> None:
+    write_all_formats(calibration_table(index), tmp_path / "t")
+    text = squeezed(tmp_path / "t.md")
+    assert "| A | 0.2 | 2 | 4 | 75.00 ± 0.00 | 0.8835 ± 0.0158 |" in text
+    assert "12.50 ± 0.00 | 75.00 ± 17.68 |" in text
+    assert "| B | 0.001 | 1 | 4 | 75.00 | 0.8724 | 12.50 | 62.50 |" in text
+    assert "15 bins of confidence" in text
+    assert "Label smoothing, which lowers confidence: B (0.1)." in text
+    assert "No run finished an epoch: C." in text
+    assert r"ECE, \%" in (tmp_path / "t.tex").read_text()
+
+
+def test_probabilities_that_are_no_numbers_are_dashes(tmp_path: Path) -> None:
+    index = make_index(tmp_path, [make_run(tmp_path, "A", [2.0], confidence=np.nan)])
+    write_all_formats(calibration_table(index), tmp_path / "t")
+    assert "| 25.00 | – | – | – |" in squeezed(tmp_path / "t.md")
+
+
+def test_a_study_that_diverged_has_an_empty_table(tmp_path: Path) -> None:
+    index = make_index(tmp_path, [make_run(tmp_path, "A", [2.0], val=(), diverged=True)])
+    write_all_formats(calibration_table(index), tmp_path / "t")
+    assert (tmp_path / "t.csv").read_text().startswith("experiment,model,learning_rate,seeds,n,")
+    assert "No run finished an epoch: A." in (tmp_path / "t.md").read_text()
+
+
+def test_reliability_draws_seeds_their_pool_and_shares(tmp_path: Path, drawn: Drawn) -> None:
+    # Of 4 images three are right at 70 %, in both seeds; one seed is right in all of them at 90 %.
+    entries = [
+        make_run(tmp_path, "A", [1.0], confidence=0.7),
+        make_run(tmp_path, "A", [1.0], seed=1, confidence=0.7),
+        make_run(tmp_path, "A", [1.0], seed=2, confidence=0.9, predicted=(0, 1, 2, 3)),
+    ]
+    figure = drawn(plot_reliability, make_index(tmp_path, entries))
+    points, shares = figure.axes
+    _, *seeds, pooled = (line.get_xydata() for line in points.lines)
+    np.testing.assert_allclose([each[~np.isnan(each[:, 0])][0] for each in seeds],
+                               [[70, 75], [70, 75], [90, 100]], rtol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(pooled, [[70, 75], [90, 100]], rtol=1e-6)
+    (bars,) = shares.patches
+    heights, edges, _ = bars.get_data()
+    assert heights.sum() == pytest.approx(100)
+    assert edges[np.flatnonzero(heights)].tolist() == pytest.approx([200 / 3, 260 / 3])
+    assert heights[heights > 0].tolist() == pytest.approx([200 / 3, 100 / 3])
+    said = words(figure)
+    assert "ECE 6.67 ± 2.89 % NLL" in said  # 5, 5 and 10 %
+    assert "lr 0.001, seeds 0, 1, 2" in said
+    assert "all seeds" in said
+
+
+def test_reliability_shows_the_nine_best_of_many(tmp_path: Path, drawn: Drawn) -> None:
+    names = [f"ImprovedCNN.batch_norm-{on}.dropout-0.{i}" for on in ("on", "off") for i in range(6)]
+    entries = [
+        make_run(tmp_path, name, [1.0], val=(0.5 - 0.01 * place,))
+        for place, name in enumerate(names)
+    ]
+    entries.append(make_run(tmp_path, "Lost", [1.0], val=(), diverged=True))
+    figure = drawn(plot_reliability, make_index(tmp_path, entries))
+    titles = [axes.get_title(loc="left").replace("\n", "") for axes in figure.axes]
+    assert [title for title in titles if title] == names[:9]
+    said = words(figure)
+    assert "the 9 models with the best validation accuracy of 12." in said
+    assert "No run finished an epoch: Lost." in said
+
+
+def test_numbers_stand_where_no_points_are(tmp_path: Path, drawn: Drawn) -> None:
+    modest = make_run(tmp_path, "A", [1.0], predicted=(0, 1, 2, 3), confidence=0.3)
+    proud = make_run(tmp_path, "B", [1.0], predicted=(1, 2, 3, 0), confidence=0.95)
+    figure = drawn(plot_reliability, make_index(tmp_path, [modest, proud]))
+    places = [axes.texts[0].get_position()[1] < 0.5 for axes in figure.axes if axes.texts]
+    assert places == [True, False]
+
+
+def test_probabilities_that_are_no_numbers_leave_a_panel_empty(
+    tmp_path: Path, drawn: Drawn
+) -> None:
+    run = make_run(tmp_path, "A", [1.0], confidence=np.nan)
+    assert "ECE – NLL –" in words(drawn(plot_reliability, make_index(tmp_path, [run])))

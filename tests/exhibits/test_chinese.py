@@ -27,16 +27,17 @@ from pj2.exhibits.probes.table import probe_ratios_table, probes_table
 from pj2.language import in_language
 from pj2.runs.reading import load_runs
 from pj2.store.files import write_json, write_table
-from tests.helpers.made_up import CLASSES, add_probes, make_index, make_run
+from tests.helpers.made_up import CLASSES, make_index, make_run, probes_of
 
 CLAIMS = Path("workflow/published.yaml")
-BF16 = {"asked": "bf16", "used": "bf16", "speedup": None}
+BF16 = {"asked": "bf16", "used": "bf16"}
 # What is not translated: names of methods, of people, of things in the config and the code.
 NAMES = re.compile(
     rf"(Basic|Improved|Residual)CNN|VGG_A(_BatchNorm)?|BatchNorm|Made-up CPU|{'|'.join(CLASSES)}"
-    r"|course project report on CIFAR|cifar10?|None|nan|True|False|null|MACs|ECE|NLL|nat|bf16|fp32"
-    r"|\bdrop\b|\bon\b|\boff\b|Wilson|Student|McNemar|Holm|BCa|Hessian|Newcombe|Guo et al|Santurkar"
-    r"|[a-z_]+(\.[a-z_]+)? (?=\S+（已发表)|cosine|adam\w*|sgd|cross_entropy|val_accuracy"
+    r"|course project report on CIFAR|cifar10?|custom|None|nan|True|False|null|MACs|ECE|NLL|nat"
+    r"|bf16|fp32|\bdrop\b|\bon\b|\boff\b|Wilson|Student|McNemar|Holm|BCa|Hessian|Newcombe"
+    r"|Guo et al|Santurkar|[a-z_]+(\.[a-z_]+)? (?=\S+（已发表)|cosine"
+    r"|adam\w*|sgd|cross_entropy|val_accuracy"
 )
 
 
@@ -44,8 +45,11 @@ NAMES = re.compile(
 def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Callable[[], Table]]:
     root = tmp_path_factory.mktemp("study")
     losses = np.linspace(3, 1, 40)
+    probes = probes_of([[1.0, 2.0, 3.0]] * 3, [[1.0, 2.0, 4.0]] * 3, along=("gradient", "update"))
     runs = [
-        make_run(root, model, losses, lr=lr, seed=seed, val=(0.5, 0.6), test=(0.4, 0.5))
+        make_run(
+            root, model, losses, lr=lr, seed=seed, val=(0.5, 0.6), test=(0.4, 0.5), probes=probes
+        )
         for model in ("BasicCNN", "VGG_A")
         for lr in ("0.001", "0.002")
         for seed in (0, 1)
@@ -59,8 +63,6 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Callable[[], T
             make_run(root, "VGG_A", losses[:7], lr="0.1", seed=seed, **lost),
             make_run(root, "ResidualCNN", losses[:7], seed=seed, **lost),
         ]
-    for run in runs[:8]:
-        add_probes(run, [[1.0, 2.0, 3.0]] * 3, [[1.0, 2.0, 4.0]] * 3, along=("gradient", "update"))
     index = make_index(root, runs)
     write_table(root / "band.parquet", landscape_band(load_runs(index)))
     variants = make_index(
@@ -103,7 +105,8 @@ def published_runs(root: Path) -> list[dict[str, Any]]:
     }  # fmt: skip
 
     def run(model: str, lr: str, **facts: Any) -> dict[str, Any]:
-        settings = report.recipes[model].model_dump(mode="json") | {"model": model}
+        recipe = report.recipes[model].model_dump(mode="json", exclude={"learning_rates"})
+        settings = recipe | {"model": model}
         return make_run(
             root, model, [1.0 + (lr == "0.002")] * 2, lr=lr, settings=settings, data=data, **facts
         )

@@ -1,23 +1,32 @@
+"""Every pair of models: numbers, table and figure."""
+
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pj2.errors import UserError
+from pj2.exhibits.format import write_all_formats
 from pj2.exhibits.pairwise import numbers as module
+from pj2.exhibits.pairwise.figure import plot_differences
 from pj2.exhibits.pairwise.numbers import COLUMNS, pairwise, verdict_of
+from pj2.exhibits.pairwise.table import pairwise_table
 from pj2.runs.reading import load_runs
 from pj2.statistics import PairedDifference, holm, mcnemar_p, paired_difference
 from pj2.wording import verdict_in_words
-from tests.helpers.made_up import make_index, make_run
+from tests.exhibits.drawing import Drawn, words
+from tests.helpers.made_up import make_index, make_run, squeezed
 
 IMAGES = 120
+FORTY = np.arange(40)
+LONG = "VGG_A_NoisyBatchNorm.label_smoothing-0.1"
 
 
-def recognised(share: float, source: int) -> np.ndarray:
+def recognised(share: float, source: int | list[int]) -> np.ndarray:
     return np.random.default_rng(source).random(IMAGES) < share
 
 
@@ -190,3 +199,101 @@ def test_runs_of_several_experiments_are_an_error(tmp_path: Path) -> None:
     runs = [make_run(tmp_path, "A", [2.0], experiment=name) for name in ("e", "f")]
     with pytest.raises(UserError, match="runs of e, f; expected one experiment's"):
         compare(tmp_path, runs)
+
+
+def test_csv_holds_fractions_and_people_read_points(tmp_path: Path) -> None:
+    runs = [run_of(tmp_path, "VGG_A", 30 - seed > FORTY, seed=seed) for seed in (0, 1, 2)]
+    runs += [run_of(tmp_path, "BasicCNN", FORTY < 35, seed=s, lr="0.01") for s in (0, 1, 2)]
+    index = make_index(tmp_path, runs)
+    write_all_formats(pairwise_table(index), tmp_path / "t")
+    (row,) = pd.read_csv(tmp_path / "t.csv").to_dict("records")
+    ((_, wanted),) = pairwise(load_runs(index))[0].iterrows()
+    assert list(row) == list(COLUMNS)
+    for name in ("difference", "images_low", "seeds_high", "both_low", "p_least", "p_greatest"):
+        assert row[name] == wanted[name]
+    assert (row["model"], row["other"], row["seeds"], row["images"]) == ("VGG_A", "BasicCNN", 3, 40)
+    assert (row["discordant"], row["difference"]) == (5 + 6 + 7, -0.15)
+    assert row["by_seed"] == "0:-0.125 1:-0.15 2:-0.175"
+    assert row["verdict"] == "lower"
+
+    text = squeezed(tmp_path / "t.md")
+    assert "| VGG_A − BasicCNN | 0.001, 0.01 | 3 | 40 | −15.00 | [−" in text
+    # t of 2 degrees of freedom at 97.5 %, times 2.5 points, over the root of 3.
+    assert "| [−21.21, −8.79] | [−" in text
+    # Of 5, 6 and 7 images: 2⁻⁴, 2 × 2⁻⁵, and 3 × 2⁻⁶.
+    assert text.rstrip().endswith("] | 18 | 0.047 to 0.062 | lower |")
+    assert "Over images: these networks on other test images" in text
+    assert "not adjusted for the number of pairs" in text
+    assert "$-$15.00" in (tmp_path / "t.tex").read_text()
+
+
+def test_one_seed_has_no_interval_over_seeds_and_what_is_left_out_is_said(tmp_path: Path) -> None:
+    runs = [
+        run_of(tmp_path, "A", FORTY < 38),
+        run_of(tmp_path, "B", FORTY < 20),
+        run_of(tmp_path, "C", FORTY < 20, val=(), diverged=True),
+    ]
+    write_all_formats(pairwise_table(make_index(tmp_path, runs)), tmp_path / "t")
+    text = squeezed(tmp_path / "t.md")
+    assert "| – | – | 18 | 7.6e-06 | higher for this seed |" in text
+    assert "C, lr 0.001, seed 0 diverged before it finished an epoch.\n" in text
+    (row,) = pd.read_csv(tmp_path / "t.csv").to_dict("records")
+    assert pd.isna(row["both_low"])
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_model_makes_an_empty_table_that_says_so(tmp_path: Path) -> None:
+    index = make_index(tmp_path, [run_of(tmp_path, "A", FORTY < 38)])
+    write_all_formats(pairwise_table(index), tmp_path / "t")
+    frame = pd.read_csv(tmp_path / "t.csv")
+    assert (len(frame), list(frame)) == (0, list(COLUMNS))
+    text = squeezed(tmp_path / "t.md")
+    assert "There are no two models to compare.\n" in text
+    assert text.rstrip().splitlines()[-1] == "|" + "-|" * 11
+    assert r"\bottomrule" in (tmp_path / "t.tex").read_text()
+
+
+@pytest.mark.filterwarnings("error")  # such as a layout that does not fit
+def test_a_line_a_pair_with_its_seeds_and_verdict(tmp_path: Path, drawn: Drawn) -> None:
+    runs = [
+        run_of(tmp_path, model, recognised(share, [seed, len(model)]), seed=seed)
+        for model, share in (("VGG_A", 0.9), (LONG, 0.3), ("BasicCNN", 0.9))
+        for seed in (0, 1, 2)
+    ]
+    runs.append(run_of(tmp_path, "ResidualCNN", recognised(0.9, 7)))  # only seed 0 is in all
+    figure = drawn(plot_differences, make_index(tmp_path, runs))
+    (axes,) = figure.axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert len(names) == 6
+    assert names[:2] == [f"VGG_A\n− {LONG}", "VGG_A − BasicCNN"]
+    dots = [line.get_xdata() for line in axes.lines if line.get_marker() == "o"]
+    assert [len(seeds) for seeds in dots] == [3, 3, 3]  # type: ignore[arg-type]
+    verdicts = [text.get_text().split("  ")[1] for text in axes.texts]
+    assert verdicts[0] == "higher"
+    assert verdicts[1] == verdicts[2] == "not settled"
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["95 %, other seeds and images", "95 %, other images", "one seed"]
+    assert "1 to 3 seeds of both models" in words(figure)
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_seed_says_that_others_may_differ(tmp_path: Path, drawn: Drawn) -> None:
+    runs = [
+        run_of(tmp_path, "VGG_A", recognised(0.9, 0)),
+        run_of(tmp_path, "BasicCNN", recognised(0.3, 1)),
+    ]
+    figure = drawn(plot_differences, make_index(tmp_path, runs))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["95 %, other images"]
+    for sentence in ("higher for this seed", "other seeds may differ", "1 seed of both models"):
+        assert sentence in words(figure)
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_model_has_a_figure_that_says_so(tmp_path: Path, drawn: Drawn) -> None:
+    right = recognised(0.9, 0)
+    runs = [
+        run_of(tmp_path, "VGG_A", right),
+        run_of(tmp_path, "BasicCNN", right, val=(), diverged=True),
+    ]
+    said = words(drawn(plot_differences, make_index(tmp_path, runs)))
+    assert "There are no two models to compare. BasicCNN, lr 0.001, seed 0 diverged" in said

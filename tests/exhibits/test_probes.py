@@ -1,14 +1,22 @@
-"""The three quantities from recorded probes, by hand."""
+"""The loss along the step's direction: numbers, tables and figures."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from pj2.errors import UserError
+from pj2.exhibits.format import write_all_formats
+from pj2.exhibits.probes.covariate_shift import plot_covariate_shift
+from pj2.exhibits.probes.figure import plot_probes
 from pj2.exhibits.probes.numbers import covariate_shift, probe_medians, probe_ratios, probe_steps
+from pj2.exhibits.probes.table import probe_ratios_table, probes_table
 from pj2.runs.reading import load_runs
-from tests.helpers.made_up import add_probes, make_index, make_run
+from tests.exhibits.drawing import words
+from tests.helpers.made_up import make_index, make_run, probes_of, squeezed
 
 
 @pytest.fixture
@@ -18,11 +26,12 @@ def runs(tmp_path):
     for model, factor in (("VGG_A", 1.0), ("VGG_A_BatchNorm", 0.5)):
         for seed in (0, 1):
             scale = factor ** (1 + seed)
-            entry = make_run(tmp_path, model, [2.0] * 20, lr="0.1", seed=seed)
             losses = [[2 - scale, 2.0, 2 + scale], [1.0, 1 + 3 * scale, 1.0]]
             distances = [[0.1 * scale, 0.4 * scale, 0.2 * scale]] * 2
-            add_probes(entry, losses, distances)
-            entries.append(entry)
+            probes = probes_of(losses, distances)
+            entries.append(
+                make_run(tmp_path, model, [2.0] * 20, lr="0.1", seed=seed, probes=probes)
+            )
     return load_runs(make_index(tmp_path, entries))
 
 
@@ -37,8 +46,8 @@ def test_range_predictiveness_and_smoothness_of_each_step(runs):
 
 
 def test_a_loss_that_is_not_finite_counts_as_infinite(tmp_path):
-    entry = make_run(tmp_path, "VGG_A", [2.0] * 20)
-    add_probes(entry, [[1.0, math.nan, 2.0]], [[1.0, math.nan, math.inf]])
+    probes = probes_of([[1.0, math.nan, 2.0]], [[1.0, math.nan, math.inf]])
+    entry = make_run(tmp_path, "VGG_A", [2.0] * 20, probes=probes)
     (run,) = load_runs(make_index(tmp_path, [entry]))
     (step,) = probe_steps(run).to_dict("records")
     assert (step["loss_min"], step["loss_max"], step["smoothness"]) == (1.0, math.inf, math.inf)
@@ -71,3 +80,91 @@ def test_ratios_pair_seeds_and_show_their_spread(runs):
 def test_shift_is_also_relative_to_the_gradient(runs):
     shift = covariate_shift(runs[0])
     assert shift[shift["depth"] == 2]["relative"].tolist() == [0.5, 0.5]
+
+
+@pytest.fixture
+def index(tmp_path):
+    entries = []
+    for model, scale in (("VGG_A", 1.0), ("VGG_A_BatchNorm", 0.25)):
+        for seed in (0, 1):
+            distances = [[0.1 * scale, 0.4 * scale, 0.2 * scale]]
+            probes = probes_of([[2 - scale, 2.0, 2 + scale]], distances)
+            entries.append(
+                make_run(tmp_path, model, [2.0] * 20, lr="0.1", seed=seed, probes=probes)
+            )
+    return make_index(tmp_path, entries)
+
+
+def test_a_row_a_run(index, tmp_path):
+    write_all_formats(probes_table(index), tmp_path / "t")
+    frame = pd.read_csv(tmp_path / "t.csv")
+    assert len(frame) == 8
+    frame = frame[frame.part == "whole run"]
+    assert frame.loss_variation.tolist() == pytest.approx([2.0, 2.0, 0.5, 0.5])
+    assert "| VGG_A_BatchNorm | 0.1 | 1 | gradient | whole run | 1 | 0.5 | 0.1 |" in squeezed(
+        tmp_path / "t.md"
+    )
+
+
+def test_a_row_a_pair_of_models(index, tmp_path):
+    write_all_formats(probe_ratios_table(index), tmp_path / "t")
+    row, _ = pd.read_csv(tmp_path / "t.csv").to_dict("records")
+    assert (row["model"], row["other"], row["seeds"]) == ("VGG_A_BatchNorm", "VGG_A", 2)
+    assert row["smoothness"] == pytest.approx(0.25)
+    text = squeezed(tmp_path / "t.md")
+    assert (
+        "| VGG_A_BatchNorm / VGG_A | 0.1 | gradient | whole run | 2 | 0.25 [0.25, 0.25] |" in text
+    )
+
+
+def test_one_model_has_no_ratios(tmp_path):
+    probes = probes_of([[1.0, 2.0, 3.0]], [[1.0, 2.0, 3.0]])
+    entry = make_run(tmp_path, "VGG_A", [2.0] * 20, probes=probes)
+    write_all_formats(probe_ratios_table(make_index(tmp_path, [entry])), tmp_path / "t")
+    assert pd.read_csv(tmp_path / "t.csv").empty
+
+
+@pytest.fixture
+def lost(tmp_path):
+    """A model that diverged beside one that did not; one loss of each is infinite."""
+    losses = [[1.0, 2.0, 30.0], [1.0, 2.0, math.inf]]
+    probes = probes_of(losses, [[0.1, 0.2, 0.3], [0.1, 0.2, math.inf]])
+    entries = [
+        make_run(tmp_path, model, [2.0] * 20, lr="0.1", diverged=model == "VGG_A", probes=probes)
+        for model in ("VGG_A", "VGG_A_BatchNorm")
+    ]
+    return make_index(tmp_path, entries)
+
+
+def test_the_figure_shows_the_quantities_and_what_is_not_finite(lost, drawn):
+    figure = drawn(plot_probes, lost)
+    variation, predictiveness, smoothness = figure.axes
+    assert [panel.get_title() for panel in figure.axes] == [
+        "loss variation", "gradient predictiveness", "effective β-smoothness",
+    ]  # fmt: skip
+    edges = [line.get_xydata().tolist() for line in variation.lines if line.get_marker() == "None"]
+    assert edges == [[[0, 1]], [[0, 30]]] * 2  # the second step's greatest loss is not finite
+    marks = [line for line in variation.lines if line.get_marker() == "^"]
+    assert [line.get_xdata().tolist() for line in marks] == [[10], [10]]
+    crosses = [line for line in variation.lines if line.get_marker() == "X"]
+    assert [line.get_xydata().tolist() for line in crosses] == [[[10, 2]]]
+    assert predictiveness.lines[1].get_xydata().tolist() == [[0, 0.3]]
+    steps, beta = smoothness.lines[0].get_data()
+    assert (steps[0], beta[0]) == (0, pytest.approx(0.1 / (0.1 * 2)))
+    assert np.isnan(beta[1])
+    assert "✕: VGG_A lr 0.1 diverged at step 20. ▲: not finite." in words(figure)
+
+
+def test_the_figure_of_covariate_shift_has_the_layers_after_the_first(lost, drawn):
+    relative, cosine = drawn(plot_covariate_shift, lost).axes
+    for panel, values in ((relative, [0.25, 0.5]), (cosine, [0.9, 0.8])):
+        assert [line.get_xdata().tolist() for line in panel.lines] == [[2, 3], [2, 3]]
+        assert panel.lines[0].get_ydata() == pytest.approx(values)
+
+
+def test_runs_without_probes_are_a_line(tmp_path):
+    plain = make_index(tmp_path, [make_run(tmp_path, "VGG_A", [2.0] * 4)])
+    with pytest.raises(UserError, match="no probed runs"):
+        plot_probes(plain, tmp_path / "x")
+    with pytest.raises(UserError, match="no covariate shift"):
+        plot_covariate_shift(plain, tmp_path / "x")

@@ -19,8 +19,14 @@ DATA = {"name": "cifar10", "train_images": 45_000, "validation_images": 5_000,
 SIZES = {claim.model: claim.value for claim in REPORT.claims if claim.kind == "parameters"}
 
 
+def recipe(model: str) -> dict[str, Any]:
+    """The settings of the published runs of a model."""
+    made = REPORT.recipes[model].model_dump(mode="json", exclude={"learning_rates"})
+    return made | {"model": model}
+
+
 def run(root: Path, model: str, test: float, seed: int, **facts: Any) -> dict[str, Any]:
-    settings = REPORT.recipes[model].model_dump(mode="json") | {"model": model}
+    settings = recipe(model)
     facts = {"epochs_run": REPORT.epochs(model), "data": DATA} | facts
     return make_run(
         root, model, [2.0, 1.0], seed=seed, val=(0.9, 0.8), test=(0.1, test), settings=settings,
@@ -101,7 +107,7 @@ def test_differences_and_ratios(tmp_path: Path) -> None:
     runs = [run(tmp_path, "BasicCNN", 0.82, seed) for seed in range(2)]
     runs += [run(tmp_path, "ResidualCNN", 0.9, seed) for seed in range(2)]
     for model, width in (("VGG_A", 1.0), ("VGG_A_BatchNorm", 0.25)):
-        settings = REPORT.recipes[model].model_dump(mode="json") | {"model": model}
+        settings = recipe(model)
         runs += [
             make_run(
                 tmp_path, model, [1.0 + width * (lr == "0.002")] * 2, lr=lr, experiment="l",

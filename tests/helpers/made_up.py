@@ -1,22 +1,46 @@
-"""Hand-made runs on disk, in the layout that the training job writes."""
+"""Made-up runs on disk, written by the code that writes real ones."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
-from pj2.runs.files import PROBES_SCHEMA, SHIFT_SCHEMA
+from pj2.config.catalogue import model_modules
+from pj2.config.schema import ProbeConfig
+from pj2.config.study import RunSettings
+from pj2.data.layout import DataIdentity
+from pj2.evaluation.predict import predictions_table
+from pj2.fingerprint.code import training_code
+from pj2.fingerprint.run import Fingerprint
+from pj2.runs.files import RUN, EpochRecord, ProbeRecords, StepRecords
+from pj2.runs.result import Result, cut, write_result
+from pj2.runs.trajectory import Divergence, Epoch, Facts, Trajectory, pack_probes, pack_steps
 from pj2.store.files import write_json, write_table
+from pj2.store.store import RunStore
+from pj2.store.tiers import Folder
 
 CLASSES = ("plane", "car", "bird", "cat")
+DATA = "0" * 64
+FIRST_CONV = "features.0.weight"
+PROBE = ProbeConfig(every=10, steps=3, range=(0.5, 2.0), covariate_shift=True)
+
+FACTS = Facts(
+    parameters=1234567,
+    macs=7654321,
+    first_conv=FIRST_CONV,
+    precision={"asked": "fp32", "used": "fp32"},
+    data={
+        "hash": DATA, "name": "custom", "source": "imagefolder",
+        "train_images": 100, "validation_images": 20, "test_images": 4,
+    },
+)  # fmt: skip
 
 
 def make_run(
@@ -36,93 +60,112 @@ def make_run(
     filters: np.ndarray | None = None,
     confidence: Sequence[float] | float = 0.7,
     variant: Mapping[str, str] | None = None,
+    norms: Sequence[float] | None = None,
+    probes: ProbeRecords | None = None,
     **info: Any,
 ) -> dict[str, Any]:
-    """Write one run whose epochs are those of `val`; return its entry for an index file."""
+    """Write one run whose epochs are those of `val`; return its entry for an index file.
+
+    The code that writes real runs writes it, with the code of BasicCNN for a model that is
+    not registered. ``settings`` in `info` are changes to the settings; the rest of it is
+    merged into run.json.
+    """
+    budget = len(val) + diverged
+    given = {
+        "model": model, "learning_rate": float(lr), "seed": seed, "precision": "fp32",
+        "batch_size": 10, "epochs": budget, "test_every_epoch": test is not None,
+        "probe": PROBE if probes else None,
+    } | info.pop("settings", {})  # fmt: skip
+    architecture = given["model"]
+    known = architecture if architecture in model_modules() else "BasicCNN"
+    settings = RunSettings.model_validate(given | {"model": known})
+    store = RunStore(Folder(root / "nothing is kept here"))
+    store.writable = False  # what a run is made of stays in memory
+    if filters is None:
+        filters = np.random.default_rng(0).normal(size=(8, 3, 3, 3)).astype(np.float32)
+    weights = store.put(save({FIRST_CONV: filters}))
+    loss = np.asarray(losses, np.float32)
+    steps = StepRecords(
+        loss, np.ones_like(loss) if norms is None else np.asarray(norms, np.float32)
+    )
+    epochs, after = _epochs(steps, val, test)
+    kept = store.put(pack_probes(probes or ProbeRecords()))
+    trajectory = Trajectory(
+        replace(FACTS, data={**FACTS.data, "test_images": len(labels)}),
+        {"device": "cpu", "name": "Made-up CPU", "capability": "none", "threads": 1},
+        {"pj2": "0", "python": "3", "torch": "2"},
+        tuple(
+            Epoch(row, store.put(pack_steps(part)), weights, kept if row.epoch == 0 else None)
+            for row, part in epochs
+        ),
+        Divergence(len(after.loss), store.put(pack_steps(after)), weights, weights, None)
+        if diverged
+        else None,
+    )
+    end = cut(trajectory, settings.model_copy(update={"epochs": budget, "patience": None}))
+    assert end is not None
+    data = DataIdentity(DATA, tuple(classes))
+    identity = settings.identity() | {"model": architecture}
+    fingerprint = Fingerprint(identity, DATA, training_code(known, probed=probes is not None))
+    result = Result(settings, data, fingerprint, trajectory, end)
+    table = predictions_table(
+        np.asarray(labels), _probabilities(predicted, confidence, len(classes)), classes
+    )
     name = f"experiment={experiment}/model={model}/lr={lr}/seed={seed}"
     folder = root / "runs" / name
     folder.mkdir(parents=True, exist_ok=True)
-    loss = np.asarray(losses, np.float32)
-    per_epoch = -(-len(loss) // max(1, len(val)))
-    step = np.arange(len(loss))
-    write_table(
-        folder / "steps.parquet",
-        pa.table(
-            {
-                "step": pa.array(step, pa.int64()),
-                "epoch": pa.array(step // max(1, per_epoch), pa.int32()),
-                "loss": pa.array(loss),
-                "grad_norm": pa.array(np.ones_like(loss)),
-            }
-        ),
-    )
-    train_loss = [float(loss[step // per_epoch == e].mean()) for e in range(len(val))]
-    table = pd.DataFrame(
-        {
-            "train_loss": train_loss,
-            "train_accuracy": [v + 0.02 for v in val],
-            "val_loss": [t + 0.1 for t in train_loss],
-            "val_accuracy": list(val),
-            "test_loss": [t + 0.15 if test is not None else None for t in train_loss],
-            "test_accuracy": list(test)[: len(val)] if test is not None else [None] * len(val),
-        },
-        dtype="float64",
-    )
-    table.insert(0, "epoch", np.arange(len(val), dtype=np.int32))
-    table = table.assign(seconds=2.0, images_per_second=1000.0)
-    write_table(folder / "epochs.parquet", pa.Table.from_pandas(table, preserve_index=False))
-    if len(val):
-        metadata = {"classes": json.dumps(list(classes))}
-        columns = {
-            "index": pa.array(range(len(labels)), pa.int64()),
-            "label": pa.array(labels, pa.int16()),
-            "predicted": pa.array(predicted, pa.int16()),
-            "probabilities": _probabilities(predicted, confidence, len(classes)),
-        }
-        write_table(
-            folder / "predictions.parquet",
-            pa.table(columns).replace_schema_metadata(metadata),
-        )
-        if filters is None:
-            filters = np.random.default_rng(0).normal(size=(8, 3, 3, 3)).astype(np.float32)
-        save_file({"features.0.weight": filters}, folder / "best.safetensors")
-    write_json(
-        folder / "run.json",
-        {
-            "status": "diverged" if diverged else "completed",
-            "diverged_at_step": len(loss) if diverged else None,
-            "best_epoch": int(np.argmax(val)) if len(val) else None,
-            "epochs_run": len(val),
-            "settings": {
-                "model": model, "learning_rate": float(lr), "seed": seed, "batch_size": 10,
-                "monitor": "val_accuracy", "architecture": {},
-                "loss": {"name": "cross_entropy", "label_smoothing": 0.0},
-            },
-            "parameters": 1234567,
-            "macs": 7654321,
-            "first_conv": "features.0.weight",
-            "seconds": 12.5,
-            "images_per_second": 987.6,
-            "precision": {"asked": "fp32", "used": "fp32", "speedup": None},
-            "hardware": {"device": "cpu", "name": "Made-up CPU", "threads": 1},
-            "data": {"train_images": 100, "validation_images": 20, "test_images": len(labels)},
-        }
-        | info,
-    )  # fmt: skip
+    write_result(store, result, folder, lambda _, path: write_table(path, table))
+    change_record(folder, settings={"model": architecture}, **info)
     return {
         "experiment": experiment, "model": model, "lr": lr, "seed": seed,
         "variant": dict(variant or {}), "folder": str(folder),
     }  # fmt: skip
 
 
+def change_record(folder: str | Path, **info: Any) -> None:
+    """Merge values into a run.json; those of a section are merged into the section."""
+    path = Path(folder, RUN)
+    record = json.loads(path.read_text())
+    for key, value in info.items():
+        both = isinstance(value, dict) and isinstance(record.get(key), dict)
+        record[key] = record[key] | value if both else value
+    write_json(path, record)
+
+
+def _epochs(
+    steps: StepRecords, val: Sequence[float], test: Sequence[float] | None
+) -> tuple[list[tuple[EpochRecord, StepRecords]], StepRecords]:
+    """Share the steps out among the epochs of `val`; return the epochs, and what comes after."""
+    if not len(val):
+        return [], steps
+    per_epoch = max(1, -(-len(steps.loss) // len(val)))
+    epochs = []
+    for epoch, accuracy in enumerate(val):
+        own = slice(epoch * per_epoch, (epoch + 1) * per_epoch)
+        loss = float(steps.loss[own].mean())
+        row = EpochRecord(
+            epoch=epoch,
+            train_loss=loss,
+            train_accuracy=float(accuracy) + 0.02,
+            val_loss=loss + 0.1,
+            val_accuracy=float(accuracy),
+            test_loss=None if test is None else loss + 0.15,
+            test_accuracy=None if test is None else float(test[epoch]),
+            seconds=2.0,
+            images_per_second=1000.0,
+        )
+        epochs.append((row, StepRecords(steps.loss[own], steps.grad_norm[own])))
+    return epochs, StepRecords.none()
+
+
 def _probabilities(
     predicted: Sequence[int], confidence: Sequence[float] | float, classes: int
-) -> pa.Array:
+) -> np.ndarray:
     """What is left beside the predicted class is shared evenly."""
     sure = np.broadcast_to(np.asarray(confidence, np.float32), len(predicted))
     table = np.repeat(((1 - sure) / (classes - 1))[:, None], classes, axis=1)
     table[np.arange(len(predicted)), list(predicted)] = sure
-    return pa.FixedSizeListArray.from_arrays(pa.array(table.ravel(), pa.float32()), classes)
+    return table
 
 
 def make_index(root: Path, runs: Sequence[dict[str, Any]]) -> list[Path]:
@@ -143,23 +186,21 @@ def squeezed(path: Path) -> str:
     return re.sub("-{2,}", "-", re.sub(" +", " ", path.read_text(encoding="utf-8")))
 
 
-def add_probes(
-    entry: dict[str, Any],
+def probes_of(
     losses: Sequence[Sequence[float]],
     distances: Sequence[Sequence[float]],
     *,
     along: Sequence[str] = ("gradient",),
     direction_norm: float = 2.0,
-) -> None:
-    """Give a made-up run probes at steps 0, 10, …: losses and distances at three step lengths."""
-    folder = Path(entry["folder"])
+) -> ProbeRecords:
+    """Return probes at steps 0, 10, …: losses and distances at three step lengths."""
     lengths = (0.1, 0.2, 0.4)
-    rows, shift = [], []
+    records = ProbeRecords()
     for place, (there, moved) in enumerate(zip(losses, distances, strict=True)):
         common = {"step": 10 * place, "epoch": 0}
         for name in along:
             for length, loss, distance in zip(lengths, there, moved, strict=True):
-                rows.append(
+                records.probes.append(
                     common | {
                         "along": name, "step_length": length, "loss": loss,
                         "gradient_distance": distance, "start_loss": 2.0,
@@ -167,22 +208,10 @@ def add_probes(
                     }
                 )  # fmt: skip
         for depth in range(3):
-            shift.append(
+            records.shift.append(
                 common | {
                     "layer": f"layer{depth}.weight", "depth": depth, "difference": 0.5 * depth,
                     "cosine": 1 - 0.1 * depth, "gradient_norm": 2.0,
                 }
             )  # fmt: skip
-    write_table(folder / "probes.parquet", pa.Table.from_pylist(rows, schema=PROBES_SCHEMA))
-    write_table(
-        folder / "covariate_shift.parquet", pa.Table.from_pylist(shift, schema=SHIFT_SCHEMA)
-    )
-    info = json.loads((folder / "run.json").read_text())
-    info["settings"] |= {
-        "optimizer": {"name": "sgd"},
-        "probe": {
-            "every": 10, "steps": 3, "range": [0.5, 2.0], "along": list(along),
-            "covariate_shift": True,
-        },
-    }  # fmt: skip
-    write_json(folder / "run.json", info)
+    return records

@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -16,23 +17,9 @@ from tests.helpers.made_up import make_run
 
 @pytest.fixture
 def make(tmp_path):
-    """Write a run whose records name its files."""
+    """Write a run; return its folder."""
 
-    def made(**options):
-        entry = make_run(tmp_path, "VGG_A", [2.0, 1.0], **options)
-        folder = tmp_path / "runs" / entry["folder"].split("/runs/")[1]
-        (folder / "last.safetensors").write_bytes(b"last")
-        if not (folder / "best.safetensors").exists():
-            (folder / "best.safetensors").write_bytes(b"initial")
-            (folder / "predictions.parquet").write_bytes(b"of the initial weights")
-        sums = {
-            path.name: sha256_file(path) for path in folder.iterdir() if path.name != "run.json"
-        }
-        info = json.loads((folder / "run.json").read_text())
-        write_json(folder / "run.json", info | {"artifacts": sums})
-        return folder
-
-    return made
+    return lambda **options: Path(make_run(tmp_path, "VGG_A", [2.0, 1.0], **options)["folder"])
 
 
 def names_in(folder):

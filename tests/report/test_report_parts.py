@@ -144,7 +144,7 @@ def test_confusion_and_efficiency_are_those_of_the_tables(runs):
     (costs,) = efficiency_charts(runs)
     models = rows(costs.data["models"])
     one = models[(models["model"] == "BasicCNN") & (models["kind"] == "seconds")].iloc[0]
-    assert (one["cost"], one["accuracy"], one["front"]) == (12.5, 75.0, "yes")
+    assert (one["cost"], one["accuracy"], one["front"]) == (2.0, 75.0, "yes")
 
 
 def test_a_study_without_predictions_has_neither(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from pj2.store.files import write_json
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 from pj2.store.verified import VerifiedFiles
+from tests.helpers.made_up import FACTS
 
 DATA = "ab" * 32
 CLASSES = ("cat", "dog")
@@ -36,6 +38,7 @@ HARDWARE = {"device": "cpu", "name": "some CPU", "capability": "AVX2", "threads"
 CURRENT = "current: made with these settings, data and code, and its files are intact"
 CONTINUED = "continues after 3 epochs, nothing is trained again"
 FROM_START = "trained from the start, the store has nothing to continue"
+LACKING = "starts over: what the store has of it is damaged, incomplete or thinned"
 RESTORED = "restored from the store, no training"
 
 
@@ -57,7 +60,7 @@ def trajectory(store: RunStore, version: str, epochs: int = 3, steps: int = 0) -
     )
     partial = store.put(b"partial") if steps else None
     state = State(store.put(b"weights"), store.put(b"moments"), partial, steps)
-    facts = {"data": {"hash": DATA}, "precision": {"asked": "fp32", "used": "fp32"}}
+    facts = replace(FACTS, data={**FACTS.data, "hash": DATA})
     return Trajectory(facts, HARDWARE, {"torch": version}, made, None, state)
 
 
@@ -177,7 +180,7 @@ def test_more_epochs_without_the_state(made):
     for blob in trajectory(made.store, TORCH).state.__dict__.values():
         if blob and not isinstance(blob, float):
             made.store.local.remove(blob.name)
-    assert made.why(epochs=5) == [f"epochs 3 → 5: {FROM_START}"]
+    assert made.why(epochs=5) == [f"epochs 3 → 5: {LACKING}"]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +209,7 @@ def test_a_store_that_lost_its_weights_restores_nothing(made):
     for path in (made.store.local.root / "blobs").rglob("*"):
         if path.is_file():
             path.unlink()
-    assert made.why() == [f"run.json is missing: {FROM_START}"]
+    assert made.why() == [f"run.json is missing: {LACKING}"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"fingerprint": "0", "settings": []}'])

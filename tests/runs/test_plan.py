@@ -46,7 +46,8 @@ class Stores:
         self.store = RunStore(Folder(tmp_path / "store"))
 
     def add(self, machine: Machine, precision: str, epochs: int = 3, store=None) -> None:
-        facts = {**self._trajectory.facts, "precision": {"asked": precision, "used": precision}}
+        used = {"asked": precision, "used": precision}
+        facts = replace(self._trajectory.facts, precision=used)
         made = replace(
             self._trajectory,
             facts=facts,

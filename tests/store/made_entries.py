@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -11,9 +10,14 @@ import pytest
 
 from pj2.config.names import canonical_json
 from pj2.config.study import RunSettings
+from pj2.fingerprint.code import Code
+from pj2.fingerprint.run import Fingerprint
+from pj2.runs.files import EpochRecord
+from pj2.runs.trajectory import Epoch, State, Trajectory
 from pj2.store.manifest import Manifest
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
+from tests.helpers.made_up import FACTS
 
 
 def new_store(root, remote=None):
@@ -25,44 +29,33 @@ def new_store(root, remote=None):
 def run_entry(store, accuracies=(0.1, 0.3, 0.2), test_accuracies=None, tag="", **settings):
     """Put the blobs of a run and return its manifest, not published yet."""
     chosen = {"model": "BasicCNN", "learning_rate": 0.001, "seed": 0, **settings}
-    inputs = {
-        "settings": RunSettings(**chosen).computed_in("fp32").identity(),
-        "data": "d" * 64,
-        "modules": {"pj2.made_up": {"tag": tag}},
-        "packages": {"torch": "2"},
-    }
+    identity = RunSettings(**chosen).computed_in("fp32").identity()
+    code = Code({"pj2.made_up": {"tag": tag}}, {"torch": "2"})
     tested = test_accuracies or [None] * len(accuracies)
     name = f"{tag} {canonical_json(chosen)}"
 
     def blob(what):
-        return store.put(f"{name} {what}".encode()).as_json()
+        return store.put(f"{name} {what}".encode())
 
-    epochs = [
-        {
-            "row": {"epoch": i, "val_accuracy": accuracy, "test_accuracy": test},
-            "steps": blob(f"steps {i}"),
-            "weights": blob(f"weights {i}"),
-        }
+    epochs = tuple(
+        Epoch(
+            EpochRecord(i, 1.0, 0.5, 1.0, accuracy, None, test, 1.0, 9.0),
+            blob(f"steps {i}"),
+            blob(f"weights {i}"),
+        )
         for i, (accuracy, test) in enumerate(zip(accuracies, tested, strict=True))
-    ]
-    state = {"weights": epochs[-1]["weights"], "optimizer": blob(f"optimizer {len(epochs)}")}
-    body = {
-        "facts": {},
-        "hardware": {"name": "cpu"},
-        "versions": {"torch": "2"},
-        "epochs": epochs,
-        "divergence": None,
-        "state": {**state, "partial": None, "steps": 0, "seconds": 0.0},
-    }
-    return Manifest("run", _digest(inputs), inputs, body, len(epochs), 0)
+    )
+    state = State(epochs[-1].weights, blob(f"optimizer {len(epochs)}"))
+    made = Trajectory(FACTS, {"name": "cpu"}, {"torch": "2"}, epochs, None, state)
+    return made.manifest(Fingerprint(identity, "d" * 64, code))
 
 
 def predictions_entry(store, weights_sha256):
     """Put predictions made with some weights and return their manifest, not published yet."""
     settings = {"model": "BasicCNN", "weights": weights_sha256}
-    inputs = {"settings": settings, "data": "d" * 64, "modules": {}, "packages": {}}
+    made = Fingerprint(settings, "d" * 64, Code({}, {}))
     body = {"predictions": store.put(f"predictions {weights_sha256}".encode()).as_json()}
-    return Manifest("predictions", _digest(inputs), inputs, body)
+    return Manifest("predictions", made.digest, made.inputs, body)
 
 
 def published(store, **arguments):
@@ -111,7 +104,3 @@ def mount(*arguments):
         pytest.skip("there is no mount command here")
     if result.returncode:
         pytest.skip(f"mounting is not permitted here: {result.stderr.strip()}")
-
-
-def _digest(inputs) -> str:
-    return hashlib.sha256(canonical_json(inputs).encode()).hexdigest()

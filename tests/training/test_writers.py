@@ -18,6 +18,7 @@ from pj2.store.maintain import clear, verify
 from pj2.training.checkpoint import load_state
 from pj2.training.loop import PartialEpoch
 from pj2.training.recorder import Recorder
+from tests.helpers.made_up import FACTS
 from tests.helpers.small_run import open_folder, small_settings
 
 EPOCHS, ROUNDS = 6, 5
@@ -46,7 +47,7 @@ def recorder_of(store, settings):
     fingerprint = run_fingerprint(settings, "0" * 64)
     generations = list(store.manifests(fingerprint.digest))
     if not generations:
-        return Recorder(store, fingerprint, settings, Trajectory({}, {}, {}), [])
+        return Recorder(store, fingerprint, settings, Trajectory(FACTS, {}, {}), [])
     newest = Trajectory.of(generations[0])
     return Recorder(store, fingerprint, settings, newest, generations)
 

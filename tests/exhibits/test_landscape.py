@@ -1,3 +1,5 @@
+"""The band of losses over learning rates: numbers, table and figure."""
+
 from __future__ import annotations
 
 import filecmp
@@ -9,6 +11,9 @@ import pandas as pd
 import pytest
 
 from pj2.errors import UserError
+from pj2.exhibits.curves.figure import plot_curves
+from pj2.exhibits.format import write_all_formats
+from pj2.exhibits.landscape.figure import plot_landscape
 from pj2.exhibits.landscape.numbers import (
     BAND_SCHEMA,
     band_runs,
@@ -18,9 +23,10 @@ from pj2.exhibits.landscape.numbers import (
     landscape_band,
     separation_table,
 )
+from pj2.exhibits.landscape.table import landscape_table
 from pj2.runs.reading import RunRecord, diverged, load_runs, steps
 from pj2.store.files import write_table
-from tests.helpers.made_up import make_index, make_run
+from tests.helpers.made_up import make_index, make_run, squeezed
 
 RATES = ("0.001", "0.002", "0.0001", "0.0005")
 
@@ -144,3 +150,90 @@ def test_widths_and_gaps_by_hand() -> None:
     never = separation_table(table(A=[(1, 2)], B=[(1, 2)]))
     assert never["apart"].tolist() == [0, 0]
     assert never["first_apart"].isna().all()
+
+
+def write_landscape_table(index: list[Path], folder: Path) -> None:
+    write_table(folder / "band.parquet", landscape_band(load_runs(index)))
+    write_all_formats(landscape_table(index, folder / "band.parquet"), folder / "t")
+
+
+def test_widths_gaps_and_diverged_runs(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, "A", [1.0, 1.0, 4.0, 0.0], lr="0.01"),
+        make_run(tmp_path, "A", [2.0, 5.0, 6.0, 1.0], lr="0.1"),
+        make_run(tmp_path, "A", [9.0], lr="1.0", val=(), diverged=True),
+        make_run(tmp_path, "B", [2.0, 6.0, 1.0], lr="0.01"),
+        make_run(tmp_path, "B", [4.0, 7.0, 3.0], lr="0.1"),
+    ]
+    write_landscape_table(make_index(tmp_path, runs), tmp_path)
+    first, second = pd.read_csv(tmp_path / "t.csv").to_dict("records")
+    assert first["learning_rates"] == "0.01 0.1 1.0"
+    assert first["diverged"] == "1.0@1"
+    assert (first["steps"], first["mean_width"], first["median_width"]) == (4, 3.75, 3.0)
+    assert (first["common_steps"], first["common_median_width"]) == (3, 4.0)
+    assert first["steps_apart_from_B"] == 2
+    assert first["share_apart_from_B"] == 2 / 3
+    assert (first["steps_below_B"], second["steps_below_A"]) == (1, 1)
+    assert first["first_step_apart_from_B"] == 1
+    assert pd.isna(first["steps_apart_from_A"])
+    text = squeezed(tmp_path / "t.md")
+    assert "| 1.0 at step 1 | 4 | 3.7500 | 3.0000 |" in text
+    assert "| 2 (66.7 %) |" in text
+    assert (tmp_path / "t.tex").exists()
+
+
+def test_one_model_has_no_gaps(tmp_path: Path) -> None:
+    write_landscape_table(make_index(tmp_path, [make_run(tmp_path, "A", [1.0])]), tmp_path)
+    frame = pd.read_csv(tmp_path / "t.csv")
+    assert frame["mean_width"].tolist() == [0.0]
+    assert not any("apart" in column for column in frame.columns)
+
+
+def test_every_seed_has_a_band_and_people_read_their_mean_and_spread(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, model, [low + wide * (lr == "0.1")] * 4, lr=lr, seed=seed)
+        for seed, wide in ((0, 1.0), (1, 2.0))
+        for model, low in (("A", 0.0), ("B", 5.0))
+        for lr in ("0.01", "0.1")
+    ]
+    write_landscape_table(make_index(tmp_path, runs), tmp_path)
+    frame = pd.read_csv(tmp_path / "t.csv")
+    assert frame[["model", "seed", "median_width"]].to_numpy().tolist() == [
+        ["A", 0, 1.0], ["A", 1, 2.0], ["B", 0, 1.0], ["B", 1, 2.0],
+    ]  # fmt: skip
+    text = squeezed(tmp_path / "t.md")
+    assert "| A | 0.01, 0.1 | 0, 1 | none | 4 | 1.5000 ± 0.7071 | 1.5000 ± 0.7071 |" in text
+    assert "| 4 (100.0 ± 0.0 %) |" in text
+
+
+def test_models_are_compared_over_the_seeds_that_both_have(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, model, [low + (lr == "0.1")] * 4, lr=lr, seed=seed)
+        for model, low, seeds in (("A", 0.0, (0, 1)), ("B", 5.0, (1,)), ("C", 5.0, (2,)))
+        for seed in seeds
+        for lr in ("0.01", "0.1")
+    ]
+    write_landscape_table(make_index(tmp_path, runs), tmp_path)
+    heading, _, first, second, third = squeezed(tmp_path / "t.md").splitlines()[2:]
+    assert heading.endswith("| Apart from B | Apart from A |")
+    assert first.endswith("| 4 (100.0 %) | – |")
+    assert second.endswith("| – | 4 (100.0 %) |")
+    assert third.endswith("| – | – |")
+
+
+@pytest.mark.filterwarnings("error")
+def test_long_runs_many_runs_and_seeds_fit(tmp_path: Path) -> None:
+    source = np.random.default_rng(0)
+    val = np.linspace(0, 0.9, 30)
+    runs = [
+        make_run(tmp_path, model, source.random(900), lr=lr, seed=seed, val=val, test=None)
+        for model in ("BasicCNN", "ImprovedCNN", "A_model_with_a_long_name")
+        for lr in ("0.1", "0.01", "0.001", "0.0001", "1e-05")
+        for seed in (0, 1)
+    ]
+    index = make_index(tmp_path, runs)
+    plot_curves(index, tmp_path / "curves")
+    write_table(tmp_path / "band.parquet", landscape_band(load_runs(index)))
+    plot_landscape(index, tmp_path / "band.parquet", tmp_path / "landscape")
+    with pytest.raises(UserError, match=r"holds the bands of .*; expected those of BasicCNN"):
+        plot_landscape(index[:1], tmp_path / "band.parquet", tmp_path / "landscape")

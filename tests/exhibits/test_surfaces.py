@@ -1,0 +1,91 @@
+"""Loss surfaces and lines: figures, and the view to turn."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pj2.exhibits.measured import with_description
+from pj2.exhibits.surfaces.figure import plot_lines, plot_surfaces
+from pj2.exhibits.surfaces.view import write_surface_view
+from pj2.store.files import write_table
+from tests.exhibits.drawing import words
+
+CONFIG = {"points": 5, "images": 100, "split": "train", "seed": 0}
+MODELS = ("VGG_A", "VGG_A_BatchNorm")
+
+
+def about(model: str) -> dict[str, object]:
+    return {
+        "experiment": "e", "model": model, "lr": "0.1", "seed": 0, "epoch": 1,
+        "weights": "best", "sha256": "ab", "config": CONFIG,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def surfaces(tmp_path: Path) -> list[Path]:
+    paths = []
+    places = np.linspace(-1, 1, 5)
+    for model, height in zip(MODELS, (1.0, 100.0), strict=True):
+        alpha, beta = (each.ravel() for each in np.meshgrid(places, places))
+        table = pa.table(
+            {
+                "row": np.repeat(np.arange(5), 5), "column": np.tile(np.arange(5), 5),
+                "alpha": alpha, "beta": beta, "loss": 0.5 + height * (alpha**2 + beta**2),
+                "accuracy": np.ones(25),
+            }
+        )  # fmt: skip
+        paths.append(tmp_path / f"{model}.surface.parquet")
+        write_table(paths[-1], with_description(table, about(model)))
+    return paths
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> list[Path]:
+    paths = []
+    for model in MODELS:
+        table = pa.table({"alpha": [0.0, 0.5, 1.0], "loss": [1.0, 2.5, 1.0], "accuracy": [1.0] * 3})
+        paths.append(tmp_path / f"{model}.line.parquet")
+        described = about(model) | {"other": about(model) | {"lr": "0.2"}}
+        write_table(paths[-1], with_description(table, described))
+    return paths
+
+
+def test_surfaces_share_their_scales(surfaces, drawn):
+    figure = drawn(plot_surfaces, surfaces)
+    solids = [axes for axes in figure.axes if axes.name == "3d"]
+    assert [axes.get_zlim() for axes in solids] == [pytest.approx(np.log10([0.5, 200.5]))] * 2
+    titles = [axes.get_title() for axes in figure.axes]
+    assert [title for title in titles if title] == ["VGG_A, lr 0.1", "VGG_A_BatchNorm, lr 0.1"]
+    assert "at most 100 training images" in words(figure)
+
+
+def test_a_surface_with_infinite_corners_is_drawn(surfaces, tmp_path):
+    table = pq.ParquetFile(surfaces[0]).read()
+    loss = table["loss"].to_numpy().copy()
+    loss[0] = math.inf
+    write_table(surfaces[0], table.set_column(4, "loss", pa.array(loss)))
+    plot_surfaces(surfaces, tmp_path / "x")
+    write_surface_view(surfaces, tmp_path / "x")
+
+
+def test_lines_have_their_losses_and_barriers(lines, drawn):
+    figure = drawn(plot_lines, lines, lines)
+    for panel in figure.axes:
+        assert [line.get_ydata().tolist() for line in panel.lines] == [[1.0, 2.5, 1.0]] * 2
+    assert "VGG_A, from lr 0.1 seed 0 (0) to lr 0.2 seed 0 (1): barrier 1.5 nats." in words(figure)
+    alone = drawn(plot_lines, lines, [])
+    assert len(alone.axes) == 1
+    assert "barrier" not in words(alone)
+
+
+def test_the_view_is_one_file_that_needs_no_network(surfaces, tmp_path):
+    write_surface_view(surfaces, tmp_path / "view")
+    page = (tmp_path / "view.html").read_text()
+    assert "<script src=" not in page
+    assert "VGG_A_BatchNorm, lr 0.1" in page
