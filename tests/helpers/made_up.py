@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from pj2.config.catalogue import model_modules
+from pj2.config.catalogue import MODELS
 from pj2.config.schema import ProbeConfig
 from pj2.config.study import RunSettings
 from pj2.data.layout import DataIdentity
@@ -77,7 +77,7 @@ def make_run(
         "probe": PROBE if probes else None,
     } | info.pop("settings", {})  # fmt: skip
     architecture = given["model"]
-    known = architecture if architecture in model_modules() else "BasicCNN"
+    known = architecture if architecture in MODELS.modules() else "BasicCNN"
     settings = RunSettings.model_validate(given | {"model": known})
     store = RunStore(Folder(root / "nothing is kept here"))
     store.writable = False  # what a run is made of stays in memory
