@@ -9,6 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
+Range = tuple[float, float]
+"""The least and the greatest value that a quantity can have."""
+
+SHARE: Range = (0.0, 1.0)
+DIFFERENCE_OF_SHARES: Range = (-1.0, 1.0)
+_ANY: Range = (-math.inf, math.inf)
 _CONFIDENCE = 0.95
 _CELLS = 200_000  # of an array of resampled images: 1.6 MB, which a processor's cache holds
 
@@ -62,11 +68,14 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     return centre - reach if correct else 0.0, centre + reach if correct < n else 1.0
 
 
-def mean_interval(values: Sequence[float] | np.ndarray) -> Mean:
+def mean_interval(values: Sequence[float] | np.ndarray, within: Range = _ANY) -> Mean:
     """Return the mean of one value a seed, with its 95 % Student t interval (Student 1908).
 
-    It covers the spread between seeds on the same test images. Equal values have an
-    interval without width. Raises ValueError if there are none.
+    It covers the spread between seeds on the same test images. Of a quantity that has a
+    range the interval is the part `within` it, which covers the mean as often, since the
+    mean lies there too. Equal values have an interval without width.
+
+    Raises ValueError if there are no values.
     """
     array = np.asarray(values, np.float64)
     n = len(array)
@@ -79,7 +88,7 @@ def mean_interval(values: Sequence[float] | np.ndarray) -> Mean:
         return Mean(float(array[0]), 0.0, n, float(array[0]), float(array[0]))
     sd = float(array.std(ddof=1))
     reach = _student(n) * sd / float(np.sqrt(n))
-    return Mean(mean, sd, n, mean - reach, mean + reach)
+    return Mean(mean, sd, n, *_part(mean - reach, mean + reach, within))
 
 
 def mean_accuracy(values: Sequence[float], images: int) -> Mean:
@@ -88,26 +97,31 @@ def mean_accuracy(values: Sequence[float], images: int) -> Mean:
     It is Student's of several seeds, which covers other seeds, and Wilson's of one, which
     covers other images. Raises ValueError if there are none.
     """
-    found = mean_interval(values)
-    if found.n > 1:
-        return found
-    low, high = wilson_interval(round(found.mean * images), images)
-    return Mean(found.mean, found.sd, 1, low, high)
+    spread = mean_interval(values, SHARE)
+    if spread.n > 1:
+        return spread
+    low, high = wilson_interval(round(spread.mean * images), images)
+    return Mean(spread.mean, spread.sd, 1, low, high)
 
 
-def prediction_interval(values: Sequence[float]) -> tuple[float, float]:
+def prediction_interval(values: Sequence[float], within: Range = _ANY) -> tuple[float, float]:
     """Return where one further value is with 95 % confidence: mean ± t·sd·√(1 + 1/n).
 
     t is the 0.975 quantile of Student's distribution with n − 1 degrees of freedom, sd
     has n − 1 in its denominator (Hahn & Meeker 1991). It takes the values, one a seed,
-    for independent and normal. Raises ValueError if there are fewer than two.
+    for independent and normal. Of a quantity that has a range it is the part `within` it.
+    Raises ValueError if there are fewer than two values.
     """
     n = len(values)
     if n < 2:
         raise ValueError(f"{n} values; a spread needs two at least")
-    found = mean_interval(values)
-    reach = _student(n) * found.sd * float(np.sqrt(1 + 1 / n))
-    return found.mean - reach, found.mean + reach
+    spread = mean_interval(values)
+    reach = _student(n) * spread.sd * float(np.sqrt(1 + 1 / n))
+    return _part(spread.mean - reach, spread.mean + reach, within)
+
+
+def _part(low: float, high: float, within: Range) -> tuple[float, float]:
+    return max(low, within[0]), min(high, within[1])
 
 
 def _student(n: int) -> float:
@@ -177,7 +191,7 @@ def paired_difference(
     differences = one.astype(np.int8) - other.astype(np.int8)
     over_seeds = over_both = None
     if seeds > 1:
-        spread = mean_interval(differences.mean(axis=1).tolist())
+        spread = mean_interval(differences.mean(axis=1).tolist(), DIFFERENCE_OF_SHARES)
         over_seeds = (spread.low, spread.high)
         over_both = _over_both(differences, resamples, seed)
     return PairedDifference(

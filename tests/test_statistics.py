@@ -8,6 +8,8 @@ import pytest
 from scipy.stats import binomtest, bootstrap, t
 
 from pj2.statistics import (
+    DIFFERENCE_OF_SHARES,
+    SHARE,
     Mean,
     PairedDifference,
     difference_interval,
@@ -71,7 +73,31 @@ def test_an_accuracys_interval_is_wilsons_of_one_seed_and_students_of_several() 
     one = mean_accuracy([0.8], 20)
     assert (one.mean, one.n, (one.low, one.high)) == (0.8, 1, wilson_interval(16, 20))
     assert math.isnan(one.sd)
-    assert mean_accuracy([0.8, 0.7], 20) == mean_interval([0.8, 0.7])
+    assert mean_accuracy([0.8, 0.75], 20) == mean_interval([0.8, 0.75], SHARE)
+
+
+def test_the_interval_of_a_share_holds_no_other_number() -> None:
+    """Two seeds of 12 images."""
+    wide = mean_accuracy([1.0, 8 / 12], 12)
+    assert (wide.low, wide.high) == (0.0, 1.0)
+    assert wide.mean == pytest.approx(10 / 12)
+    assert prediction_interval([1.0, 0.9], SHARE)[1] == 1.0
+    assert mean_interval([0.9, -0.8], DIFFERENCE_OF_SHARES).low == -1.0
+    narrow = [0.801, 0.8, 0.799]
+    assert mean_interval(narrow, SHARE) == mean_interval(narrow)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.97])
+def test_the_interval_of_a_share_covers_it(n: int, share: float) -> None:
+    """Seeds have a deviation of one point over networks, and 1,000 images each."""
+    source = np.random.default_rng(n)
+    most = share * (1 - share) / 0.01**2 - 1
+    networks = source.beta(share * most, (1 - share) * most, size=(2000, n))
+    seeds = source.binomial(1000, networks) / 1000
+    means = [mean_interval(values, SHARE) for values in seeds]
+    assert all(0 <= mean.low <= mean.high <= 1 for mean in means)
+    assert np.mean([mean.low <= share <= mean.high for mean in means]) > 0.93
 
 
 def test_one_seed_has_no_spread_and_equal_ones_none_either() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 from typing import Any
 
 import pandas as pd
@@ -13,11 +14,11 @@ from pj2.exhibits.format import MEAN_PARTS, Table, count, mean_columns, mean_sd
 from pj2.exhibits.tested import ModelOnTest, models_on_test
 from pj2.language import said, tr
 from pj2.runs.reading import PathLike, RunRecord, load_runs
-from pj2.statistics import Mean, mean_interval
+from pj2.statistics import SHARE, Mean, mean_interval
 from pj2.wording import never_finished, sentences
 
 _IDENTITY = ("experiment", "model", "learning_rate", "seeds", "n", "label_smoothing")
-_MEASURES = ("accuracy", "nll", "ece", "confidence")
+_MEASURES = {"accuracy": SHARE, "nll": (0.0, inf), "ece": SHARE, "confidence": SHARE}
 _CAPTION = said(
     "On the test set, each model at its learning rate with the best validation accuracy, the "
     "mean over seeds; of several seeds the mean ± the standard deviation. NLL: mean negative "
@@ -47,7 +48,10 @@ def calibration_table(index_paths: Iterable[PathLike]) -> Table:
             continue
         first[model.name] = model.runs[0]
         each = [calibration([guesses]) for guesses in model.predictions]
-        means = {name: mean_interval([getattr(c, name) for c in each]) for name in _MEASURES}
+        means = {
+            name: mean_interval([getattr(c, name) for c in each], within)
+            for name, within in _MEASURES.items()
+        }
         rows.append(_row(model, means))
         shown.append(_shown(model.name, rows[-1], means))
     spread = [f"{name}_{part}" for name in _MEASURES for part in MEAN_PARTS]

@@ -40,7 +40,13 @@ from pj2.exhibits.claims.published import (
 )
 from pj2.language import said, tr
 from pj2.runs.reading import RunRecord, chosen_setting, epochs, test_result
-from pj2.statistics import difference_interval, mean_interval, prediction_interval
+from pj2.statistics import (
+    DIFFERENCE_OF_SHARES,
+    SHARE,
+    difference_interval,
+    mean_interval,
+    prediction_interval,
+)
 from pj2.wording import HIGHER, LOWER, NOT_SETTLED
 
 
@@ -94,7 +100,7 @@ def check_accuracy(claim: AccuracyClaim, runs: Sequence[RunRecord], report: Repo
     value, values, n = claim.value / 100, list(scores.ours.values()), len(scores.ours)
     mean = float(np.mean(values))
     if n >= ENOUGH_SEEDS:
-        low, high = prediction_interval(values)
+        low, high = prediction_interval(values, SHARE)
         what = tr("one further run")
     else:
         least, greatest = difference_interval(mean, value, report.data.test_images)
@@ -191,7 +197,7 @@ def _order_by_one(
     apart = differences(above, below)
     n, values = len(apart), list(apart.values())
     if n >= ENOUGH_SEEDS:
-        spread = mean_interval(values)
+        spread = mean_interval(values, DIFFERENCE_OF_SHARES)
         low, high = spread.low, spread.high
     else:
         means = [float(np.mean([each[seed] for seed in apart])) for each in (above, below)]

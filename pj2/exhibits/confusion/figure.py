@@ -20,7 +20,7 @@ from pj2.runs.reading import (
     setting_in_words,
     tested,
 )
-from pj2.statistics import mean_interval, wilson_interval
+from pj2.statistics import SHARE, mean_interval, wilson_interval
 
 _TOP = 10
 _LETTERS = 78  # of a title on one line
@@ -83,7 +83,7 @@ def _accuracy(guesses: Sequence[Predictions]) -> str:
             "{percent:.2f} % (95 % interval {low:.2f} to {high:.2f}, n = {n:,})",
             percent=100 * guesses[0].correct / n, low=100 * low, high=100 * high, n=n,
         )  # fmt: skip
-    accuracy = mean_interval([seed.correct / n for seed in guesses])
+    accuracy = mean_interval([seed.correct / n for seed in guesses], SHARE)
     return tr(
         "{mean:.2f} ± {sd:.2f} % ({seeds} seeds, {n:,} images)",
         mean=100 * accuracy.mean, sd=100 * accuracy.sd, seeds=accuracy.n, n=n,

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pj2.errors import UserError
 from pj2.runs.reading import RunRecord, by_model, chosen_setting, test_result
-from pj2.statistics import mean_interval
+from pj2.statistics import DIFFERENCE_OF_SHARES, SHARE, mean_interval
 
 Levels = Mapping[str, Sequence[str]]
 """The levels of each factor, in the order of the config."""
@@ -58,7 +58,7 @@ def level_means(accuracies: pd.DataFrame, levels: Levels, factor: str) -> pd.Dat
         for level in levels[factor]:
             part = frame[frame[factor] == level]
             if len(part):
-                spread = mean_interval(part.groupby("seed")["accuracy"].mean().to_list())
+                spread = mean_interval(part.groupby("seed")["accuracy"].mean().to_list(), SHARE)
                 numbers = (len(part), spread.n, spread.mean, spread.sd, spread.low, spread.high)
                 rows.append((architecture, level, *numbers))
     columns = ["architecture", "level", "runs", "seeds", "mean", "sd", "low", "high"]
@@ -87,7 +87,9 @@ def main_effects(accuracies: pd.DataFrame, levels: Levels) -> pd.DataFrame:
                 if pairs.empty:
                     continue
                 difference = pairs["accuracy"] - pairs["accuracy_reference"]
-                spread = mean_interval(difference.groupby(pairs["seed"]).mean().to_list())
+                spread = mean_interval(
+                    difference.groupby(pairs["seed"]).mean().to_list(), DIFFERENCE_OF_SHARES
+                )
                 numbers = (len(pairs), spread.n, spread.mean, spread.sd, spread.low, spread.high)
                 rows.append((architecture, factor, level, reference, *numbers))
     columns = [
