@@ -106,7 +106,7 @@ def make_run(
     assert end is not None
     data = DataIdentity(DATA, tuple(classes))
     identity = settings.identity() | {"model": architecture}
-    fingerprint = Fingerprint(identity, DATA, training_code(known, probed=probes is not None))
+    fingerprint = Fingerprint(identity, DATA, training_code(settings))
     result = Result(settings, data, fingerprint, trajectory, end)
     table = predictions_table(
         np.asarray(labels), _probabilities(predicted, confidence, len(classes)), classes
