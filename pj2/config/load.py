@@ -80,9 +80,14 @@ def with_words_read(merged: Any, given: Any) -> Any:
 
 
 def merged_grid(experiment: Experiment, model: str, changes: Mapping[str, Any]) -> Grid:
-    """Return an experiment's keys with `model`'s overrides and then `changes` merged in."""
+    """Return an experiment's keys with `model`'s overrides and then `changes` merged in.
+
+    Optimizer and loss have all of their options.
+    """
     base = experiment.model_dump(exclude_unset=True, exclude=set(_NOT_OVERRIDABLE))
-    return Grid.model_validate(merge(merge(base, experiment.overrides.get(model, {})), changes))
+    grid = Grid.model_validate(merge(merge(base, experiment.overrides.get(model, {})), changes))
+    complete = {"optimizer": grid.optimizer.complete(), "loss": grid.loss.complete()}
+    return grid.model_copy(update=complete)
 
 
 def _with_data_variable(raw: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:

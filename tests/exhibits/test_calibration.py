@@ -107,13 +107,10 @@ def test_what_is_not_a_number_is_not_measured() -> None:
 
 
 def test_losses_that_change_what_confidence_means_are_named(tmp_path: Path) -> None:
-    def settings(**loss: object) -> dict[str, object]:
-        return {"loss": {"name": "cross_entropy", "label_smoothing": 0.0} | loss}
-
     entries = [
         make_run(tmp_path, "A", [1.0]),
-        make_run(tmp_path, "B", [1.0], settings=settings(label_smoothing=0.1)),
-        make_run(tmp_path, "C", [1.0], settings=settings(name="squared_error")),
+        make_run(tmp_path, "B", [1.0], settings={"loss": {"label_smoothing": 0.1}}),
+        make_run(tmp_path, "C", [1.0], settings={"loss": {"name": "squared_error"}}),
     ]
     runs = {run.model: run for run in load_runs(make_index(tmp_path, entries))}
     assert note_losses(runs) == (
