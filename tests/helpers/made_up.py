@@ -17,8 +17,7 @@ from pj2.config.schema import ProbeConfig
 from pj2.config.study import RunSettings
 from pj2.data.layout import DataIdentity
 from pj2.evaluation.predict import predictions_table
-from pj2.fingerprint.code import training_code
-from pj2.fingerprint.run import Fingerprint
+from pj2.fingerprint.run import run_fingerprint
 from pj2.runs.files import RUN, EpochRecord, ProbeRecords, StepRecords
 from pj2.runs.result import Result, cut, write_result
 from pj2.runs.trajectory import Divergence, Epoch, Facts, Trajectory, pack_probes, pack_steps
@@ -105,8 +104,8 @@ def make_run(
     end = cut(trajectory, settings.model_copy(update={"epochs": budget, "patience": None}))
     assert end is not None
     data = DataIdentity(DATA, tuple(classes))
-    identity = settings.identity() | {"model": architecture}
-    fingerprint = Fingerprint(identity, DATA, training_code(settings))
+    made = run_fingerprint(settings, DATA)
+    fingerprint = replace(made, settings={**made.settings, "model": architecture})
     result = Result(settings, data, fingerprint, trajectory, end)
     table = predictions_table(
         np.asarray(labels), _probabilities(predicted, confidence, len(classes)), classes
