@@ -38,6 +38,8 @@ def plot_curvature(paths: Iterable[PathLike], stem: PathLike) -> None:
     for panel, weights in zip(panels, which, strict=True):
         panel.set(title=titles[weights], xlabel=tr("eigenvalue λ"), yscale="log")
         panel.set_xscale("symlog", linthresh=1)
+        for axis in (panel.xaxis, panel.yaxis):
+            style.powers_of_ten(axis)
     panels[0].set_ylabel(tr("spectral density"))
     style.heading(figure, tr("Curvature of the loss"), style.model_handles(colours))
     style.note(figure, _small_print(measured[0]["about"]["config"]))
