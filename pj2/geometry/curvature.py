@@ -45,8 +45,10 @@ def measure_curvature(
     trace_vectors: int,
     lanczos_steps: int,
     seed: int,
-) -> Curvature:
+) -> Curvature | None:
     """Measure the Hessian of the mean cross-entropy over some images.
+
+    Returns None if its product with a vector is not finite, as where the weights are not.
 
     Args:
         model: in the mode to be measured; in eval mode BatchNorm is affine.
@@ -61,8 +63,11 @@ def measure_curvature(
         model, nn.CrossEntropyLoss(), parameters, batches, check_deterministic=False
     )
     start = np.random.default_rng(seed).standard_normal(hessian.shape[0])
+    products = hessian.to_scipy()
+    if not np.isfinite(products @ start).all():
+        return None
     ends = eigsh(
-        hessian.to_scipy(),
+        products,
         k=2 * eigenvalues,
         which="BE",  # half of them from each end
         v0=start,

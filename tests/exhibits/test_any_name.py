@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-from analysis.made_up import make_index, make_run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -20,6 +19,7 @@ from pj2.exhibits.confusion.figure import plot_confusion
 from pj2.exhibits.escaping import escape_markdown
 from pj2.exhibits.format import Table, write_all_formats
 from pj2.report.page import _script_data, _themed
+from tests.helpers.made_up import make_index, make_run
 
 NAMES = [
     "_background_noise_",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -77,3 +79,11 @@ def test_the_same_seed_gives_the_same_numbers(network):
     )
     np.testing.assert_array_equal(one.traces, two.traces)
     np.testing.assert_array_equal(one.density, two.density)
+
+
+def test_weights_that_are_not_finite_have_no_curvature(network):
+    model, batches = copy.deepcopy(network[0]), network[1]
+    with torch.no_grad():
+        next(model.parameters()).fill_(float("nan"))
+    arguments = {"eigenvalues": 1, "trace_vectors": 2, "lanczos_steps": 3, "seed": 0}
+    assert measure_curvature(model, batches, **arguments) is None
