@@ -73,4 +73,4 @@ def _not_finite(parts: Sequence[Mapping[str, Any]]) -> str:
     ]
     if not names:
         return ""
-    return tr("No curvature, since the loss is not finite: {models}.", models=named(names))
+    return tr("No curvature where the loss is flat or not finite: {models}.", models=named(names))
