@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -79,6 +80,11 @@ def options(
 
 def main() -> None:
     """Run the command line; what goes wrong is a line a problem and an exit code."""
+    # What a notebook sets need not be installed here, and no figure is shown on a screen.
+    os.environ["MPLBACKEND"] = "agg"
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a letter that it lacks ends nothing
     try:
         app()
     except Exception as error:

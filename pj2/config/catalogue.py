@@ -17,7 +17,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
-from pj2.config.names import as_number
+from pj2.config.names import NAME_RULE, as_number, is_name
+from pj2.errors import UserError
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid")
 _Number = Annotated[float, BeforeValidator(as_number), Field(allow_inf_nan=False)]
@@ -72,7 +73,8 @@ class Catalogue:
     def modules(self) -> dict[str, str]:
         """Return ``{name: module name}`` of all that is registered.
 
-        Raises ValueError if two files register the same name.
+        Raises UserError for a file that is not Python, or that registers the name of another,
+        or one that no folder can have.
         """
         modules: dict[str, str] = {}
         for path in sorted(self.folder.glob("*.py")):
@@ -80,10 +82,12 @@ class Catalogue:
             if "@register" not in source:
                 continue
             module = f"{self.package}.{path.stem}"
-            for name in _registered(ast.parse(source, str(path))):
+            for name in _registered(_parse(path, source)):
+                if not is_name(name):
+                    raise UserError(f"{path}: {self.kind} {name!r}: a name is {NAME_RULE}")
                 if name in modules:
                     both = f"{modules[name]} and by {module}"
-                    raise ValueError(f"{self.kind} {name} is registered by {both}")
+                    raise UserError(f"{path}: {self.kind} {name} is registered by {both}")
                 modules[name] = module
         return modules
 
@@ -99,20 +103,19 @@ class Catalogue:
         The lists of arguments are left out; see `options`.
         """
         node, definitions = self._definition(name)
-        said: list[str] = []
+        parts: list[str] = []
         while isinstance(node, ast.ClassDef | ast.FunctionDef):
             text = (ast.get_docstring(node) or "").partition("\nArgs:\n")[0].strip()
-            said.append(f"{node.name}: {text}" if said else text)
+            parts.append(f"{node.name}: {text}" if parts else text)
             node = _base(node, definitions)
-        return "\n\n".join(said)
+        return "\n\n".join(parts)
 
     def _definition(self, name: str) -> tuple[ast.stmt | None, dict[str, ast.stmt]]:
         """Return what is registered under a name, and all that the files define by name."""
         definitions: dict[str, ast.stmt] = {}
         start = None
         for path in sorted(self.folder.glob("*.py")):
-            tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-            for node in tree.body:
+            for node in _parse(path, path.read_text(encoding="utf-8")).body:
                 if isinstance(node, ast.ClassDef | ast.FunctionDef):
                     definitions[node.name] = node
                     if name in _registered(ast.Module([node], [])):
@@ -144,6 +147,14 @@ def resolved_options(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             raise ValueError(f"architecture.{name}: found {value!r}; {error}") from None
     return {name: value for name, value in chosen.items() if value != known[name].default}
+
+
+def _parse(path: Path, source: str) -> ast.Module:
+    """Return the syntax tree of a file. Raises UserError, naming the line, if it has none."""
+    try:
+        return ast.parse(source, str(path))
+    except SyntaxError as error:
+        raise UserError(f"{path}, line {error.lineno}: not Python: {error.msg}") from None
 
 
 def _options(node: ast.stmt | None, definitions: Mapping[str, ast.stmt]) -> dict[str, Option]:

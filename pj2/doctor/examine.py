@@ -27,6 +27,7 @@ _CHECKS = {
     "prepared data": "data:check_prepared",
     "store": "store:check_store",
     "remote store": "store:check_remote",
+    "snakemake cache": "scheduler:check_cache",
     "snakemake plugins": "scheduler:check_snakemake",
     "scheduler": "scheduler:check_schedulers",
 }
@@ -47,7 +48,8 @@ def examine(config: Path, thorough: bool = False) -> Iterator[Finding]:
     except UserError as error:
         yield from _problems("config", error)
         named = {key: os.environ.get(name) for key, name in STORE_VARIABLES.items()}
-        store = StoreConfig(**{key: value for key, value in named.items() if value})
+        given = {key: value for key, value in named.items() if value and value.strip()}
+        store = StoreConfig(**given)
         subject = Subject(None, (), store, thorough)
     for what, check in _CHECKS.items():
         yield from _carefully(what, check, subject)

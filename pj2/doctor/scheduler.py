@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pj2.config.strict_yaml import read_yaml
 from pj2.doctor.finding import Finding, Subject
+from pj2.doctor.places import unwritable
 
 _PLUGIN = re.compile(r"snakemake-(?:executor|storage|logger|report|scheduler)-plugin-.+")
 _EXECUTOR = "snakemake-executor-plugin-"
@@ -36,6 +37,16 @@ _SCHEDULERS = (
     Scheduler("LSF", "bsub", ("bqueues",), "lsf"),
     Scheduler("HTCondor", "condor_submit", ("condor_status", "-total"), "htcondor"),
 )
+
+
+def check_cache(subject: Subject) -> Iterator[Finding]:
+    """Whether Snakemake can keep its copies of rules where it does, below the home folder."""
+    from snakemake.common import get_appdirs
+
+    folder = Path(get_appdirs().user_cache_dir)
+    if reason := unwritable(folder):
+        found = f"{folder}: cannot be written ({reason})"
+        yield Finding("problem", "snakemake cache", found, "export XDG_CACHE_HOME=FOLDER")
 
 
 def check_snakemake(subject: Subject) -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import math
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from pj2.data.randomness import derive_seed
 from pj2.evaluation.evaluate import score
 from pj2.evaluation.surface import sample_images
 from pj2.evaluation.weights import load_trained
-from pj2.geometry.curvature import measure_curvature
+from pj2.geometry.curvature import Curvature, measure_curvature
 from pj2.models.conv import use_plain_convolutions
 
 _BATCH = 250
+_NOTHING: dict[str, list[float]] = {field.name: [] for field in fields(Curvature)}
 
 
 def curvature_of(
@@ -32,11 +34,14 @@ def curvature_of(
 
     Returns:
         ``loss`` and ``accuracy`` on the images, and the fields of
-        `pj2.geometry.curvature.Curvature` as lists.
+        `pj2.geometry.curvature.Curvature` as lists. What is not finite, as at the last weights
+        of a run that diverged, is None, and then the lists are empty.
     """
     model = load_trained(weights, settings, len(data.classes), device).eval()
     images = sample_images(data, settings, "train", config.images, device)
-    found = score(model, images)
+    scored = score(model, images)
+    if not math.isfinite(scored.loss):
+        return {"loss": None, "accuracy": None, **_NOTHING}
     use_plain_convolutions(model)
     measured = measure_curvature(
         model,
@@ -46,5 +51,7 @@ def curvature_of(
         config.lanczos_steps,
         derive_seed(config.seed, "curvature"),
     )
-    lists = {name: value.tolist() for name, value in asdict(measured).items()}
-    return {"loss": found.loss, "accuracy": found.accuracy, **lists}
+    lists = (
+        {name: value.tolist() for name, value in asdict(measured).items()} if measured else _NOTHING
+    )
+    return {"loss": scored.loss, "accuracy": scored.accuracy, **lists}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
+from pj2.exhibits.escaping import escape_html, escape_latex, escape_markdown
 from pj2.language import html_language, language
 from pj2.runs.reading import PathLike, read_object
 from pj2.statistics import Mean
@@ -23,15 +23,7 @@ Shown = pd.DataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 MISSING = "–"
 MEAN_PARTS = ("mean", "sd", "low", "high")  # of `pj2.statistics.Mean`, as columns name them
 
-_LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "→": r"$\rightarrow$",
-    "–": "--", "−": "$-$",
-}  # fmt: skip
 _LATEX_ALSO = {"zh": ", ctex"}  # what else a language's letters need
-_LATEX_SPECIAL = re.compile("|".join(map(re.escape, _LATEX)))
-_MARKDOWN_SPECIAL = re.compile(r"([\\|*<`])")  # _ inside a word is plain
 _PAGE = """\
 <!doctype html>
 <html lang="{language}">
@@ -176,24 +168,14 @@ def _html(table: Table) -> str:
     text = tabulate(
         table.rows,
         headers=table.headings,
-        tablefmt="html",  # escapes
+        tablefmt="html",  # escapes by itself
         colalign=_sides(table),
         disable_numparse=True,
     )
-    caption = html.escape(table.caption)
+    caption = escape_html(table.caption)
     title = re.split(r"\. |。", caption, maxsplit=1)[0]
     return _PAGE.format(language=html_language(), title=title, caption=caption, table=text)
 
 
 def _sides(table: Table) -> list[str]:
     return ["right" if numeric else "left" for numeric in table.numeric]
-
-
-def escape_latex(text: str) -> str:
-    """Escape what LaTeX would read as a command."""
-    return _LATEX_SPECIAL.sub(lambda match: _LATEX[match[0]], text)
-
-
-def escape_markdown(text: str) -> str:
-    """Escape what Markdown would read as a mark, or as the end of a table's cell."""
-    return _MARKDOWN_SPECIAL.sub(r"\\\1", text)

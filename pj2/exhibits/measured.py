@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,9 +98,12 @@ def barrier(line: Measured) -> float:
     """Return the greatest excess of the loss over the straight line between its two ends.
 
     Frankle et al. 2020, section 2, with the mean of the ends replaced by the
-    interpolation between them, as in Entezari et al. 2022, definition 2.1.
+    interpolation between them, as in Entezari et al. 2022, definition 2.1. It is infinite
+    where a loss is not finite.
     """
     alpha, loss = line.table["alpha"].to_numpy(), line.table["loss"].to_numpy()
+    if not np.isfinite(loss).all():
+        return math.inf
     return float((loss - ((1 - alpha) * loss[0] + alpha * loss[-1])).max())
 
 

@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -37,6 +38,7 @@ PALETTE = {
     "ResidualCNN": "#CC79A7",
 }
 _SPARE = ("#000000", "#882255", "#999933", "#332288", "#7A7A7A", "#A6761D")
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 
 _RC = {
@@ -65,6 +67,7 @@ _RC = {
     "lines.linewidth": 1.4,
     "legend.frameon": False,
     "svg.fonttype": "path",
+    "text.parse_math": False,  # a class may be named $5_$10
     "svg.hashsalt": "pj2",
 }
 styled = matplotlib.rc_context(_RC)  # a decorator for every function that draws
@@ -197,6 +200,19 @@ def bare(axes: Axes) -> None:
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
+
+
+def powers_of_ten(axis: Axis) -> None:
+    """Name the ticks of a logarithmic axis, which matplotlib does in mathtext."""
+    axis.set_major_formatter(lambda value, _: _power_of_ten(value))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _power_of_ten(value: float) -> str:
+    if value == 0:
+        return "0"
+    exponent = str(round(np.log10(abs(value)))).translate(_SUPERSCRIPTS)
+    return f"{'−' if value < 0 else ''}10{exponent}"
 
 
 def cross(colour: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from curvlinops import HessianLinearOperator, hutchinson_trace
 from curvlinops.papyan2020traces.spectrum import lanczos_approximate_spectrum
-from scipy.sparse.linalg import eigsh
+from scipy.sparse.linalg import ArpackError, eigsh
 from torch import Tensor, nn
 
 _TOLERANCE = 1e-2  # of the residuals; that of an eigenvalue goes with its square
@@ -45,8 +45,11 @@ def measure_curvature(
     trace_vectors: int,
     lanczos_steps: int,
     seed: int,
-) -> Curvature:
+) -> Curvature | None:
     """Measure the Hessian of the mean cross-entropy over some images.
+
+    Returns None if it has no spectrum, which the algorithms fail at: where a weight is not
+    finite, or the loss is flat, as it is far out, where each image has all of one class.
 
     Args:
         model: in the mode to be measured; in eval mode BatchNorm is affine.
@@ -61,25 +64,30 @@ def measure_curvature(
         model, nn.CrossEntropyLoss(), parameters, batches, check_deterministic=False
     )
     start = np.random.default_rng(seed).standard_normal(hessian.shape[0])
-    ends = eigsh(
-        hessian.to_scipy(),
-        k=2 * eigenvalues,
-        which="BE",  # half of them from each end
-        v0=start,
-        tol=_TOLERANCE,
-        return_eigenvectors=False,
-    )
-    ends = np.sort(ends.astype(np.float64))
-    with torch.random.fork_rng(devices=[p.device for p in parameters[:1] if p.is_cuda]):
-        torch.manual_seed(seed)
-        traces = [hutchinson_trace(hessian, num_matvecs=1).item() for _ in range(trace_vectors)]
-        grid, density = lanczos_approximate_spectrum(
-            hessian, lanczos_steps, boundaries=(ends[0], ends[-1])
+    try:
+        ends = eigsh(
+            hessian.to_scipy(),
+            k=2 * eigenvalues,
+            which="BE",  # half of them from each end
+            v0=start,
+            tol=_TOLERANCE,
+            return_eigenvectors=False,
         )
-    return Curvature(
+        ends = np.sort(ends.astype(np.float64))
+        with torch.random.fork_rng(devices=[p.device for p in parameters[:1] if p.is_cuda]):
+            torch.manual_seed(seed)
+            traces = [hutchinson_trace(hessian, num_matvecs=1).item() for _ in range(trace_vectors)]
+            grid, density = lanczos_approximate_spectrum(
+                hessian, lanczos_steps, boundaries=(ends[0], ends[-1])
+            )
+    except (ArpackError, torch.linalg.LinAlgError):  # type: ignore[attr-defined]
+        return None
+    measured = Curvature(
         ends[::-1][:eigenvalues],
         ends[:eigenvalues],
         np.array(traces),
         grid.double().cpu().numpy(),
         density.double().cpu().numpy(),
     )
+    finite = all(np.isfinite(values).all() for values in vars(measured).values())
+    return measured if finite else None

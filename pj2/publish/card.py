@@ -14,7 +14,8 @@ from tabulate import tabulate
 import pj2
 from pj2.config.catalogue import MODELS
 from pj2.config.datasets import DATASETS
-from pj2.exhibits.format import MISSING, count, escape_markdown, mean_sd, percent, percent_mean
+from pj2.exhibits.escaping import escape_markdown
+from pj2.exhibits.format import MISSING, count, mean_sd, percent, percent_mean
 from pj2.fingerprint.code import source_file
 from pj2.fingerprint.run import flat
 from pj2.publish.citation import Citation

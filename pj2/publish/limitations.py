@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from pj2.config.datasets import DATASETS
-from pj2.exhibits.format import escape_markdown, percent
+from pj2.exhibits.escaping import escape_markdown
+from pj2.exhibits.format import percent
 from pj2.publish.facts import Model
 from pj2.runs.reading import RunRecord, diverged
 from pj2.statistics import wilson_interval

@@ -36,7 +36,8 @@ def write_report(
     contents = read_contents(contents_path)
     shown = Shown(contents, tuple(load_runs(index_paths)))
     filled = sections(shown)
-    data = _script_data(_chart_data(filled))
+    colours: set[str] = set()
+    data = _script_data(_chart_data(filled, colours))
     page = _environment().get_template("page.html.j2")
     write_text(
         output,
@@ -46,8 +47,8 @@ def write_report(
             version=pj2.__version__,
             glance=at_a_glance(shown),
             sections=filled,
-            colours={colour: on_dark(colour) for colour in sorted(set(_COLOUR.findall(data)))},
-            data=_COLOUR.sub(_variable, data),
+            colours={colour: on_dark(colour) for colour in sorted(colours)},
+            data=data,
             style=_asset("style.css"),
             library=_library(),
             script="\n".join(map(_asset, _SCRIPT)),
@@ -55,11 +56,11 @@ def write_report(
     )
 
 
-def _chart_data(filled: list[Section]) -> dict[str, Any]:
-    """Return what the page's scripts need: charts by name, colours for the dark, words."""
+def _chart_data(filled: list[Section], colours: set[str]) -> dict[str, Any]:
+    """Return what the page's scripts need: charts by name, and words; add their colours."""
     charts = {
         item.chart.name: {
-            "spec": item.chart.spec,
+            "spec": _themed(item.chart.spec, colours),
             "data": item.chart.data,
             "band": item.chart.band,
         }
@@ -82,9 +83,22 @@ def _script_data(value: Any) -> str:
     return text.replace("<", "\\u003c")
 
 
-def _variable(colour: re.Match[str]) -> str:
-    """Return the CSS variable of a colour, which the page sets for light and for dark."""
-    return f"var(--c{colour[0][1:]})"
+def _themed(spec: Any, colours: set[str]) -> Any:
+    """Return a specification with CSS variables for the colours of its scales; add them to a set.
+
+    The page sets the variables for light and for dark. A class that is named like a colour
+    stays as it is.
+    """
+    if isinstance(spec, list):
+        return [_themed(part, colours) for part in spec]
+    if not isinstance(spec, dict):
+        return spec
+    themed = {key: _themed(part, colours) for key, part in spec.items()}
+    scale = spec.get("range")
+    if isinstance(scale, list) and all(map(_COLOUR.fullmatch, map(str, scale))):
+        colours.update(scale)
+        themed["range"] = [f"var(--c{colour[1:]})" for colour in scale]
+    return themed
 
 
 @cache

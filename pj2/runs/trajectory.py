@@ -34,10 +34,11 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Divergence:
-    """The epoch in which the loss stopped being finite, which ends a trajectory.
+    """The epoch in which a loss or a weight stopped being finite, which ends a trajectory.
 
-    ``count`` steps went well before it. ``initial`` is set where no epoch was
-    finished: the weights to keep are then those before the first step.
+    ``count`` steps went well before it: all, where only the last update or what was evaluated
+    after it was not finite. ``initial`` is set where no epoch was finished: the weights to keep
+    are then those before the first step.
     """
 
     count: int

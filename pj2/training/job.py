@@ -60,9 +60,9 @@ def train_run(
     """Train a run to where its budget ends, write its files, and send it to the remote tier.
 
     After every epoch, and when asked to stop, the state goes to the store. A
-    loss that is not finite ends the run with status ``diverged``; that is a
-    result, not an error. The kept weights are then those of the best epoch
-    before, or the initial ones.
+    loss or a weight that is not finite ends the run with status ``diverged``;
+    that is a result, not an error. The kept weights are then those of the best
+    epoch before, or the initial ones.
 
     Args:
         action: what `actions` found to do about the run, with these settings.
@@ -185,18 +185,22 @@ class _Training:
         if isinstance(result, PartialEpoch):
             saved = recorder.save_partial(result, training_seconds, trainer, probes)
             raise self._stopped(f"{epoch} epochs and {len(steps.loss)} steps", saved)
-        if result.diverged:
+        row = None if result.diverged else self._row(epoch, result, training_seconds)
+        if row is None:
             recorder.add_divergence(steps, trainer, probes)
             step = epoch * trainer.steps_per_epoch + len(steps.loss)
-            self._meter.line(f"diverged at step {step}: the loss is not finite")
-            return steps, None
-        row = self._row(epoch, result, training_seconds)
-        recorder.add_epoch(row, steps, trainer, probes)
+            self._meter.line(f"diverged at step {step}: the loss or a weight is not finite")
+        else:
+            recorder.add_epoch(row, steps, trainer, probes)
         return steps, row
 
-    def _row(self, epoch: int, result: EpochResult, training_seconds: float) -> EpochRecord:
+    def _row(self, epoch: int, result: EpochResult, training_seconds: float) -> EpochRecord | None:
+        """Return the record of an epoch; None if it left the finite numbers after its last loss."""
         started = time.perf_counter()
-        validated, tested = self._trainer.evaluate()
+        scores = self._trainer.evaluate()
+        if scores is None:
+            return None
+        validated, tested = scores
         return EpochRecord(
             epoch=epoch,
             train_loss=result.mean_loss,

@@ -6,6 +6,7 @@ decision when to stop do not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -88,10 +89,19 @@ class Trainer:
             self.epoch += 1
         return result
 
-    def evaluate(self) -> tuple[Score, Score | None]:
-        """Score the validation split, and the test split where the settings ask for it."""
+    def evaluate(self) -> tuple[Score, Score | None] | None:
+        """Score the validation split, and the test split where the settings ask for it.
+
+        Returns None if the weights or a loss are not finite: the run has diverged since the
+        last training loss, and an accuracy would be that of chance.
+        """
+        if not all(value.isfinite().all() for value in self.model.state_dict().values()):
+            return None
         tested = score(self.forward, self.test) if self.settings.test_every_epoch else None
-        return score(self.forward, self.validation), tested
+        validated = score(self.forward, self.validation)
+        if not all(math.isfinite(each.loss) for each in (validated, tested) if each):
+            return None
+        return validated, tested
 
     def weights(self) -> dict[str, Tensor]:
         """Copy the model's weights to the CPU, in the default memory order."""

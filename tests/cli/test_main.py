@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 
@@ -11,13 +13,14 @@ import pytest
 SETTINGS = json.dumps({"model": "BasicCNN", "learning_rate": 1e-3, "seed": 0})
 
 
-def pj2(*arguments, cwd=None):
+def pj2(*arguments, cwd=None, **variables):
     return subprocess.run(
         [sys.executable, "-m", "pj2", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
         cwd=cwd,
+        env=os.environ | variables,
     )
 
 
@@ -55,3 +58,28 @@ def test_mistakes_are_one_line_and_exit_code_2(tmp_path, arguments, words):
     assert words in result.stderr
     assert "Traceback" not in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+)
+def test_an_output_of_ascii_only_ends_no_command(tmp_path, variables):
+    shutil.copy("config.yaml", tmp_path / "größe·.yaml")
+    result = pj2("check", "größe·.yaml", cwd=tmp_path, **variables)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.isascii()
+    assert result.stdout.rstrip().endswith(".yaml: 13 runs")
+
+
+def test_a_backend_that_a_notebook_sets_is_not_looked_for(tmp_path):
+    result = pj2(
+        *("figure", "filter-grids", "absent.json", "--output", "x"),
+        cwd=tmp_path,
+        MPLBACKEND="module://not_installed.backend",
+    )
+    assert result.returncode == 2
+    assert "absent.json" in result.stderr

@@ -15,6 +15,7 @@ from pj2.config.catalogue import (
     Catalogue,
     resolved_options,
 )
+from pj2.errors import UserError
 
 
 def models_in(folder):
@@ -35,8 +36,23 @@ def test_a_new_file_is_found(tmp_path):
 def test_two_files_cannot_share_a_name(tmp_path):
     for name in ("one", "two"):
         (tmp_path / f"{name}.py").write_text('@register("Same")\nclass Same:\n    pass\n')
-    with pytest.raises(ValueError, match=r"model Same is registered by .*one and by .*two"):
+    with pytest.raises(UserError, match=r"model Same is registered by .*one and by .*two"):
         models_in(tmp_path).modules()
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ('@register("[x](y)")\nclass Mine:\n    pass\n', "mine.py: model '[x](y)': a name is"),
+        ('@register("Mine")\nclass Mine\n    pass\n', "mine.py, line 2: "),
+    ],
+)
+def test_a_file_that_cannot_be_a_model_is_named(tmp_path, source, words):
+    (tmp_path / "mine.py").write_text(source)
+    with pytest.raises(UserError) as caught:
+        models_in(tmp_path).modules()
+    (line,) = caught.value.problems
+    assert words in line
 
 
 def test_a_model_is_described_by_its_docstring_and_those_of_what_it_is_built_on(tmp_path):

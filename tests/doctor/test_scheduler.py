@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pj2.doctor import scheduler
-from pj2.doctor.scheduler import check_schedulers, check_snakemake
+from pj2.doctor.scheduler import check_cache, check_schedulers, check_snakemake
 
 
 @pytest.fixture
@@ -64,3 +64,10 @@ def test_a_profile_that_asks_for_a_plugin(subject, plugins):
     plugins(slurm="1.0")
     (finding,) = check_snakemake(wanted)
     assert finding.found == "snakemake-executor-plugin-slurm 1.0"
+
+
+@pytest.mark.parametrize("reason", ["", "Permission denied"])
+def test_a_home_that_cannot_be_written_is_named_with_what_helps(subject, monkeypatch, reason):
+    monkeypatch.setattr(scheduler, "unwritable", lambda folder: reason)
+    found = [(each.status, each.advice) for each in check_cache(subject())]
+    assert found == ([("problem", "export XDG_CACHE_HOME=FOLDER")] if reason else [])

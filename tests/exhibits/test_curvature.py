@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,3 +50,17 @@ def test_figure_has_a_panel_for_each_weights_and_marks_eigenvalues(measured, dra
         np.testing.assert_array_equal(density.get_ydata(), [1.0, 0.5, np.nan])  # the far tail
         assert list(eigenvalues.get_xdata()) == [9.0, 4.0]
     assert "at most 9 training images" in words(figure)
+
+
+def test_weights_without_curvature_are_named(measured, drawn):
+    """Those at which the loss is not finite, as the last of a run that diverged."""
+    best, last = json.loads(measured[0].read_text())
+    lists = ("largest", "smallest", "traces", "grid", "density")
+    last |= {"loss": None, "accuracy": None} | {name: [] for name in lists}
+    write_json(measured[0], [best, last])
+    figure = drawn(plot_curvature, measured[:1])
+    assert "VGG_A (last weights)" in words(figure)
+    table = curvature_table(measured[:1])
+    assert table.rows[0][3:] == ("1.2500", "9, 4", "-1", "12 ± 1.2")
+    assert table.rows[1][3:] == ("not finite", "–", "–", "–")
+    assert table.frame["loss"].isna().tolist() == [False, True]

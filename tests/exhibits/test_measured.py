@@ -67,6 +67,10 @@ def test_the_barrier_is_above_the_line_between_the_ends(tmp_path):
     assert barrier(line(tmp_path / "b", [1.0, 0.5, 3.0])) == 0.0
 
 
+def test_a_barrier_over_a_loss_that_is_not_finite_is_infinite(tmp_path):
+    assert barrier(line(tmp_path / "line.parquet", [1.0, np.nan, 1.0])) == np.inf
+
+
 def test_a_table_without_a_description_is_a_line(tmp_path):
     write_table(tmp_path / "t", pa.table({"alpha": [0.0], "loss": [1.0], "accuracy": [1.0]}))
     with pytest.raises(UserError, match="does not say what it was measured of"):

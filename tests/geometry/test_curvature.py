@@ -77,3 +77,13 @@ def test_the_same_seed_gives_the_same_numbers(network):
     )
     np.testing.assert_array_equal(one.traces, two.traces)
     np.testing.assert_array_equal(one.density, two.density)
+
+
+@pytest.mark.parametrize("value", [float("nan"), 1e30, 1e9])
+def test_where_a_loss_is_flat_or_not_finite_there_is_no_curvature(value):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 4)).eval()
+    with torch.no_grad():
+        model[1].weight.copy_(torch.randn(4, 16).sign() * value)
+    batches = [(torch.randn(5, 1, 4, 4), torch.arange(5) % 4)]
+    arguments = {"eigenvalues": 1, "trace_vectors": 2, "lanczos_steps": 3, "seed": 0}
+    assert measure_curvature(model, batches, **arguments) is None

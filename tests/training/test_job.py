@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import json
+import math
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -13,13 +14,14 @@ from safetensors.torch import load_file
 
 from pj2.config.study import RunSettings
 from pj2.errors import UserError
-from pj2.evaluation.evaluate import score
+from pj2.evaluation.evaluate import Score, score
 from pj2.evaluation.predict import predict
 from pj2.models.registry import build_model
 from pj2.runs.files import BEST, EPOCHS, LAST, PREDICTIONS, RUN, STEPS
 from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
+from pj2.training import trainer
 from pj2.training.device import choose_device
 from tests.helpers.small_run import run_training
 
@@ -110,6 +112,29 @@ def test_patience_stops_and_says_so(train, data):
     assert run["status"] == "stopped_early"
     assert (run["best_epoch"], run["epochs_run"]) == (0, 3)
     assert len(pd.read_parquet(folder / EPOCHS)) == 3
+
+
+def test_a_last_step_that_leaves_the_finite_numbers_diverges(train):
+    """Between the last training loss of an epoch and the first of the next."""
+    changes = {"learning_rate": 1e30, "optimizer": {"name": "sgd"}, "batch_size": 120}
+    folder, run = train(**changes)  # one step an epoch
+    assert (run["status"], run["diverged_at_step"], run["best_epoch"]) == ("diverged", 1, None)
+    assert len(pd.read_parquet(folder / STEPS)) == 1
+    assert pd.read_parquet(folder / EPOCHS).empty
+    assert pd.read_parquet(folder / PREDICTIONS).probabilities.explode().notna().all()
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_loss_that_only_the_evaluation_finds_not_finite_diverges(train, monkeypatch, split):
+    evaluated = trainer.score
+
+    def score(model, images):
+        number = {"validation": 30, "test": 40}[split]
+        return Score(math.inf, 0.1) if len(images) == number else evaluated(model, images)
+
+    monkeypatch.setattr(trainer, "score", score)
+    _, run = train()
+    assert (run["status"], run["diverged_at_step"], run["epochs_run"]) == ("diverged", 4, 0)
 
 
 def test_a_diverged_run_is_a_result(train):

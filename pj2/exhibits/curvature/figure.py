@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pj2.exhibits import style
 from pj2.exhibits.measured import read_curvature
-from pj2.language import tr
+from pj2.language import said, tr
 from pj2.runs.reading import PathLike
+from pj2.wording import named
 
+_WEIGHTS = {"best": said("best weights"), "last": said("last weights")}
 _LEAST = 1e-9  # of the density; what is below is the far tail of a smoothing bump
 
 
@@ -34,13 +36,14 @@ def plot_curvature(paths: Iterable[PathLike], stem: PathLike) -> None:
             largest, np.full(len(largest), 0.02), "|", color=colour, markersize=9,
             transform=panel.get_xaxis_transform(),
         )  # fmt: skip
-    titles = {"best": tr("best weights"), "last": tr("last weights")}
     for panel, weights in zip(panels, which, strict=True):
-        panel.set(title=titles[weights], xlabel=tr("eigenvalue λ"), yscale="log")
+        panel.set(title=tr(_WEIGHTS[weights]), xlabel=tr("eigenvalue λ"), yscale="log")
         panel.set_xscale("symlog", linthresh=1)
+        for axis in (panel.xaxis, panel.yaxis):
+            style.powers_of_ten(axis)
     panels[0].set_ylabel(tr("spectral density"))
     style.heading(figure, tr("Curvature of the loss"), style.model_handles(colours))
-    style.note(figure, _small_print(measured[0]["about"]["config"]))
+    style.note(figure, _small_print(measured[0]["about"]["config"]), _not_finite(measured))
     style.save(figure, stem)
 
 
@@ -57,3 +60,17 @@ def _small_print(config: dict[str, Any]) -> str:
         steps=config["lanczos_steps"],
         eigenvalues=config["eigenvalues"],
     )
+
+
+def _not_finite(parts: Sequence[Mapping[str, Any]]) -> str:
+    """Name the weights that have no curvature; nothing if there are none."""
+    missing = [
+        (part["about"]["model"], part["about"]["weights"]) for part in parts if not part["grid"]
+    ]
+    names = [
+        tr("{name} ({detail})", name=model, detail=tr(_WEIGHTS[weights]))
+        for model, weights in missing
+    ]
+    if not names:
+        return ""
+    return tr("No curvature where the loss is flat or not finite: {models}.", models=named(names))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pj2.exhibits.format import Table
+from pj2.exhibits.format import MISSING, Table
 from pj2.exhibits.measured import read_curvature
 from pj2.language import said, tr
 from pj2.runs.reading import PathLike
@@ -23,37 +24,44 @@ def curvature_table(paths: Iterable[PathLike]) -> Table:
     """Return one row for each model and weights.
 
     CSV: ``model, lr, seed, weights, images, loss, largest`` (descending,
-    separated by blanks), ``smallest, trace, trace_error, vectors``.
+    separated by blanks), ``smallest, trace, trace_error, vectors``. What is not finite, as at
+    the last weights of a run that diverged, is missing.
     """
-    rows = []
-    for part in (part for path in paths for part in read_curvature(path)):
-        about, traces = part["about"], np.asarray(part["traces"])
-        rows.append(
-            {
-                "model": about["model"],
-                "lr": about["lr"],
-                "seed": about["seed"],
-                "weights": about["weights"],
-                "images": about["config"]["images"],
-                "loss": part["loss"],
-                "largest": " ".join(f"{value:.6g}" for value in part["largest"]),
-                "smallest": part["smallest"][0],
-                "trace": traces.mean(),
-                "trace_error": traces.std(ddof=1) / np.sqrt(len(traces)),
-                "vectors": len(traces),
-            }
-        )
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame([_row(part) for path in paths for part in read_curvature(path)])
     shown = {
         tr("Model"): frame["model"],
         tr("Learning rate"): frame["lr"],
         tr("Weights"): frame["weights"].map({"best": tr("best"), "last": tr("last")}),
-        tr("Loss"): frame["loss"].map("{:.4f}".format),
+        tr("Loss"): [_number(loss, ".4f", tr("not finite")) for loss in frame["loss"]],
         tr("Largest eigenvalues"): [
-            ", ".join(f"{float(value):.3g}" for value in text.split()[:3])
+            ", ".join(f"{float(value):.3g}" for value in text.split()[:3]) or MISSING
             for text in frame["largest"]
         ],
-        tr("Smallest"): frame["smallest"].map("{:.3g}".format),
-        tr("Trace"): [f"{row.trace:.4g} ± {row.trace_error:.2g}" for row in frame.itertuples()],
+        tr("Smallest"): [_number(value, ".3g") for value in frame["smallest"]],
+        tr("Trace"): [
+            f"{row.trace:.4g} ± {row.trace_error:.2g}" if row.vectors else MISSING
+            for row in frame.itertuples()
+        ],
     }
     return Table.of(frame, caption=tr(_CAPTION), shown=shown)
+
+
+def _row(part: Mapping[str, Any]) -> dict[str, Any]:
+    about, traces = part["about"], np.asarray(part["traces"])
+    return {
+        "model": about["model"],
+        "lr": about["lr"],
+        "seed": about["seed"],
+        "weights": about["weights"],
+        "images": about["config"]["images"],
+        "loss": part["loss"],
+        "largest": " ".join(f"{value:.6g}" for value in part["largest"]),
+        "smallest": part["smallest"][0] if part["smallest"] else None,
+        "trace": traces.mean() if len(traces) else None,
+        "trace_error": traces.std(ddof=1) / np.sqrt(len(traces)) if len(traces) else None,
+        "vectors": len(traces),
+    }
+
+
+def _number(value: float | None, spelling: str, missing: str = MISSING) -> str:
+    return missing if pd.isna(value) else format(value, spelling)
