@@ -174,6 +174,7 @@ def test_results_copied_without_times_train_nothing(study, tmp_path, with_store)
     # The data are the newest of all: Snakemake runs every training job.
     os.utime(next(results.glob("data/*/dataset.json")))
     assert clone.planned_runs(*TARGETS) == ALL_RUNS
+    assert f"Of {len(ALL_RUNS)} training jobs {len(ALL_RUNS)} restore" in clone.run("-n", *TARGETS)
     clone.run(*TRAINING)
     assert trained(clone) == set()
     for run in clone.run_folders():
@@ -186,6 +187,7 @@ def test_results_that_other_code_made_are_not_shown(clone):
     assert clone.planned_runs(*TARGETS) == set()
     edit(clone, LOOP, "    model.train()", "    model.train(True)")
     assert clone.planned_runs(*TARGETS) == ALL_RUNS
+    assert f"Of {len(ALL_RUNS)} training jobs 0 restore" in clone.run("-n", *TARGETS)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pj2.store.open import open_store
 from pj2.store.verified import VerifiedFiles
 from pj2.runs.adopt import adopt_run
 from pj2.runs.check import stale_reasons
+from pj2.runs.plan import Restore, actions, expected
 
 try:
     STORE = open_store(STUDY.store.path, STUDY.store.remote)
@@ -19,12 +20,44 @@ VERIFIED = VerifiedFiles()
 atexit.register(VERIFIED.save)
 
 
+def problems_of(run):
+    """Why a run on disk is not what is asked for; that it is not there is one reason."""
+    folder = Path(RESULTS, "runs", run.folder)
+    if not (folder / "run.json").exists():
+        return ["not there"]
+    return stale_reasons(folder, run.settings, PREPARED, verify=True, files=VERIFIED)
+
+
+def need_not_train(run):
+    """Whether a training job finds the whole run in the store, or on disk; the machine is not asked."""
+
+    def unknown():
+        raise UserError("what the machine is decides")
+
+    try:
+        action = expected(actions(run.settings, PREPARED, STORE, unknown), STORE)
+    except UserError:
+        action = None
+    return isinstance(action, Restore) or not problems_of(run)
+
+
+def tell_restored():
+    """At the end of a dry run, say how many of its training jobs need not train."""
+    training = [job for job in jobs_of_dry_run() if "run" in job.output.keys()]
+    if training and PREPARED:
+        whole = sum(need_not_train(RUN_BY_FOLDER[run_folder(job.wildcards)]) for job in training)
+        print(f"Of {len(training)} training jobs {whole} restore their run, without training.")
+
+
+if PLANNING:
+    atexit.register(tell_restored)
+
+
 def checked_info(wildcards):
     """What a training job reads; on the way, its run on disk is checked, and made again if stale."""
     folder = RUN.format(**wildcards)
     if PLANNING and Path(folder, "run.json").exists():
-        run = RUN_BY_FOLDER[run_folder(wildcards)]
-        reasons = stale_reasons(Path(folder), run.settings, PREPARED, verify=True, files=VERIFIED)
+        reasons = problems_of(RUN_BY_FOLDER[run_folder(wildcards)])
         for reason in reasons:
             print(f"{folder}: {reason}", file=sys.stderr, flush=True)
         if reasons:

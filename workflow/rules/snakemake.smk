@@ -49,6 +49,11 @@ def jobs_to_run():
     return list(workflow.dag.needrun_jobs())
 
 
+def jobs_of_dry_run():
+    """The jobs that a dry run lists, at its end; none if this is no dry run."""
+    return jobs_to_run() if workflow.dryrun and workflow.dag else []
+
+
 def scheduled_jobs():
     """The jobs to run as a cluster gets them: those of a group are one."""
     jobs = {workflow.dag.get_job_group(job) or job for job in jobs_to_run()}
