@@ -104,7 +104,7 @@ def make_run(
     end = cut(trajectory, settings.model_copy(update={"epochs": budget, "patience": None}))
     assert end is not None
     data = DataIdentity(DATA, tuple(classes))
-    made = run_fingerprint(settings, DATA)
+    made = run_fingerprint(settings.computed_in("fp32"), DATA)
     fingerprint = replace(made, settings={**made.settings, "model": architecture})
     result = Result(settings, data, fingerprint, trajectory, end)
     table = predictions_table(
