@@ -20,6 +20,17 @@ DATA_VARIABLE = "PJ2_DATA"
 STORE_VARIABLES = {"path": "PJ2_STORE", "remote": "PJ2_STORE_REMOTE"}
 # What an override cannot change, because it is what the experiment is a grid of.
 _NOT_OVERRIDABLE = frozenset(Experiment.model_fields) - frozenset(Grid.model_fields)
+# What a key holds, by the kind of error that pydantic finds where it holds something else.
+_HOLDS = {
+    "dict_type": "a section, with keys of its own",
+    "model_type": "a section, with keys of its own",
+    "list_type": "a list, such as [a, b]",
+    "tuple_type": "a list, such as [a, b]",
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+}
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 80
 
@@ -208,6 +219,8 @@ def _lines(
             expected = detail["ctx"]["expected"].replace("'", "")
             choices = expected.replace(" or ", ", ").split(", ")
             reason = f"found {_SHORT.repr(value)}{_nearest(word, choices)}; expected {expected}"
+        elif detail["type"] in _HOLDS:
+            reason = f"found {_as_yaml(value)}; expected {_HOLDS[detail['type']]}"
         else:
             message = detail["msg"].removeprefix("Value error, ")
             message = message[0].lower() + message[1:]
@@ -216,6 +229,12 @@ def _lines(
             reason = f"{shown}{message}{hint}"
         lines.append(_line(origin, key, reason))
     return lines
+
+
+def _as_yaml(value: Any) -> str:
+    """Return a value as a config has it, cut short; what is left out there is nothing."""
+    words = {None: "nothing", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else _SHORT.repr(value)
 
 
 def _line(origin: str, key: tuple[str, ...], reason: str) -> str:
