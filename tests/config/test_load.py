@@ -48,7 +48,7 @@ def test_every_mistake_at_once():
         ({"learning_rates": [1e-3, "1e-3"]}, "learning_rates", "listed twice: 0.001"),
         ({"learning_rates": []}, "learning_rates", "at least 1"),
         ({"seeds": [-1]}, "seeds.0", "greater than or equal to 0"),
-        ({"epochs": 2.5}, "epochs", "integer"),
+        ({"epochs": 2.5}, "epochs", "a whole number"),
         ({"validation_fraction": 1}, "validation_fraction", "less than 1"),
         (
             {"optimizer": {"name": "adam", "momentum": 0.9}},

@@ -3,12 +3,21 @@
 # see damage, nor what another code made and somebody copied here.
 import atexit
 
-from pj2.data.layout import identity_of
+from pj2.data.changes import is_outdated, source_digest
+from pj2.data.layout import identity_of, prepared_folder, read_info
+from pj2.data.shares import check_class_sizes
 from pj2.store.open import open_store
 from pj2.store.verified import VerifiedFiles
 from pj2.runs.adopt import adopt_run
 from pj2.runs.check import stale_reasons
 from pj2.runs.plan import Restore, actions, expected
+
+DATASET_JSON = STUDY.dataset.model_dump_json()
+DATA = prepared_folder(STUDY.dataset)
+# Named here, since ancient() would mark `rules.prepare_data.output.info` for every rule.
+IMAGES, INFO = f"{DATA}/dataset.safetensors", f"{DATA}/dataset.json"
+# A class that is too small for one of them is refused before anything trains.
+VALIDATION_FRACTIONS = sorted({run.settings.validation_fraction for run in RUNS})
 
 try:
     STORE = open_store(STUDY.store.path, STUDY.store.remote)
@@ -18,6 +27,31 @@ except UserError as error:
 
 VERIFIED = VerifiedFiles()
 atexit.register(VERIFIED.save)
+
+
+def checked_source(wildcards):
+    """No files, but the data are prepared again if those that they come from hold something else.
+
+    As inputs they would be compared by their times, which a file that takes another's place may
+    share, and a brace in a name would begin a wildcard. Of data that are current, the sizes of the
+    classes are checked.
+    """
+    if not PLANNING:
+        return []
+    try:
+        if is_outdated(DATA, STUDY.dataset):
+            print(f"{DATA}: the files that it was made from changed", file=sys.stderr, flush=True)
+            make_again(INFO)
+        elif Path(INFO).exists():
+            check_class_sizes(read_info(DATA), VALIDATION_FRACTIONS)
+    except UserError as error:
+        exit_with(error)
+    return []
+
+
+def source_behind_storage(wildcards):
+    """What the data come from, for Snakemake to compare where no description of them lies here."""
+    return source_digest(STUDY.dataset) if IN_STORAGE else None
 
 
 def problems_of(run):
