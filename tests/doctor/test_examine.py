@@ -65,3 +65,10 @@ def test_the_command_exits_with_1_on_a_problem_and_prints_json(here, monkeypatch
     assert code == 1
     first = json.loads(out)[0]
     assert (first["status"], first["what"]) == ("problem", "config")
+
+
+def test_a_blank_variable_ends_no_examination(here, monkeypatch):
+    monkeypatch.setenv("PJ2_STORE", " ")
+    found = by_what(examine(Path("config.yaml")))
+    assert "store.path: found ' ': it names a folder" in found["config"][0].found
+    assert "store" in found

@@ -196,3 +196,10 @@ def test_where_there_is_nothing_to_show_a_figure_says_so(
     runs = [make_run(tmp_path, "A", [1.0], seed=seed, **perfect) for seed in (0, 1)]
     said = words(drawn(plot_mistakes, make_index(tmp_path, runs), data))
     assert said == "A: no test image of 40 is taken for another class by most of 2 seeds"
+
+
+def test_a_class_without_a_name_is_drawn(tmp_path: Path, data: Path, drawn: Drawn) -> None:
+    classes = ("", *"bcd")
+    run = make_run(tmp_path, "A", [1.0], labels=LABELS, predicted=[1] * 40, classes=classes)
+    figure = drawn(plot_mistakes, make_index(tmp_path, [run]), data)
+    assert "" in [axes.get_title() for axes in figure.axes[:24]]

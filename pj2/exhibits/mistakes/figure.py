@@ -106,7 +106,7 @@ def _draw(axes: Axes, mistake: Mistake, picture: np.ndarray, seeds: int) -> None
 
 def _size(text: str) -> float:
     """Return the size in points at which the longest line of a text fits under a picture."""
-    return 8.0 * min(1.0, _LETTERS / max(1, *map(letters.width, text.splitlines())))
+    return 8.0 * min(1.0, _LETTERS / max([1, *map(letters.width, text.splitlines())]))
 
 
 def _nobody(model: str, guesses: Sequence[Predictions]) -> str:
