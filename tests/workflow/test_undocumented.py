@@ -33,6 +33,7 @@ limit("slots", 1)
 say("slots", workflow.global_resources["slots"].value)
 if PLANNING:
     atexit.register(lambda: say("made", was_made("b.txt")))
+    atexit.register(lambda: say("listed", sorted(job.name for job in jobs_of_dry_run())))
 
 def checked(wildcards):
     if os.path.exists("damaged"):
@@ -91,6 +92,8 @@ def test_an_output_is_made_again_and_nothing_that_was_not_asked_for(snakemake, t
     planned = snakemake("-n", "b.txt")
     assert "Forced execution" in planned
     assert "made False" in planned, "a dry run makes nothing"
+    assert "listed ['a', 'b']" in planned
+    assert "listed []" in first
     assert "Forced execution" not in snakemake("other.txt"), "a.txt is no target"
     assert "to run ['a', 'b']" in snakemake("b.txt")
     (tmp_path / "damaged").unlink()

@@ -50,8 +50,10 @@ def jobs_to_run():
 
 
 def jobs_of_dry_run():
-    """The jobs that a dry run lists, at its end; none if this is no dry run."""
-    return jobs_to_run() if workflow.dryrun and workflow.dag else []
+    """The jobs that a dry run listed; none if this is no dry run. At its end they count as finished."""
+    if not workflow.dryrun or workflow.dag is None:
+        return []
+    return list(workflow.dag.needrun_jobs(exclude_finished=False))
 
 
 def scheduled_jobs():
