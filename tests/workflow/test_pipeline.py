@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pandas as pd
 import pyarrow.dataset as ds
@@ -114,19 +115,15 @@ def test_one_learning_rate_makes_its_runs_and_their_dependants_again(study):
     change = study.with_config("[1e-3, 2e-3]", "[1e-3, 3e-3]")
     assert study.planned_runs(*change) == {"VGG_A 0.003", "VGG_A_BatchNorm 0.003"}
     jobs = study.planned(*change)
-    assert jobs == {
-        "index": 2,
-        "train": 2,
-        "landscape_band": 1,
-        "figure_of_model": 8,
-        "figure_of_experiment": 4,
-        "figure_of_study": 2,
-        "table_of_experiment": 2,
-        "table_of_study": 7,
-        "report_contents": 1,
-        "report": 1,
-        "all": 1,
-    }
+    assert {name: jobs.get(name) for name in ("prepare_data", "train", "index", "report")} == {
+        "prepare_data": None, "train": 2, "index": 2, "report": 1,
+    }  # fmt: skip
+    text = study.run("-n", *change)
+    figures = set(re.findall(r"output: results/tiny/figures/([\w/]+)\.png", text))
+    assert {"landscape/landscape", "confusion_matrices/landscape/VGG_A", "efficiency"} <= figures
+    assert not [name for name in figures if "comparison" in name], (
+        "the other experiment is as it was"
+    )
 
 
 VGG_RUNS = {
