@@ -14,6 +14,7 @@ Range = tuple[float, float]
 
 SHARE: Range = (0.0, 1.0)
 DIFFERENCE_OF_SHARES: Range = (-1.0, 1.0)
+NOT_NEGATIVE: Range = (0.0, math.inf)
 _ANY: Range = (-math.inf, math.inf)
 _CONFIDENCE = 0.95
 _CELLS = 200_000  # of an array of resampled images: 1.6 MB, which a processor's cache holds

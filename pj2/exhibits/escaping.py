@@ -15,19 +15,22 @@ _LATEX = {
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "`": r"\textasciigrave{}",
     "→": r"$\rightarrow$", "–": "--", "−": "$-$",
-    "[": "{[}", "*": "{*}",  # after the end of a table's row these would be its arguments
 }  # fmt: skip
 # Of two of these in a row LaTeX makes a dash or a quotation mark.
 _LATEX_SPECIAL = re.compile(r"([-',])(?=\1)|" + "|".join(map(re.escape, _LATEX)))
-# An underscore between letters is plain to Markdown, and so is an ampersand that begins no entity.
-_MARKDOWN_SPECIAL = re.compile(r"[\\`*\[\]<|$~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
+# Where a cell begins with one of these, they would be an argument of the row's end before it.
+_LATEX_ARGUMENT = re.compile(r"\A\s*[\[*]")
+# An underscore between letters is plain to Markdown, and so are an ampersand that begins no entity
+# and brackets that are no link, as around an interval.
+_MARKDOWN_SPECIAL = re.compile(r"[\\`*<|$~]|\](?=[(\[:])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 
 
 def escape_latex(text: str) -> str:
     """Return a text for LaTeX, in a caption or in a cell of a table."""
-    return _LATEX_SPECIAL.sub(
+    escaped = _LATEX_SPECIAL.sub(
         lambda match: match[1] + "{}" if match[1] else _LATEX[match[0]], _BREAKS.sub(" ", text)
     )
+    return _LATEX_ARGUMENT.sub(r"{\g<0>}", escaped)
 
 
 def escape_markdown(text: str) -> str:

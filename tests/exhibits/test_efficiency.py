@@ -13,7 +13,7 @@ from pj2.exhibits.efficiency.numbers import efficiencies, fronts, note_condition
 from pj2.exhibits.efficiency.table import efficiency_table
 from pj2.exhibits.format import write_all_formats
 from pj2.runs.reading import load_runs
-from pj2.statistics import mean_interval, wilson_interval
+from pj2.statistics import NOT_NEGATIVE, SHARE, mean_interval, wilson_interval
 from tests.exhibits.drawing import Drawn, words
 from tests.helpers.made_up import make_index, make_run, squeezed
 
@@ -59,7 +59,7 @@ def test_costs_and_accuracy_over_the_seeds_of_the_chosen_learning_rate(tmp_path:
     assert absent == ["C"]
     assert [one.name, one.own_name, one.images] == ["A", "A", 4]
     assert [run.lr for run in one.runs] == ["0.2", "0.2"]
-    assert one.accuracy == mean_interval([0.75, 1.0])
+    assert one.accuracy == mean_interval([0.75, 1.0], SHARE)
     assert one.wilson is None
     assert [one.cost(name) for name in ("parameters", "macs", "seconds")] == [1234567, 7654321, 20]
     assert other.accuracy.mean == 0.75
@@ -114,8 +114,11 @@ def test_csv_has_a_row_a_model(index: list[Path], tmp_path: Path) -> None:
         ["f", "A", 0.001, 1, 4],
     ]
     one, other = frame.iloc[0], frame.iloc[1]
-    for name, values in (("seconds", [10.0, 20.0]), ("accuracy", [0.75, 1.0])):
-        wanted = mean_interval(values)
+    for name, values, within in (
+        ("seconds", [10.0, 20.0], NOT_NEGATIVE),
+        ("accuracy", [0.75, 1.0], SHARE),
+    ):
+        wanted = mean_interval(values, within)
         found = one[[f"{name}_{part}" for part in ("mean", "sd", "low", "high")]].tolist()
         assert found == [wanted.mean, wanted.sd, wanted.low, wanted.high]
     assert one[["wilson_low", "wilson_high"]].isna().all()

@@ -76,8 +76,8 @@ def test_people_read_both_protocols_and_why(stem: Path) -> None:
     text = squeezed(Path(f"{stem}.md"))
     assert (
         "| BasicCNN: test accuracy, % | 82.91 | 82.90 ± 0.10 | 75.00 ± 0.00 | +7.90 ± 0.10 | 3 | "
-        "agrees | ours less the published: -0.01 points; 95 % for one further run: \\[82.40, "
-        "83.40\\], n = 3 |"
+        "agrees | ours less the published: -0.01 points; 95 % for one further run: [82.40, "
+        "83.40], n = 3 |"
     ) in text
     assert "| BasicCNN: epochs | 37 | 37.0 ± 0.0 | – | – | 3 | agrees |" in text
     assert "| BasicCNN: parameters | 1,147,466 | 1,147,466 | – | – | 3 | agrees | equal |" in text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf
 from typing import Any
 
 import pandas as pd
@@ -14,11 +13,11 @@ from pj2.exhibits.format import MEAN_PARTS, Table, count, mean_columns, mean_sd
 from pj2.exhibits.tested import ModelOnTest, models_on_test
 from pj2.language import said, tr
 from pj2.runs.reading import PathLike, RunRecord, load_runs
-from pj2.statistics import SHARE, Mean, mean_interval
+from pj2.statistics import NOT_NEGATIVE, SHARE, Mean, mean_interval
 from pj2.wording import never_finished, sentences
 
 _IDENTITY = ("experiment", "model", "learning_rate", "seeds", "n", "label_smoothing")
-_MEASURES = {"accuracy": SHARE, "nll": (0.0, inf), "ece": SHARE, "confidence": SHARE}
+_MEASURES = {"accuracy": SHARE, "nll": NOT_NEGATIVE, "ece": SHARE, "confidence": SHARE}
 _CAPTION = said(
     "On the test set, each model at its learning rate with the best validation accuracy, the "
     "mean over seeds; of several seeds the mean ± the standard deviation. NLL: mean negative "

@@ -21,7 +21,13 @@ from pj2.runs.reading import (
     load_runs,
     test_result,
 )
-from pj2.statistics import NO_VALUES, SHARE, Mean, mean_accuracy, mean_interval
+from pj2.statistics import (
+    DIFFERENCE_OF_SHARES,
+    NO_VALUES,
+    Mean,
+    mean_accuracy,
+    mean_interval,
+)
 
 _CAPTION = said(
     "One row a model and learning rate. Accuracies in percent: mean ± standard deviation over "
@@ -96,7 +102,7 @@ def _mean(values: Sequence[float], images: int | None) -> Mean:
     known = [value for value in values if not np.isnan(value)]
     if not known:
         return NO_VALUES
-    return mean_accuracy(known, images) if images else mean_interval(known, SHARE)
+    return mean_accuracy(known, images) if images else mean_interval(known, DIFFERENCE_OF_SHARES)
 
 
 def summary_shown(row: dict[str, Any]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from pj2.exhibits.tested import models_on_test
 from pj2.language import tr
 from pj2.runs.reading import RunRecord
-from pj2.statistics import SHARE, Mean, mean_interval, wilson_interval
+from pj2.statistics import NOT_NEGATIVE, SHARE, Mean, mean_interval, wilson_interval
 from pj2.wording import hardware_in_words, named
 
 COSTS = ("parameters", "macs", "seconds")
@@ -75,7 +75,7 @@ def efficiencies(runs: Sequence[RunRecord]) -> tuple[list[Efficiency], list[str]
                 images,
                 mean_interval([n / images for n in correct], SHARE),
                 wilson_interval(correct[0], images) if len(correct) == 1 else None,
-                mean_interval([float(run.info["seconds"]) for run in model.runs]),
+                mean_interval([float(run.info["seconds"]) for run in model.runs], NOT_NEGATIVE),
             )
         )
     return models, absent
