@@ -283,3 +283,9 @@ def shown_on_page(kind, ending):
         for name, chosen in PAGE[kind].items()
         for path in paths(exhibits(kind)[name], chosen, ending)
     ]
+
+
+def tell_report(path):
+    """Say where the report is, if it was asked for and is up to date."""
+    if was_made(path):
+        print(f"The report: {os.path.abspath(path)}")

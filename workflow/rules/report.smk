@@ -5,15 +5,9 @@ REPORT = f"{RESULTS}/report.html"
 TEMPLATES = sorted((CHECKOUT / "pj2" / "report" / "templates").iterdir())
 
 
-def tell_report():
-    """Say where the report is, if it was asked for and is up to date."""
-    if was_made(REPORT):
-        print(f"The report: {os.path.abspath(REPORT)}")
-
-
 # Whoever ran the pipeline is told where to look, in its last line.
 if PLANNING:
-    atexit.register(tell_report)
+    atexit.register(tell_report, REPORT)
 
 PAGE = on_page(STUDY, RUNS)
 CHARTS = sorted({each.chart.partition(":")[0] for each in exhibits("figure").values() if each.chart})
