@@ -249,7 +249,7 @@ def _bootstrap(
     """
     from scipy.stats import bootstrap  # half a second: where it is needed
 
-    found = bootstrap(
+    interval = bootstrap(
         samples,
         statistic,
         method="BCa" if varies else "percentile",
@@ -259,7 +259,7 @@ def _bootstrap(
         vectorized=True,
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)
 
 
 def mcnemar_p(one: np.ndarray, other: np.ndarray) -> float:

@@ -31,10 +31,10 @@ def sentences(*texts: str) -> str:
 
 def span(values: Iterable[int]) -> str:
     """Return a whole number in words; of several the least and the greatest."""
-    found = sorted(values)
-    if found[0] == found[-1]:
-        return f"{found[0]:,}"
-    return tr("{least:,} to {greatest:,}", least=found[0], greatest=found[-1])
+    ascending = sorted(values)
+    if ascending[0] == ascending[-1]:
+        return f"{ascending[0]:,}"
+    return tr("{least:,} to {greatest:,}", least=ascending[0], greatest=ascending[-1])
 
 
 def hardware_in_words(hardware: Mapping[str, Any]) -> str:

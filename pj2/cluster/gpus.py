@@ -103,10 +103,12 @@ def nvidia_smi(fields: str, timeout: float) -> list[str]:
     """
     command = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=timeout)
+        answer = subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=timeout
+        )
     except (OSError, subprocess.SubprocessError):
         return []
-    return found.stdout.splitlines()
+    return answer.stdout.splitlines()
 
 
 def _list_gpus() -> list[Gpu]:

@@ -68,16 +68,18 @@ def check_precision(subject: Subject) -> Iterator[Finding]:
     except UserError:
         return  # the check of the device says so
     hardware = describe_device(device)
-    where = f"{hardware['name']} ({hardware['capability']})"
+    processor = f"{hardware['name']} ({hardware['capability']})"
     if any(run.settings.precision == "bf16" for run in runs) and not _has_bfloat16(device.type):
         yield Finding(
             "warning",
             "precision",
-            f"bf16 is asked for, and {where} has none: it is emulated, or refused",
+            f"bf16 is asked for, and {processor} has none: it is emulated, or refused",
             "precision: auto, or fp32",
         )
     else:
-        yield Finding("ok", "precision", f"{where}; precision: auto is {auto_precision(hardware)}")
+        yield Finding(
+            "ok", "precision", f"{processor}; precision: auto is {auto_precision(hardware)}"
+        )
 
 
 def check_cores(subject: Subject) -> Iterator[Finding]:

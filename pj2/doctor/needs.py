@@ -44,9 +44,9 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
         needed[first] = needed.get(first, 0) + more
         free[first] = shutil.disk_usage(there).free
     for place, more in needed.items():
-        where = " and ".join(map(str, places)) if len(needed) == 1 else str(place)
+        folders = " and ".join(map(str, places)) if len(needed) == 1 else str(place)
         text = (
-            f"{where}: {size(free[place])} free, about {size(more)} needed for the {len(left)} "
+            f"{folders}: {size(free[place])} free, about {size(more)} needed for the {len(left)} "
             f"of {count(len(runs), 'run')} not there yet (estimated from weights and epochs)"
         )
         if more > free[place]:

@@ -100,8 +100,8 @@ def surface_rows(around: Surroundings, config: SurfaceConfig, first: int, count:
     rows = []
     for row in range(first, min(first + count, config.points)):
         for column, alpha in enumerate(places.tolist()):
-            found = around.score_at(alpha, float(places[row]))
-            rows.append((row, column, alpha, float(places[row]), found.loss, found.accuracy))
+            measured = around.score_at(alpha, float(places[row]))
+            rows.append((row, column, alpha, float(places[row]), measured.loss, measured.accuracy))
     return _table(rows, GRID_SCHEMA)
 
 
@@ -109,8 +109,8 @@ def surface_line(around: Surroundings, config: SurfaceConfig) -> pa.Table:
     """Return the scores along the first direction. Columns: alpha, loss, accuracy."""
     rows = []
     for alpha in coordinates(config.range, config.line_points).tolist():
-        found = around.score_at(alpha, 0.0)
-        rows.append((alpha, found.loss, found.accuracy))
+        measured = around.score_at(alpha, 0.0)
+        rows.append((alpha, measured.loss, measured.accuracy))
     return _table(rows, LINE_SCHEMA)
 
 
@@ -134,8 +134,8 @@ def interpolate(
     for alpha in np.linspace(0.0, 1.0, config.line_points).tolist():
         model.load_state_dict(_between(first, second, alpha))
         _estimate_statistics(model, images)
-        found = score(model, images)
-        rows.append((alpha, found.loss, found.accuracy))
+        measured = score(model, images)
+        rows.append((alpha, measured.loss, measured.accuracy))
     return _table(rows, LINE_SCHEMA)
 
 

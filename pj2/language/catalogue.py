@@ -49,8 +49,8 @@ def tr(text: str, **values: object) -> str:
     A sentence without a translation stays English. Fields are those of `str.format`;
     without `values` the text is returned as it is, braces too.
     """
-    found = _translations(_chosen).get(text) or text
-    return found.format(**values) if values else found
+    translated = _translations(_chosen).get(text) or text
+    return translated.format(**values) if values else translated
 
 
 def said(text: str) -> str:

@@ -141,12 +141,12 @@ def _read_tables(
 
 def _read_probes(folder: Path) -> dict[int, ProbeRecords]:
     """Return what was measured in each epoch that has anything. Raises Unreadable."""
-    found: dict[int, ProbeRecords] = {}
+    by_epoch: dict[int, ProbeRecords] = {}
     for row in _read_table(folder / PROBES, PROBES_SCHEMA.names).to_pylist():
-        found.setdefault(row["epoch"], ProbeRecords()).probes.append(row)
+        by_epoch.setdefault(row["epoch"], ProbeRecords()).probes.append(row)
     for row in _read_table(folder / SHIFT, SHIFT_SCHEMA.names).to_pylist():
-        found.setdefault(row["epoch"], ProbeRecords()).shift.append(row)
-    return found
+        by_epoch.setdefault(row["epoch"], ProbeRecords()).shift.append(row)
+    return by_epoch
 
 
 def _read_predictions(folder: Path, run: Mapping[str, Any]) -> Fingerprint | None:

@@ -233,10 +233,10 @@ def _fingerprint_differences(
 ) -> list[str]:
     if not all(isinstance(parts, dict) for parts in inputs["modules"].values()):
         raise Unreadable(f"{RUN} is damaged: its modules are not those that were written")
-    found = differences(inputs, wanted.inputs)
-    if not found and record["fingerprint"] != wanted.digest:
+    changes = differences(inputs, wanted.inputs)
+    if not changes and record["fingerprint"] != wanted.digest:
         return [f"{RUN} was edited: its fingerprint is not that of what it names"]
-    return found
+    return changes
 
 
 def _artifact_problems(

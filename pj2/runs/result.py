@@ -75,15 +75,15 @@ def cut(trajectory: Trajectory, settings: RunSettings) -> Cut | None:
     return None
 
 
-def kept_weights(trajectory: Trajectory, where: Cut) -> tuple[Blob, Blob]:
+def kept_weights(trajectory: Trajectory, end: Cut) -> tuple[Blob, Blob]:
     """Return the weights of the best epoch, and those at the end.
 
     Raises BlobUnavailable if one of them was not kept.
     """
-    divergence = trajectory.divergence if where.status == "diverged" else None
-    last = divergence.weights if divergence else trajectory.epochs[where.epochs - 1].weights
-    if where.best_epoch is not None:
-        best = trajectory.epochs[where.best_epoch].weights
+    divergence = trajectory.divergence if end.status == "diverged" else None
+    last = divergence.weights if divergence else trajectory.epochs[end.epochs - 1].weights
+    if end.best_epoch is not None:
+        best = trajectory.epochs[end.best_epoch].weights
     else:
         best = divergence.initial if divergence else None
     if best is None or last is None:
@@ -93,13 +93,13 @@ def kept_weights(trajectory: Trajectory, where: Cut) -> tuple[Blob, Blob]:
 
 def has_result(store: RunStore, trajectory: Trajectory, settings: RunSettings) -> bool:
     """Tell whether the artifacts that `settings` ask for seem to be there, without training."""
-    where = cut(trajectory, settings)
-    if where is None:
+    end = cut(trajectory, settings)
+    if end is None:
         return False
-    parts = list(trajectory.recorded(where.epochs, where.status == "diverged"))
+    parts = list(trajectory.recorded(end.epochs, end.status == "diverged"))
     records = [part.steps for part in parts] + [part.probes for part in parts if part.probes]
     try:
-        return all(store.has(blob) for blob in (*kept_weights(trajectory, where), *records))
+        return all(store.has(blob) for blob in (*kept_weights(trajectory, end), *records))
     except BlobUnavailable:
         return False
 
@@ -111,12 +111,12 @@ def write_result(store: RunStore, result: Result, output: Path, predict: Predict
 
     Raises BlobUnavailable if the store lacks, or holds damaged, what is needed of the epochs.
     """
-    settings, trajectory, where = result.settings, result.trajectory, result.end
-    diverged = where.status == "diverged"
-    best, last = kept_weights(trajectory, where)
-    parts = list(trajectory.recorded(where.epochs, diverged))
+    settings, trajectory, end = result.settings, result.trajectory, result.end
+    diverged = end.status == "diverged"
+    best, last = kept_weights(trajectory, end)
+    parts = list(trajectory.recorded(end.epochs, diverged))
     records = [unpack_steps(store.read(part.steps)) for part in parts]
-    rows = [epoch.row for epoch in trajectory.epochs[: where.epochs]]
+    rows = [epoch.row for epoch in trajectory.epochs[: end.epochs]]
     tables = {STEPS: steps_table(records), EPOCHS: epochs_table(rows)}
     if settings.probe:
         blobs = [part.probes for part in parts if part.probes]
@@ -134,9 +134,9 @@ def write_result(store: RunStore, result: Result, output: Path, predict: Predict
         lambda: predict(output / BEST, output / PREDICTIONS),
     )  # fmt: skip
     information = {
-        "status": where.status,
+        "status": end.status,
         "diverged_at_step": sum(len(part.loss) for part in records) if diverged else None,
-        "best_epoch": where.best_epoch,
+        "best_epoch": end.best_epoch,
         "epochs_run": len(rows),
         "settings": settings.model_dump(mode="json"),
         **asdict(trajectory.facts),

@@ -87,17 +87,17 @@ def find_entry(entries: Iterable[Entry], prefix: str) -> Entry:
     Raises UserError if there is none, or more than one.
     """
     entries = list(entries)
-    found = [entry for entry in entries if entry.fingerprint.startswith(prefix)]
-    if len(found) == 1:
-        return found[0]
+    matching = [entry for entry in entries if entry.fingerprint.startswith(prefix)]
+    if len(matching) == 1:
+        return matching[0]
     if not entries:
         raise UserError(f"{prefix}: no such entry; the store is empty")
-    if not found:
+    if not matching:
         known = [entry.fingerprint[: max(len(prefix), SHORT)] for entry in entries]
         nearest = difflib.get_close_matches(prefix, known, n=1, cutoff=0.0)[0]
         raise UserError(f"{prefix}: no entry begins with it; the nearest is {nearest}")
-    candidates = ", ".join(entry.fingerprint[: max(len(prefix) + 4, SHORT)] for entry in found)
-    raise UserError(f"{prefix}: {len(found)} entries begin with it: {candidates}")
+    candidates = ", ".join(entry.fingerprint[: max(len(prefix) + 4, SHORT)] for entry in matching)
+    raise UserError(f"{prefix}: {len(matching)} entries begin with it: {candidates}")
 
 
 def held_blobs(local: Folder) -> dict[Blob, str]:

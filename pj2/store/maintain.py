@@ -67,7 +67,7 @@ def verify(store: RunStore, problems: list[str]) -> Verified:
     What is damaged is set aside, which the store reports itself.
     """
     local = store.local
-    found = Verified(set_aside_before=len(local.names(DAMAGED)))
+    counts = Verified(set_aside_before=len(local.names(DAMAGED)))
     intact: set[Blob] = set()
     manifests: list[Manifest] = []
     for name in [*_names(local, BLOBS, blob_in), *_names(local, ENTRIES, fingerprint_in)]:
@@ -77,20 +77,20 @@ def verify(store: RunStore, problems: list[str]) -> Verified:
             continue  # removed by its writer in the meantime
         except OSError as error:
             problems.append(f"{name}: cannot be read ({error.strerror})")
-            found.damaged += 1
+            counts.damaged += 1
             continue
         if isinstance(whole, Blob):
             intact.add(whole)
         elif whole:
             manifests.append(whole)
         else:
-            found.damaged += store.set_aside(name)
-    found.manifests, found.blobs = len(manifests), len(intact)
+            counts.damaged += store.set_aside(name)
+    counts.manifests, counts.blobs = len(manifests), len(intact)
     for manifest in manifests:
-        _count_lacking(store, manifest, intact, found, problems)
-    found.unreferenced = len(intact - _references(manifests))
-    found.temporary = len(local.temporaries())
-    return found
+        _count_lacking(store, manifest, intact, counts, problems)
+    counts.unreferenced = len(intact - _references(manifests))
+    counts.temporary = len(local.temporaries())
+    return counts
 
 
 def clear(
@@ -152,7 +152,7 @@ def _read_whole(local: Folder, name: str) -> Blob | Manifest | None:
 
 
 def _count_lacking(
-    store: RunStore, manifest: Manifest, intact: set[Blob], found: Verified, problems: list[str]
+    store: RunStore, manifest: Manifest, intact: set[Blob], counts: Verified, problems: list[str]
 ) -> None:
     # What was written or removed while the files were read is not a problem.
     lacking = {b for b in set(manifest.blobs) - intact if store.local.size(b.name) != b.size}
@@ -161,9 +161,9 @@ def _count_lacking(
     remote = {blob for blob in lacking if store.has(blob)}
     thinned = (lacking - remote) & thinnable(manifest)
     missing = len(lacking) - len(remote) - len(thinned)
-    found.remote += len(remote)
-    found.thinned += len(thinned)
-    found.missing += missing
+    counts.remote += len(remote)
+    counts.thinned += len(thinned)
+    counts.missing += missing
     if missing:
         problems.append(f"{manifest.name}: {missing} of its blobs are not in the store")
 

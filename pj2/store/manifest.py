@@ -175,9 +175,9 @@ def thinnable(manifest: Manifest) -> set[Blob]:
     spared -= {f"epochs.{position}.weights" for position in kept}
     if not manifest.steps:
         spared.add("state.optimizer")
-    found = places(manifest)
-    needed = {blob for place, blob in found if place not in spared}
-    return {blob for place, blob in found if place in spared} - needed
+    placed = places(manifest)
+    needed = {blob for place, blob in placed if place not in spared}
+    return {blob for place, blob in placed if place in spared} - needed
 
 
 def _places(value: Any, place: str) -> Iterator[tuple[str, Blob]]:

@@ -204,12 +204,12 @@ class Remote:
     def names(self, folder: str) -> list[str]:
         """Return the files below a folder."""
         selector = fs.FileSelector(self._path(folder), allow_not_found=True, recursive=True)
-        found = [
+        files = [
             info.path.removeprefix(self._root + "/")
             for info in self._files.get_file_info(selector)
             if info.type == fs.FileType.File
         ]
-        return sorted(name for name in found if TEMPORARY not in name)
+        return sorted(name for name in files if TEMPORARY not in name)
 
     def remove(self, name: str) -> None:
         """Remove a file."""
