@@ -103,6 +103,8 @@ def targets() -> dict[str, list[Exhibit]]:
 
 def keys(exhibit: Exhibit, level: Level, study: StudyConfig, runs: Iterable[Run]) -> list[Key]:
     """Return whose exhibits there are at a level, in the order of the config."""
+    if exhibit.datasets and study.dataset.name not in exhibit.datasets:
+        return []
     if level == "study":
         return [()]
     chosen: list[Key] = []

@@ -104,6 +104,7 @@ class Exhibit:
         measured: the file below ``geometry`` that it shows of each model, in place of runs.
         options: what else it reads.
         exists: for which experiments it is made.
+        datasets: the names of the data sets that it is about; none, if it is about any.
         on_page: of which of these the page shows it; of a study, if it holds of any.
         targets: the targets of the pipeline that make it.
         example: the study and the experiment that its help takes as an example.
@@ -123,6 +124,7 @@ class Exhibit:
     measured: str = ""
     options: tuple[Option, ...] = ()
     exists: Predicate = always
+    datasets: tuple[str, ...] = ()
     on_page: Predicate = always
     targets: tuple[str, ...] = ()
     example: str = "default/landscape"

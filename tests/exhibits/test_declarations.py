@@ -57,6 +57,15 @@ def test_declarations_import_nothing_heavy() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_claims_about_cifar10_stand_beside_no_other_images() -> None:
+    own = {"name": "custom", "source": "imagefolder", "path": "photos"}
+    for dataset, shown in ((STUDY["dataset"], [()]), (own, [])):
+        study = parse_study(STUDY | {"dataset": dataset}, "test")
+        runs = list_runs(study)
+        assert keys(exhibits("table")["published"], "study", study, runs) == shown
+        assert on_page(study, runs)["table"]["published"] == shown
+
+
 def test_each_is_made_of_the_experiments_that_have_it() -> None:
     study = parse_study(STUDY, "STUDY")
     runs = list_runs(study)

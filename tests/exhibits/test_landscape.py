@@ -202,7 +202,7 @@ def test_every_seed_has_a_band_and_people_read_their_mean_and_spread(tmp_path: P
         ["A", 0, 1.0], ["A", 1, 2.0], ["B", 0, 1.0], ["B", 1, 2.0],
     ]  # fmt: skip
     text = squeezed(tmp_path / "t.md")
-    assert "| A | 0.01, 0.1 | 0, 1 | none | 4 | 1.5000 ± 0.7071 | 1.5000 ± 0.7071 |" in text
+    assert "| A | 0.01, 0.1 | 2 | none | 4 | 1.5000 ± 0.7071 | 1.5000 ± 0.7071 |" in text
     assert "| 4 (100.0 ± 0.0 %) |" in text
 
 

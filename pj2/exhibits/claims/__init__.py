@@ -16,6 +16,7 @@ TOPIC = Topic(
                 "Not comparable are claims whose images, recipe or budget this study does not have."
             ),
             levels=("study",),
+            datasets=("cifar10",),
             options=(CLAIMS,),
             targets=("published_report",),
         ),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pj2.exhibits.format import Table, mean_sd
+from pj2.exhibits.format import Table, count, mean_sd
 from pj2.exhibits.landscape.numbers import (
     band_runs,
     band_width_table,
@@ -103,7 +103,7 @@ def _shown(runs: Sequence[RunRecord], rows: Sequence[Mapping[str, Any]]) -> dict
     text = {
         tr("Model"): rows[0]["model"],
         tr("Learning rates"): in_words(rows[0]["learning_rates"].split()),
-        tr("Seeds"): tr(", ").join(str(row["seed"]) for row in rows),
+        tr("Seeds"): count(len(rows)),
         tr("Diverged"): named(lost, tr(", ")) or tr("none"),
         tr("Steps"): steps("steps"),
         tr("Mean width"): over_seeds("mean_width"),
