@@ -192,7 +192,7 @@ def test_results_that_other_code_made_are_not_shown(clone):
 
 @pytest.mark.parametrize(
     "name",
-    ["best.safetensors", "steps.parquet", "epochs.parquet", "predictions.parquet", "run.json"],
+    ["best.safetensors", "predictions.parquet", "run.json"],
 )
 def test_a_flipped_byte_in_an_artifact_is_told_and_mended(clone, study, name):
     run = clone.folder / "results/tiny/runs/experiment=landscape/model=VGG_A/lr=0.001/seed=0"

@@ -83,9 +83,7 @@ def test_a_class_that_is_too_small_is_named_before_anything_trains(tmp_path):
     assert "a higher validation_fraction" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("path", "name"), [("data", "{k}"), ("{x}", "cat"), ("data", "<unknown>"), ("d{a,b}*[1]", "c?")]
-)
+@pytest.mark.parametrize(("path", "name"), [("{x}", "{k}"), ("d{a,b}*[1]", "<unknown>")])
 def test_braces_and_brackets_in_names(tmp_path, path, name):
     study = new_study(tmp_path / "work", CONFIG.replace("PATH", path))
     _images(study.folder / path, (name, "dog"), 10)
