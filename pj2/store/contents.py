@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pj2.errors import UserError
-from pj2.store.manifest import BLOBS, Blob, Manifest, blob_in, progress_of, thinnable
+from pj2.store.manifest import BLOBS, Blob, Manifest, blob_in, needed_blobs, progress_of
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 
@@ -45,7 +45,7 @@ class Entry:
     @property
     def needed(self) -> set[Blob]:
         """The blobs without those that only another budget needs."""
-        return {blob for each in self.manifests for blob in set(each.blobs) - thinnable(each)}
+        return set().union(*map(needed_blobs, self.manifests))
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from pj2.store.manifest import (
     Manifest,
     blob_in,
     fingerprint_in,
+    needed_blobs,
     parse_manifest,
     thinnable,
 )
@@ -125,7 +126,7 @@ def clear(
     # Read again: a process may have published something in the meantime.
     manifests = [m for m in _read_manifests(store) if m.name not in gone]
     needed = _references(manifests)
-    spared = needed - _references(manifests, thinned=True) if thin else set()
+    spared = needed - set().union(*map(needed_blobs, manifests)) if thin else set()
     for blob, name in held_blobs(local).items():
         if blob in needed and blob not in spared:
             continue
@@ -168,13 +169,9 @@ def _count_lacking(
         problems.append(f"{manifest.name}: {missing} of its blobs are not in the store")
 
 
-def _references(manifests: Collection[Manifest], thinned: bool = False) -> set[Blob]:
-    """Return what the manifests refer to; if `thinned`, without what a run can do without."""
-    return {
-        blob
-        for manifest in manifests
-        for blob in set(manifest.blobs) - (thinnable(manifest) if thinned else set())
-    }
+def _references(manifests: Collection[Manifest]) -> set[Blob]:
+    """Return what the manifests refer to."""
+    return {blob for manifest in manifests for blob in manifest.blobs}
 
 
 def _names(local: Folder, folder: str, is_one: Callable[[str], str | None]) -> list[str]:

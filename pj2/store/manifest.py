@@ -180,6 +180,11 @@ def thinnable(manifest: Manifest) -> set[Blob]:
     return {blob for place, blob in placed if place in spared} - needed
 
 
+def needed_blobs(manifest: Manifest) -> set[Blob]:
+    """Return the blobs of a manifest without those that are `thinnable`."""
+    return set(manifest.blobs) - thinnable(manifest)
+
+
 def _places(value: Any, place: str) -> Iterator[tuple[str, Blob]]:
     if isinstance(value, Mapping):
         if value.keys() == {"sha256", "size"}:

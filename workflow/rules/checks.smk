@@ -55,10 +55,10 @@ def source_behind_storage(wildcards):
 
 
 def problems_of(run):
-    """Why a run on disk is not what is asked for; that it is not there is one reason."""
+    """Why a run on disk is not what is asked for; None if it is not there."""
     folder = Path(RESULTS, "runs", run.folder)
     if not (folder / "run.json").exists():
-        return ["not there"]
+        return None
     return stale_reasons(folder, run.settings, PREPARED, verify=True, files=VERIFIED)
 
 
@@ -72,7 +72,7 @@ def need_not_train(run):
         action = expected(actions(run.settings, PREPARED, STORE, unknown), STORE)
     except UserError:
         action = None
-    return isinstance(action, Restore) or not problems_of(run)
+    return isinstance(action, Restore) or problems_of(run) == []
 
 
 def tell_restored():
@@ -90,12 +90,11 @@ if PLANNING:
 def checked_info(wildcards):
     """What a training job reads; on the way, its run on disk is checked, and made again if stale."""
     folder = RUN.format(**wildcards)
-    if PLANNING and Path(folder, "run.json").exists():
-        reasons = problems_of(RUN_BY_FOLDER[run_folder(wildcards)])
-        for reason in reasons:
-            print(f"{folder}: {reason}", file=sys.stderr, flush=True)
-        if reasons:
-            make_again(f"{folder}/run.json")
+    reasons = problems_of(RUN_BY_FOLDER[run_folder(wildcards)]) if PLANNING else None
+    for reason in reasons or []:
+        print(f"{folder}: {reason}", file=sys.stderr, flush=True)
+    if reasons:
+        make_again(f"{folder}/run.json")
     return INFO
 
 
