@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from pj2.data.prepared import PreparedData
+from tests.helpers.bright_images import bright_images
 
 # A shell's background job ignores Ctrl-C, and so would every process that a test interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -39,21 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def data() -> PreparedData:
     """150 training and 40 test images of 10 classes; a class is a brightness, plus noise."""
-    source = torch.Generator().manual_seed(0)
-
-    def split(count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        labels = torch.arange(count) % 10
-        noise = torch.randint(0, 40, (count, 3, 32, 32), generator=source)
-        images = (labels[:, None, None, None] * 20 + noise).to(torch.uint8)
-        return images.permute(0, 2, 3, 1).contiguous(), labels
-
-    train_images, train_labels = split(150)
-    test_images, test_labels = split(40)
     return PreparedData(
-        train_images,
-        train_labels,
-        test_images,
-        test_labels,
+        *bright_images(150, 40),
         mean=(0.43, 0.43, 0.43),
         std=(0.23, 0.23, 0.23),
         classes=tuple(f"class{label}" for label in range(10)),

@@ -43,7 +43,7 @@ def every_figure(root: Path) -> Drawings:
         _perfect(root / "perfect"), _variants(root / "variants"), _probed(root / "probed"),
     )  # fmt: skip
     data = _data(root / "data")
-    surfaces, lines = _surfaces(root), _lines(root)
+    surfaces, lines = make_surfaces(root), make_lines(root)
     curvatures = _curvatures(root)
     band = root / "band.parquet"
     write_table(band, landscape_band(load_runs(many)))
@@ -173,7 +173,8 @@ def _about(model: str, **config: object) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _surfaces(root: Path) -> list[Path]:
+def make_surfaces(root: Path) -> list[Path]:
+    """Write a surface of each model, one a hundred times as steep as the other."""
     paths = []
     places = np.linspace(-1, 1, 5)
     for model, height in zip(MODELS, (1.0, 100.0), strict=True):
@@ -190,7 +191,8 @@ def _surfaces(root: Path) -> list[Path]:
     return paths
 
 
-def _lines(root: Path) -> list[Path]:
+def make_lines(root: Path) -> list[Path]:
+    """Write a line between two runs of each model, with a barrier of 1.5 nats."""
     paths = []
     for model in MODELS:
         table = pa.table({"alpha": [0.0, 0.5, 1.0], "loss": [1.0, 2.5, 1.0], "accuracy": [1.0] * 3})

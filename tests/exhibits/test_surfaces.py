@@ -10,50 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pj2.exhibits.measured import with_description
 from pj2.exhibits.surfaces.figure import plot_lines, plot_surfaces
 from pj2.exhibits.surfaces.view import write_surface_view
 from pj2.store.files import write_table
 from tests.exhibits.drawing import words
-
-CONFIG = {"points": 5, "images": 100, "split": "train", "seed": 0}
-MODELS = ("VGG_A", "VGG_A_BatchNorm")
-
-
-def about(model: str) -> dict[str, object]:
-    return {
-        "experiment": "e", "model": model, "lr": "0.1", "seed": 0, "epoch": 1,
-        "weights": "best", "sha256": "ab", "config": CONFIG,
-    }  # fmt: skip
+from tests.exhibits.every_figure import make_lines, make_surfaces
 
 
 @pytest.fixture
 def surfaces(tmp_path: Path) -> list[Path]:
-    paths = []
-    places = np.linspace(-1, 1, 5)
-    for model, height in zip(MODELS, (1.0, 100.0), strict=True):
-        alpha, beta = (each.ravel() for each in np.meshgrid(places, places))
-        table = pa.table(
-            {
-                "row": np.repeat(np.arange(5), 5), "column": np.tile(np.arange(5), 5),
-                "alpha": alpha, "beta": beta, "loss": 0.5 + height * (alpha**2 + beta**2),
-                "accuracy": np.ones(25),
-            }
-        )  # fmt: skip
-        paths.append(tmp_path / f"{model}.surface.parquet")
-        write_table(paths[-1], with_description(table, about(model)))
-    return paths
+    return make_surfaces(tmp_path)
 
 
 @pytest.fixture
 def lines(tmp_path: Path) -> list[Path]:
-    paths = []
-    for model in MODELS:
-        table = pa.table({"alpha": [0.0, 0.5, 1.0], "loss": [1.0, 2.5, 1.0], "accuracy": [1.0] * 3})
-        paths.append(tmp_path / f"{model}.line.parquet")
-        described = about(model) | {"other": about(model) | {"lr": "0.2"}}
-        write_table(paths[-1], with_description(table, described))
-    return paths
+    return make_lines(tmp_path)
 
 
 def test_surfaces_share_their_scales(surfaces, drawn):

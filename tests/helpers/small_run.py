@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from pj2.config.study import RunSettings
 from pj2.data.layout import DataIdentity
@@ -24,6 +23,7 @@ from pj2.training.device import choose_device, describe_machine, prepare_device
 from pj2.training.job import Watching, train_run
 from pj2.training.observers import Observers
 from pj2.training.progress import terminal
+from tests.helpers.bright_images import bright_images
 
 
 def small_settings(**changes) -> RunSettings:
@@ -41,18 +41,10 @@ def small_settings(**changes) -> RunSettings:
 
 def small_data() -> PreparedData:
     """75 training and 20 test images; a class is a brightness, plus noise."""
-    source = torch.Generator().manual_seed(0)
-
-    def split(count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        labels = torch.arange(count) % 10
-        noise = torch.randint(0, 40, (count, 3, 32, 32), generator=source)
-        images = (labels[:, None, None, None] * 20 + noise).to(torch.uint8)
-        return images.permute(0, 2, 3, 1).contiguous(), labels
-
     mean = std = (0.4, 0.4, 0.4)
     classes = tuple("abcdefghij")
     return PreparedData(
-        *split(75), *split(20), mean, std, classes, "0" * 64, "custom", "imagefolder"
+        *bright_images(75, 20), mean, std, classes, "0" * 64, "custom", "imagefolder"
     )
 
 
