@@ -15,7 +15,7 @@ import grimp
 from pj2.config.catalogue import LOSSES, MODELS, OPTIMIZERS, QUANTITIES, Catalogue
 from pj2.config.names import canonical_json
 from pj2.config.study import RunSettings
-from pj2.fingerprint.syntax import source_digests
+from pj2.fingerprint.remembered import remembered_digests
 
 # The training of one epoch, whatever is registered for it; its imports are followed.
 TRAINING = "pj2.training.trainer"
@@ -97,10 +97,9 @@ def code_of(*roots: str) -> Code:
         found.add(module)
         waiting += graph.find_modules_directly_imported_by(module)
         waiting.append(module.rpartition(".")[0])  # importing a module runs its package
-    return Code(
-        {module: source_digests(source_file(module)) for module in sorted(found)},
-        {package: _version(package) for package in sorted(packages)},
-    )
+    digests = {module: _digests(module) for module in sorted(found)}
+    remembered_digests().save()
+    return Code(digests, {package: _version(package) for package in sorted(packages)})
 
 
 def training_code(settings: RunSettings) -> Code:
@@ -136,6 +135,11 @@ def source_file(module: str) -> Path:
 
 
 @cache
+def _digests(module: str) -> dict[str, str]:
+    return remembered_digests().of(module, source_file(module))
+
+
+@cache
 def _graph() -> grimp.ImportGraph:
     return grimp.build_graph(
         _PACKAGE,
@@ -163,5 +167,5 @@ def _version(package: str) -> str:
 
 def read_sources_again() -> None:
     """Forget what was read of the source files, so that the next look sees them as they are."""
-    for known in (code_of, _graph, source_digests, Catalogue.modules):
+    for known in (code_of, _digests, _graph, Catalogue.modules):
         known.cache_clear()

@@ -9,8 +9,6 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 
 MODULE_LEVEL = "(module level)"
 
@@ -19,8 +17,7 @@ _IGNORED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-@cache
-def source_digests(path: Path) -> dict[str, str]:
+def source_digests(source: bytes, name: str = "<source>") -> dict[str, str]:
     """Return the digest of every part of a source file.
 
     The parts are named for people: ``function f``, ``class C``,
@@ -29,9 +26,11 @@ def source_digests(path: Path) -> dict[str, str]:
     docstrings, layout, statements that do nothing or the order of their
     functions and classes at most.
 
-    Raises SyntaxError if the file is not valid Python.
+    Args:
+        source: the file's bytes.
+        name: what a SyntaxError calls the file; raised if it is not valid Python.
     """
-    tree = ast.parse(path.read_bytes(), str(path))
+    tree = ast.parse(source, name)
     parts: dict[str, list[str]] = {}
     loose: list[ast.stmt] = []
     for node in tree.body:
