@@ -23,6 +23,7 @@ extensions = [
     "sphinx.ext.apidoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "claim_reference",
     "command_reference",
     "config_reference",
     "exhibit_reference",

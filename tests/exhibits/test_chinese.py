@@ -33,6 +33,7 @@ CLAIMS = Path("workflow/published.yaml")
 BF16 = {"asked": "bf16", "used": "bf16"}
 # What is not translated: names of methods, of people, of things in the config and the code.
 NAMES = re.compile(
+    r"airplane|automobile|ship|dog|Dropout|Lipschitz|config/\w+\.yaml|"
     rf"(Basic|Improved|Residual)CNN|VGG_A(_BatchNorm)?|BatchNorm|Made-up CPU|{'|'.join(CLASSES)}"
     r"|course project report on CIFAR|cifar10?|custom|None|nan|True|False|null|MACs|ECE|NLL|nat"
     r"|bf16|fp32|\bdrop\b|\bon\b|\boff\b|Wilson|Student|McNemar|Holm|BCa|Hessian|Newcombe"

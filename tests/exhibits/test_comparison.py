@@ -104,8 +104,8 @@ def test_over_seeds_mean_deviation_and_student_interval(summary: Path) -> None:
     assert row[["test_low", "test_high"]].tolist() == pytest.approx([0.75 - half, 0.75 + half])
     assert row["val_mean"] == pytest.approx((0.7 + 0.6 + 0.8) / 3)
     # Run by run: 0.85 − 0.80, 0.70 − 0.70, 0.75 − 0.75.
-    assert row["bias_mean"] == pytest.approx(0.05 / 3)
-    assert row["bias_sd"] == pytest.approx(np.std([0.05, 0, 0], ddof=1))
+    assert row["excess_mean"] == pytest.approx(0.05 / 3)
+    assert row["excess_sd"] == pytest.approx(np.std([0.05, 0, 0], ddof=1))
     assert row["best_epoch_mean"] == pytest.approx((2 + 1 + 2) / 3)
 
 
@@ -114,7 +114,7 @@ def test_of_one_seed_the_interval_is_wilsons_and_says_so(summary: Path) -> None:
     assert (row["seeds"], row["interval"], row["images"]) == (1, "wilson", 20)
     assert tuple(row[["test_low", "test_high"]]) == wilson_interval(18, 20)
     assert np.isnan(row["test_sd"])
-    assert row[["published_mean", "bias_mean"]].isna().all()  # the test split was read once
+    assert row[["published_mean", "excess_mean"]].isna().all()  # the test split was read once
 
 
 def test_people_read_percent_and_a_model_without_results_stays(summary: Path) -> None:

@@ -2,31 +2,65 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pj2.exhibits.claims.published import AccuracyClaim, Claim
+from pj2.exhibits.claims.kinds import Claim
+from pj2.exhibits.claims.verdicts import (
+    CANNOT_TELL,
+    Judged,
+    agreement,
+    excess,
+    nearness,
+    seeds_to_agree,
+)
 from pj2.language import said, tr
-from pj2.runs.reading import RunRecord, diverged
-from pj2.wording import NOT_SETTLED, named
+from pj2.runs.reading import RunRecord
+from pj2.runs.stalled import is_stalled
+from pj2.wording import named
 
-AGREES, DIFFERS = said("agrees"), said("differs")
-MORE, FEWER = said("more"), said("fewer")
-HOLDS, IN_PART, FAILS = said("holds"), said("holds in part"), said("does not hold")
-NOT_COMPARABLE, NOT_RUN = said("not comparable"), said("not run")
+NOT_COMPARABLE, NOT_RUN, NOT_TESTED = (
+    said("not comparable"), said("not run"), said("not tested here"),
+)  # fmt: skip
 
-ENOUGH_SEEDS = 3  # to estimate their spread at all
+
+@dataclass(frozen=True)
+class Unit:
+    """How numbers of one kind are written: a sentence's part, a factor and digits."""
+
+    words: str
+    scale: float = 1.0
+    digits: int = 2
+
+    def signed(self, value: float) -> str:
+        """Return a difference with its sign and its unit."""
+        return tr(self.words, number=f"{value * self.scale:+.{self.digits}f}")
+
+    def plain(self, value: float) -> str:
+        """Return a size with its unit."""
+        return tr(self.words, number=f"{value * self.scale:.{self.digits}f}")
+
+    def span(self, low: float, high: float) -> str:
+        """Return an interval without its unit."""
+        ends = (f"{end * self.scale:+.{self.digits}f}" for end in (low, high))
+        return f"[{', '.join(ends)}]"
+
+
+POINTS = Unit(said("{number} points"), 100.0)
+EPOCHS = Unit(said("{number} epochs"), digits=1)
+NATS = Unit(said("{number} nats"), digits=3)
 
 
 @dataclass(frozen=True)
 class Finding:
     """A claim, and what our runs say of it.
 
-    `ours` (by its protocol, where there are two) and `honest` are values by seed:
-    accuracies and their differences as fractions, epochs, parameters, or ratios of the
-    claim's model to the other. `low` and `high` are the interval that the verdict rests
+    `ours` (by the report's protocol, where there are two) and `honest` are values by seed:
+    accuracies and their differences as fractions, epochs, parameters, nats, or ratios of
+    the claim's model to the other. `low` and `high` are the interval that the verdict rests
     on, NaN if it rests on none. `problems` are what keeps the claim from being compared,
     `reason` the numbers that the verdict rests on, or would. `rates` are the learning
     rates, in their one spelling.
@@ -34,7 +68,7 @@ class Finding:
 
     claim: Claim
     verdict: str
-    reason: str
+    reason: str = ""
     problems: tuple[str, ...] = ()
     experiment: str | None = None
     rates: tuple[str, ...] = ()
@@ -43,18 +77,11 @@ class Finding:
     low: float = np.nan
     high: float = np.nan
 
-    @property
-    def bias(self) -> dict[int, float]:
-        """Of an accuracy: what choosing the epoch on the test set adds to it, by seed."""
-        return differences(self.ours, self.honest) if isinstance(self.claim, AccuracyClaim) else {}
-
-    def settled(
-        self, verdict: str, reason: str, low: float = np.nan, high: float = np.nan
-    ) -> Finding:
+    def settled(self, judged: Judged, *reasons: str) -> Finding:
         """Return the finding with its numbers, and with its verdict if it is comparable."""
-        verdict = NOT_COMPARABLE if self.problems else verdict
-        reason = tr("; ").join(filter(None, (reason, self.reason)))
-        return replace(self, verdict=verdict, reason=reason, low=low, high=high)
+        verdict = NOT_COMPARABLE if self.problems else judged.verdict
+        reason = tr("; ").join(filter(None, (*reasons, self.reason)))
+        return replace(self, verdict=verdict, reason=reason, low=judged.low, high=judged.high)
 
 
 def unsettled(
@@ -63,21 +90,94 @@ def unsettled(
     runs: Sequence[RunRecord],
     ours: Mapping[int, float],
     honest: Mapping[int, float] | None = None,
-    lost: str = said("left out, diverged"),
 ) -> Finding:
-    """Return a finding that waits for its verdict, unless problems make it not comparable.
-
-    Its reason names the runs that diverged, where `lost` says what became of them.
-    """
+    """Return a finding that waits for its verdict, unless problems make it not comparable."""
     distinct = tuple(dict.fromkeys(problems))
     rates = tuple(sorted({run.lr for run in runs}, key=float))
-    verdict = NOT_COMPARABLE if distinct else NOT_SETTLED
-    return Finding(claim, verdict, _diverged(runs, lost), distinct, None, rates, ours, honest or {})
+    verdict = NOT_COMPARABLE if distinct else CANNOT_TELL
+    return Finding(claim, verdict, "", distinct, None, rates, ours, honest or {})
 
 
-def with_n(verdict: str, n: int) -> str:
-    """Return a verdict on `n` seeds; with few it says so."""
-    return verdict if n >= ENOUGH_SEEDS else f"{verdict} (n < {ENOUGH_SEEDS})"
+def about_a_value(finding: Finding, published: float, margin: float, unit: Unit) -> Finding:
+    """Judge whether the published value, one run's, agrees with ours within a margin."""
+    values = list(finding.ours.values())
+    if not values:
+        return finding
+    judged = agreement(values, published, margin)
+    apart = unit.signed(float(np.mean(values)) - published)
+    if len(values) == 1:
+        return finding.settled(judged, tr("ours less the published: {apart}", apart=apart), _one())
+    numbers = tr(
+        "ours less the published: {apart}, 90 % {interval}, margin ±{margin}, n = {n}",
+        apart=apart, interval=unit.span(judged.low, judged.high),
+        margin=f"{margin * unit.scale:g}", n=len(values),
+    )  # fmt: skip
+    return finding.settled(judged, numbers, _power(judged, values, margin, unit))
+
+
+def about_an_order(
+    finding: Finding, unit: Unit, margin: float | None = None, honest: str | None = None
+) -> Finding:
+    """Judge whether differences, one a seed, are above 0, or within a margin where one is given.
+
+    `honest` is the verdict by the other protocol; where the two verdicts are not the same,
+    neither is given.
+    """
+    values = list(finding.ours.values())
+    if not values:
+        return finding
+    judged = excess(values) if margin is None else nearness(values, margin)
+    mean = unit.signed(float(np.mean(values)))
+    if len(values) == 1:
+        return finding.settled(judged, mean, _one())
+    confidence = 95 if margin is None else 90
+    numbers = tr(
+        "{mean}, {confidence} % {interval}, n = {n}",
+        mean=mean, confidence=confidence, interval=unit.span(judged.low, judged.high),
+        n=len(values),
+    )  # fmt: skip
+    found = ""
+    if judged.verdict == CANNOT_TELL:
+        least = unit.plain(judged.reach)
+        found = tr("no difference below {least} could have been found", least=least)
+    elif honest is not None and honest != judged.verdict:
+        judged = replace(judged, verdict=CANNOT_TELL)
+        found = tr("by the honest protocol it {verdict}", verdict=tr(honest))
+    return finding.settled(judged, numbers, found)
+
+
+def about_a_ratio(finding: Finding, factor: float, *more: str) -> Finding:
+    """Judge whether ratios, one a seed, are below 1, and below a factor, by their logarithms."""
+    ratios = list(finding.ours.values())
+    if not ratios:
+        return finding
+    with np.errstate(divide="ignore", invalid="ignore"):
+        below = list(-np.log(np.asarray(ratios, np.float64)))
+    judged = excess(below, -math.log(factor))
+    mean = f"{np.exp(-np.mean(below)):.2f}"
+    if len(ratios) == 1:
+        return finding.settled(judged, tr("{mean} times the other's", mean=mean), _one(), *more)
+    judged = Judged(judged.verdict, math.exp(-judged.high), math.exp(-judged.low))
+    numbers = tr(
+        "{mean} times the other's, 95 % [{low:.2f}, {high:.2f}], n = {n}",
+        mean=mean, low=judged.low, high=judged.high, n=len(ratios),
+    )  # fmt: skip
+    return finding.settled(judged, numbers, *more)
+
+
+def did_not_train(runs: Sequence[RunRecord]) -> str:
+    """Return the runs that diverged or stalled in words; nothing if there are none."""
+    lost = [
+        tr("{model} at {lr}, seed {seed}", model=run.model, lr=run.lr, seed=run.seed)
+        for run in runs
+        if not trained(run)
+    ]
+    return tr("diverged or stalled: {runs}", runs=named(lost)) if lost else ""
+
+
+def trained(run: RunRecord) -> bool:
+    """Tell whether a run neither diverged nor stalled."""
+    return run.diverged_at is None and not is_stalled(run)
 
 
 def differences(first: Mapping[int, float], second: Mapping[int, float]) -> dict[int, float]:
@@ -85,9 +185,23 @@ def differences(first: Mapping[int, float], second: Mapping[int, float]) -> dict
     return {seed: first[seed] - second[seed] for seed in first if seed in second}
 
 
-def _diverged(runs: Sequence[RunRecord], what: str) -> str:
-    lost = [
-        tr("{model} at {lr}, seed {seed}", model=run.model, lr=run.lr, seed=run.seed)
-        for run in diverged(runs)
-    ]
-    return tr(what) + tr(": ") + named(lost) if lost and what else ""
+def _one() -> str:
+    return tr("of one seed, whose spread is not known")
+
+
+def _power(judged: Judged, values: Sequence[float], margin: float, unit: Unit) -> str:
+    """Return what could have been found, of a verdict that could not be given."""
+    if judged.verdict != CANNOT_TELL:
+        return ""
+    least = unit.plain(margin + judged.reach)
+    seeds = seeds_to_agree(float(np.std(values, ddof=1)), margin)
+    if seeds is None:
+        return tr(
+            "differences from {least} on could have been found; agreement cannot be shown, "
+            "however many seeds",
+            least=least,
+        )
+    return tr(
+        "differences from {least} on could have been found; agreement takes {seeds} seeds",
+        least=least, seeds=seeds,
+    )  # fmt: skip

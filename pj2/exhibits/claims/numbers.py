@@ -1,35 +1,44 @@
 """The claims of a published report, checked against the runs of a study.
 
-A claim about a model is checked on its runs without a variant, in the first experiment
-that has all models of the claim. Where a model was trained at several learning rates, the
-one that validation chooses stands for it (`chosen_setting`). Every verdict is computed
-from stored results, by the rules in the docstrings of the checks, in `scores` and `ratios`.
-
-With fewer than three seeds nothing reliable is known of their spread; a verdict then says so.
+A claim about models is checked on their runs without a variant, in the first experiment
+that has all of them, at the learning rate that the claim is about. Every verdict is
+computed from stored results, by the rules in the docstrings of the checks and of
+`pj2.exhibits.claims.verdicts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pj2.errors import UserError
-from pj2.exhibits.claims.finding import NOT_COMPARABLE, NOT_RUN, Finding
-from pj2.exhibits.claims.published import (
-    AccuracyClaim,
-    BandClaim,
-    Claim,
-    EpochsClaim,
-    GradientsClaim,
-    OrderClaim,
-    ParametersClaim,
-    Report,
-)
-from pj2.exhibits.claims.ratios import check_band, check_gradients
-from pj2.exhibits.claims.scores import check_accuracy, check_epochs, check_order, check_parameters
+from pj2.exhibits.claims import kinds, ratios, scores
+from pj2.exhibits.claims.classes import check_best_classes, check_confused
+from pj2.exhibits.claims.finding import NOT_COMPARABLE, NOT_RUN, NOT_TESTED, Finding
+from pj2.exhibits.claims.kinds import Claim, OpenClaim, in_own_words
+from pj2.exhibits.claims.published import Report
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, precision_of
 from pj2.wording import in_unlike_precisions
+
+CHECKS: dict[type, Callable[[Any, Sequence[Sequence[RunRecord]], Report], Finding]] = {
+    kinds.ParametersClaim: scores.check_parameters,
+    kinds.AccuracyClaim: scores.check_accuracy,
+    kinds.EpochsClaim: scores.check_epochs,
+    kinds.SettlesClaim: scores.check_settles,
+    kinds.ReachesClaim: scores.check_reaches,
+    kinds.OrderClaim: scores.check_order,
+    kinds.NearClaim: scores.check_order,
+    kinds.SoonerClaim: scores.check_sooner,
+    kinds.LongerClaim: scores.check_longer,
+    kinds.GapClaim: scores.check_gap,
+    kinds.BestClassesClaim: check_best_classes,
+    kinds.ConfusedClaim: check_confused,
+    kinds.BandClaim: ratios.check_band,
+    kinds.GradientsClaim: ratios.check_gradients,
+    kinds.ScaleClaim: ratios.check_scale,
+}
 
 
 def check_claims(runs: Iterable[RunRecord], report: Report) -> list[Finding]:
@@ -47,13 +56,15 @@ def check_claims(runs: Iterable[RunRecord], report: Report) -> list[Finding]:
 
 
 def _check(claim: Claim, runs: Sequence[RunRecord], report: Report) -> Finding:
+    if isinstance(claim, OpenClaim):
+        return Finding(claim, NOT_TESTED, in_own_words(claim.why))
     for experiment in dict.fromkeys(run.experiment for run in runs):
         groups = [
             [run for run in runs if (run.experiment, run.architecture) == (experiment, model)]
             for model in claim.models
         ]
         if all(groups):
-            finding = _check_on(claim, groups, report)
+            finding = CHECKS[type(claim)](claim, groups, report)
             used = [
                 precision_of(run) for group in groups for run in group if run.lr in finding.rates
             ]
@@ -65,23 +76,6 @@ def _check(claim: Claim, runs: Sequence[RunRecord], report: Report) -> Finding:
     absent = [model for model in claim.models if model not in trained]
     reason = tr("no run of {models}", models=tr(" or ").join(absent))
     return Finding(claim, NOT_RUN, reason if absent else tr("not in one experiment"))
-
-
-def _check_on(claim: Claim, groups: Sequence[Sequence[RunRecord]], report: Report) -> Finding:
-    """Check a claim on the runs of each of its models."""
-    match claim:
-        case AccuracyClaim():
-            return check_accuracy(claim, groups[0], report)
-        case EpochsClaim():
-            return check_epochs(claim, groups[0], report)
-        case ParametersClaim():
-            return check_parameters(claim, groups[0], report)
-        case OrderClaim():
-            return check_order(claim, groups[0], groups[1], report)
-        case BandClaim():
-            return check_band(claim, groups[0], groups[1], report)
-        case GradientsClaim():
-            return check_gradients(claim, groups[0], groups[1], report)
 
 
 def _refuse_doubles(runs: Sequence[RunRecord]) -> None:

@@ -5,93 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
-from pj2.config.choices import ModelName
 from pj2.config.load import merged_grid
-from pj2.config.schema import Count, Experiment, Grid, Number, Positive, Strict
+from pj2.config.schema import Count, Experiment, Grid, Strict
 from pj2.config.strict_yaml import read_yaml
 from pj2.errors import UserError
-from pj2.language import tr
+from pj2.exhibits.claims.kinds import KINDS, Claim, EpochsClaim
 from pj2.runs.reading import PathLike
-
-
-class AboutOneModel(Strict):
-    """A statement about one model."""
-
-    model: ModelName
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The models whose runs the claim needs."""
-        return (self.model,)
-
-
-class AboutTwoModels(Strict):
-    """A statement that one ``model`` is in some way more, or less, ``than`` another."""
-
-    model: ModelName
-    than: ModelName
-
-    @model_validator(mode="after")
-    def _two_models(self) -> AboutTwoModels:
-        if self.model == self.than:
-            raise ValueError(f"compares {self.model} with itself; expected two models")
-        return self
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The models whose runs the claim needs."""
-        return (self.model, self.than)
-
-
-class AccuracyClaim(AboutOneModel):
-    """A test accuracy, ``value`` in percent; it means ``value`` ± ``tolerance`` points."""
-
-    kind: Literal["accuracy"]
-    value: Annotated[Number, Field(ge=0, le=100)]
-    tolerance: Annotated[Number, Field(ge=0)] = 0.0
-
-
-class EpochsClaim(AboutOneModel):
-    """How many epochs a run took."""
-
-    kind: Literal["epochs"]
-    value: Count
-
-
-class ParametersClaim(AboutOneModel):
-    """How many parameters a model has."""
-
-    kind: Literal["parameters"]
-    value: Count
-
-
-class OrderClaim(AboutTwoModels):
-    """``model`` has a greater test accuracy ``than`` the other."""
-
-    kind: Literal["order"]
-
-
-class BandClaim(AboutTwoModels):
-    """The loss band of ``model`` is below ``factor`` times as wide as that of ``than``."""
-
-    kind: Literal["narrower_band"]
-    factor: Annotated[Positive, Field(le=1)] = 1.0
-
-
-class GradientsClaim(AboutTwoModels):
-    """The gradients of ``model`` vary less over a run than those of ``than``."""
-
-    kind: Literal["steadier_gradients"]
-
-
-Claim = AccuracyClaim | EpochsClaim | ParametersClaim | OrderClaim | BandClaim | GradientsClaim
-_CLAIMS: dict[str, type[Strict]] = {
-    get_args(claim.model_fields["kind"].annotation)[0]: claim for claim in get_args(Claim)
-}
 
 
 class PublishedData(Strict):
@@ -142,26 +65,6 @@ def read_report(path: PathLike) -> Report:
     return report
 
 
-def statement(claim: Claim) -> str:
-    """Return in words what a claim is about; of a number the table has it in another column."""
-    pair = {"model": claim.model, "than": getattr(claim, "than", None)}
-    match claim:
-        case AccuracyClaim():
-            return tr("{model}: test accuracy, %", model=claim.model)
-        case EpochsClaim():
-            return tr("{model}: epochs", model=claim.model)
-        case ParametersClaim():
-            return tr("{model}: parameters", model=claim.model)
-        case OrderClaim():
-            return tr("{model} is more accurate than {than}", **pair)
-        case BandClaim():
-            if claim.factor < 1:
-                return tr("The band of {model} is far narrower than that of {than}", **pair)
-            return tr("The band of {model} is narrower than that of {than}", **pair)
-        case GradientsClaim():
-            return tr("The gradients of {model} are steadier than those of {than}", **pair)
-
-
 def _recipe_problems(report: Report, path: PathLike) -> list[str]:
     """Return what is wrong between recipes, and between recipes and claims."""
     problems: list[str] = []
@@ -207,11 +110,11 @@ def _line(path: PathLike, detail: Mapping[str, Any], prefix: tuple[str, ...] = (
         case "missing":
             reason = "missing, and it has no default"
         case "union_tag_not_found":
-            reason = f"has no kind; expected one of {', '.join(_CLAIMS)}"
+            reason = f"has no kind; expected one of {', '.join(KINDS)}"
         case "union_tag_invalid":
             kind = str(detail["ctx"]["tag"])
-            hint = _nearest(kind, _CLAIMS)
-            reason = f"found kind {kind!r}{hint}; expected one of {', '.join(_CLAIMS)}"
+            hint = _nearest(kind, KINDS)
+            reason = f"found kind {kind!r}{hint}; expected one of {', '.join(KINDS)}"
         case _:
             message = detail["msg"].removeprefix("Value error, ")
             shown = "" if isinstance(value, Mapping) else f"found {value!r}: "
@@ -231,7 +134,7 @@ def _keys(location: tuple[str, ...]) -> list[str]:
         case ("experiments", _, "overrides", _):
             schema = Grid
         case ("claims", _, kind):
-            schema = _CLAIMS[kind]
+            schema = KINDS[kind]
         case _:
             return []
     return list(schema.model_fields)

@@ -1,221 +1,281 @@
-"""Claims about test accuracies, epochs and parameters.
+"""Claims about what a run scores at one learning rate: accuracies, epochs, losses, time.
 
 Two test accuracies of a run are told apart. By *its protocol*, the report's: the greatest
 of any epoch, which the test set itself has chosen. By the *honest* one: at the epoch that
 validation chose. Where a run's epoch was monitored on the test set there is no honest one.
+
+Of runs that diverged or stalled no verdict is given: who learned nothing has shown nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
-from pj2.exhibits.claims.comparable import (
-    data_name_problems,
-    rate_problems,
-    run_problems,
-    setting_problems,
-)
+from pj2.exhibits.claims.comparable import data_name_problems, run_problems, setting_problems
 from pj2.exhibits.claims.finding import (
-    AGREES,
-    DIFFERS,
-    ENOUGH_SEEDS,
-    FAILS,
-    FEWER,
-    HOLDS,
-    MORE,
+    EPOCHS,
+    NATS,
+    POINTS,
     Finding,
+    about_a_ratio,
+    about_a_value,
+    about_an_order,
+    did_not_train,
     differences,
     unsettled,
-    with_n,
 )
-from pj2.exhibits.claims.published import (
+from pj2.exhibits.claims.kinds import (
+    AboutTwoModels,
     AccuracyClaim,
+    AtOneRate,
     EpochsClaim,
+    GapClaim,
+    LongerClaim,
+    NearClaim,
     OrderClaim,
     ParametersClaim,
-    Report,
+    ReachesClaim,
+    SettlesClaim,
+    SoonerClaim,
 )
-from pj2.language import said, tr
-from pj2.runs.reading import RunRecord, chosen_setting, epochs, test_result
-from pj2.statistics import (
-    DIFFERENCE_OF_SHARES,
-    SHARE,
-    difference_interval,
-    mean_interval,
-    prediction_interval,
-)
-from pj2.wording import HIGHER, LOWER, NOT_SETTLED
+from pj2.exhibits.claims.published import Report
+from pj2.exhibits.claims.verdicts import AGREES, CANNOT_TELL, DIFFERS, Judged, excess
+from pj2.language import tr
+from pj2.runs.reading import RunRecord, epochs, test_result
+
+_STABLE = 0.005  # of a share of images: half a point
+
+Measure = Callable[[RunRecord, pd.DataFrame], float | None]
+"""From a run and its epochs to a number; None where it was not measured."""
 
 
 @dataclass(frozen=True)
-class _Scores:
-    """The runs that stand for a model, one a seed; those of them that did not diverge.
+class _AtRate:
+    """The runs of a model at a claim's learning rate, one a seed, and their epochs."""
 
-    `ours` and `honest` are the latter's accuracies by seed, by its protocol and honestly.
-    """
+    runs: list[RunRecord]
+    epochs: dict[int, pd.DataFrame]
 
-    chosen: list[RunRecord]
-    whole: list[RunRecord]
-    ours: dict[int, float]
-    honest: dict[int, float]
+    @classmethod
+    def of(cls, claim: AtOneRate, runs: Sequence[RunRecord]) -> _AtRate:
+        own = [run for run in runs if run.lr == claim.rate]
+        return cls(own, {run.seed: epochs(run) for run in own if run.diverged_at is None})
 
-    @property
-    def not_measured(self) -> list[str]:
-        """Whether its protocol cannot be followed, in words."""
-        missing = self.whole and not self.ours
-        return [tr("the test set was not measured after every epoch")] if missing else []
+    def by_seed(self, measure: Measure) -> dict[int, float]:
+        """Return a number of each run that did not diverge and has it."""
+        measured = {
+            run.seed: measure(run, self.epochs[run.seed])
+            for run in self.runs
+            if run.seed in self.epochs
+        }
+        return {s: float(v) for s, v in measured.items() if v is not None and not np.isnan(v)}
 
-
-def _scores(runs: Sequence[RunRecord]) -> _Scores:
-    chosen = chosen_setting(runs)
-    whole = [run for run in chosen if run.diverged_at is None]
-    best = {run.seed: float(epochs(run)["test_accuracy"].max()) for run in whole}
-    honest = {
-        run.seed: result[0] / result[1]
-        for run in whole
-        if run.info["settings"]["monitor"] != "test_accuracy" and (result := test_result(run))
-    }
-    ours = {seed: accuracy for seed, accuracy in best.items() if not np.isnan(accuracy)}
-    return _Scores(chosen, whole, ours, honest)
+    def problems(self, claim: AtOneRate, report: Report) -> list[str]:
+        """Return what keeps these runs from being compared with the report's."""
+        if not self.runs:
+            return [tr("no run at learning rate {lr}", lr=claim.rate)]
+        whole = [run for run in self.runs if run.seed in self.epochs]
+        return run_problems(self.runs, whole, report)
 
 
-def check_accuracy(claim: AccuracyClaim, runs: Sequence[RunRecord], report: Report) -> Finding:
-    """Compare the published accuracy with ours by its protocol.
-
-    The published figure is one run's. From three seeds on it "agrees" if it lies where
-    one further run of ours would (`prediction_interval`). With fewer the spread between
-    seeds is not known, and it agrees if its difference from our mean is within what two
-    test sets of that size can tell (`difference_interval`). Otherwise ours is "higher" or
-    "lower". A figure with a tolerance agrees if any part of value ± tolerance does.
-    """
-    scores = _scores(runs)
-    problems = [*rate_problems(runs, report), *run_problems(runs, scores.whole, report)]
-    problems = [*scores.not_measured, *problems]
-    finding = unsettled(claim, problems, scores.chosen, scores.ours, scores.honest)
-    if problems:
-        return finding
-    value, values, n = claim.value / 100, list(scores.ours.values()), len(scores.ours)
-    mean = float(np.mean(values))
-    if n >= ENOUGH_SEEDS:
-        low, high = prediction_interval(values, SHARE)
-        what = tr("one further run")
-    else:
-        least, greatest = difference_interval(mean, value, report.data.test_images)
-        low, high = value + least, value + greatest  # around ours
-        what = tr("another test set")
-    verdict = _placed(low, high, value, claim.tolerance / 100, (LOWER, HIGHER))
-    reason = tr(
-        "ours less the published: {points:+.2f} points; 95 % for {what}: [{low:.2f}, {high:.2f}], "
-        "n = {n}",
-        points=100 * (mean - value), what=what, low=100 * low, high=100 * high, n=n,
-    )  # fmt: skip
-    return finding.settled(with_n(verdict, n), reason, low, high)
+def best(_: RunRecord, epochs: pd.DataFrame) -> float:
+    """Return the greatest test accuracy of any epoch."""
+    return float(epochs["test_accuracy"].max())
 
 
-def check_epochs(claim: EpochsClaim, runs: Sequence[RunRecord], report: Report) -> Finding:
-    """Compare the published number of epochs with ours.
-
-    It "agrees" if it lies in our seeds' prediction interval, with fewer than three seeds
-    if it is from their least to their greatest: with one, if it is equal. Otherwise ours
-    are "more" or "fewer".
-    """
-    scores = _scores(runs)
-    problems = [*rate_problems(runs, report), *run_problems(runs, scores.whole, report)]
-    ours = {run.seed: float(run.info["epochs_run"]) for run in scores.whole}
-    finding = unsettled(claim, problems, scores.chosen, ours)
-    if problems:
-        return finding
-    values, n = list(ours.values()), len(ours)
-    enough = n >= ENOUGH_SEEDS
-    low, high = prediction_interval(values) if enough else (min(values), max(values))
-    verdict = _placed(low, high, claim.value, 0, (FEWER, MORE))
-    further = said("95 % for one further run: [{low:.1f}, {high:.1f}], n = {n}")
-    between = said("ours: [{low:.1f}, {high:.1f}], n = {n}")
-    reason = tr(further if enough else between, low=low, high=high, n=n)
-    return finding.settled(with_n(verdict, n), reason, low, high)
+def honest(run: RunRecord, _: pd.DataFrame) -> float | None:
+    """Return the test accuracy at the epoch that validation chose."""
+    result = test_result(run)
+    if result is None or run.info["settings"]["monitor"] == "test_accuracy":
+        return None
+    return result[0] / result[1]
 
 
-def check_parameters(claim: ParametersClaim, runs: Sequence[RunRecord], report: Report) -> Finding:
+def check_parameters(claim: ParametersClaim, groups: Groups, report: Report) -> Finding:
     """Compare the published number of parameters with ours: equal, or it "differs".
 
     It depends on the architecture and the number of classes, not on the recipe.
     """
+    (runs,) = groups
     ours = {run.seed: float(run.info["parameters"]) for run in runs}
     problems = [line for run in runs for line in data_name_problems(run, report)]
     problems += [line for run in runs for line in setting_problems(run, report, {"architecture"})]
-    finding = unsettled(claim, problems, runs, ours, lost="")
-    if problems:
-        return finding
+    finding = unsettled(claim, problems, runs, ours)
     gaps = sorted({int(run.info["parameters"]) - claim.value for run in runs})
     if gaps == [0]:
-        return finding.settled(AGREES, tr("equal"))
+        return finding.settled(Judged(AGREES), tr("equal"))
     in_words = tr(", ").join(f"{gap:+,}" for gap in gaps)
-    return finding.settled(DIFFERS, tr("ours less the published: {gaps}", gaps=in_words))
+    return finding.settled(Judged(DIFFERS), tr("ours less the published: {apart}", apart=in_words))
 
 
-def check_order(
-    claim: OrderClaim, runs: Sequence[RunRecord], others: Sequence[RunRecord], report: Report
-) -> Finding:
-    """Compare two models' accuracies, seed by seed, by both protocols.
+def check_accuracy(claim: AccuracyClaim, groups: Groups, report: Report) -> Finding:
+    """Compare a published accuracy with ours by its protocol, or after its number of epochs."""
+    own = _AtRate.of(claim, groups[0])
+    measure, also = (best, honest) if claim.epoch is None else (_after(claim.epoch), None)
+    ours = own.by_seed(measure)
+    problems = own.problems(claim, report) if claim.epoch is None else _as_far(claim, own, report)
+    if own.epochs and not ours and not problems:
+        problems.append(tr("the test set was not measured after every epoch"))
+    finding = unsettled(claim, problems, own.runs, ours, own.by_seed(also) if also else None)
+    finding = about_a_value(finding, claim.value / 100, claim.margin / 100, POINTS)
+    return _unless_lost(finding, own.runs)
 
-    By one protocol, from three seeds on, the order "holds" if the model is above the
-    other in every seed and the 95 % Student t interval of the differences is above 0;
-    it "does not hold" if both are below; otherwise it is "not settled". With fewer
-    seeds the interval is `difference_interval` of the means. The verdict is the one
-    that both protocols agree on, "not settled" if they do not.
+
+def check_epochs(claim: EpochsClaim, groups: Groups, report: Report) -> Finding:
+    """Compare after how many epochs runs ended."""
+    own = _AtRate.of(claim, groups[0])
+    finding = unsettled(
+        claim,
+        own.problems(claim, report),
+        own.runs,
+        own.by_seed(lambda run, _: run.info["epochs_run"]),
+    )
+    return _unless_lost(about_a_value(finding, claim.value, claim.margin, EPOCHS), own.runs)
+
+
+def check_settles(claim: SettlesClaim, groups: Groups, report: Report) -> Finding:
+    """Compare after how many epochs the test accuracy has come near its greatest."""
+    own = _AtRate.of(claim, groups[0])
+
+    def settled(_: RunRecord, frame: pd.DataFrame) -> float | None:
+        return _reached(frame, float(frame["test_accuracy"].max()) - _STABLE)
+
+    finding = unsettled(claim, own.problems(claim, report), own.runs, own.by_seed(settled))
+    return _unless_lost(about_a_value(finding, claim.value, claim.margin, EPOCHS), own.runs)
+
+
+def check_reaches(claim: ReachesClaim, groups: Groups, report: Report) -> Finding:
+    """Ask by how much the greatest test accuracy of the first epochs is above a level."""
+    own = _AtRate.of(claim, groups[0])
+
+    def above(_: RunRecord, frame: pd.DataFrame) -> float:
+        return float(frame["test_accuracy"][: claim.epochs].max()) - claim.level / 100
+
+    finding = unsettled(claim, _as_far(claim, own, report), own.runs, own.by_seed(above))
+    return _unless_lost(about_an_order(finding, POINTS), own.runs)
+
+
+def check_order(claim: OrderClaim | NearClaim, groups: Groups, report: Report) -> Finding:
+    """Compare two models' accuracies seed by seed: which is greater, or whether they are near.
+
+    An order is asked of both protocols, and settled if both say the same.
     """
-    above, below = _scores(runs), _scores(others)
-    both = [*above.chosen, *below.chosen]
-    problems = [*above.not_measured, *below.not_measured]
-    problems += [*rate_problems(runs, report), *rate_problems(others, report)]
-    problems += run_problems([*runs, *others], [*above.whole, *below.whole], report)
-    ours = differences(above.ours, below.ours)
-    honest = differences(above.honest, below.honest)
-    if not ours and not problems:
-        names = {"one": claim.model, "other": claim.than}
-        problems = [tr("{one} and {other} have no seed in common", **names)]
-    finding = unsettled(claim, problems, both, ours, honest)
-    if problems:
-        return finding
-    images = report.data.test_images
-    verdict, reason, low, high = _order_by_one(above.ours, below.ours, images)
-    reason = tr("its protocol: {numbers}", numbers=reason)
-    if honest:
-        other, also, _, _ = _order_by_one(above.honest, below.honest, images)
-        verdict = verdict if verdict == other else NOT_SETTLED
-        reason += tr("; ") + tr("honest: {numbers}", numbers=also)
-    return finding.settled(verdict, reason, low, high)
-
-
-def _order_by_one(
-    above: Mapping[int, float], below: Mapping[int, float], images: int
-) -> tuple[str, str, float, float]:
-    """Return the verdict by one protocol, its reason, and the interval of the differences."""
-    apart = differences(above, below)
-    n, values = len(apart), list(apart.values())
-    if n >= ENOUGH_SEEDS:
-        spread = mean_interval(values, DIFFERENCE_OF_SHARES)
-        low, high = spread.low, spread.high
+    pair = _pair(claim, groups)
+    (ours, also) = (_apart(pair, measure) for measure in (best, honest))
+    problems = _pair_problems(claim, pair, ours, report)
+    finding = unsettled(claim, problems, _runs(pair), ours, also)
+    if isinstance(claim, NearClaim):
+        finding = about_an_order(finding, POINTS, claim.margin / 100)
     else:
-        means = [float(np.mean([each[seed] for seed in apart])) for each in (above, below)]
-        low, high = difference_interval(means[0], means[1], images)
-    reason = tr(
-        "{points:+.2f} points [{low:.2f}, {high:.2f}], above in {above} of {n} seeds",
-        points=100 * np.mean(values), low=100 * low, high=100 * high,
-        above=sum(value > 0 for value in values), n=n,
-    )  # fmt: skip
-    if low > 0 and min(values) > 0:
-        return with_n(HOLDS, n), reason, low, high
-    if high < 0 and max(values) < 0:
-        return with_n(FAILS, n), reason, low, high
-    return NOT_SETTLED, reason, low, high
+        other = excess(list(also.values())).verdict if also else None
+        finding = about_an_order(finding, POINTS, honest=other)
+    return _unless_lost(finding, _runs(pair))
 
 
-def _placed(low: float, high: float, value: float, tolerance: float, words: tuple[str, str]) -> str:
-    """Return whether an interval of ours meets value ± tolerance, or is below or above it."""
-    if high < value - tolerance:
-        return words[0]
-    return words[1] if low > value + tolerance else AGREES
+def check_gap(claim: GapClaim, groups: Groups, report: Report) -> Finding:
+    """Compare how much greater the test loss is than the training loss after the last epoch."""
+    pair = _pair(claim, groups)
+
+    def gap(_: RunRecord, frame: pd.DataFrame) -> float:
+        return float(frame["test_loss"].iloc[-1] - frame["train_loss"].iloc[-1])
+
+    ours = _apart((pair[1], pair[0]), gap)  # smaller: the other's less the model's
+    problems = _pair_problems(claim, pair, ours, report)
+    finding = unsettled(claim, problems, _runs(pair), ours)
+    return _unless_lost(about_an_order(finding, NATS), _runs(pair))
+
+
+def check_sooner(claim: SoonerClaim, groups: Groups, report: Report) -> Finding:
+    """Compare the epochs it takes to reach a test accuracy; never is one more than a run had."""
+    pair = _pair(claim, groups)
+
+    def needed(_: RunRecord, frame: pd.DataFrame) -> float:
+        return _reached(frame, claim.level / 100) or len(frame) + 1
+
+    ours = _apart((pair[1], pair[0]), needed)
+    finding = unsettled(claim, _pair_problems(claim, pair, ours, report), _runs(pair), ours)
+    return _unless_lost(about_an_order(finding, EPOCHS), _runs(pair))
+
+
+def check_longer(claim: LongerClaim, groups: Groups, report: Report) -> Finding:
+    """Compare how long whole runs took; on unlike hardware that is not comparable."""
+    pair = _pair(claim, groups)
+    seconds = [model.by_seed(lambda run, _: float(run.info["seconds"])) for model in pair]
+    ratios = {s: seconds[1][s] / seconds[0][s] for s in seconds[0] if s in seconds[1]}
+    problems = _pair_problems(claim, pair, ratios, report)
+    used = {(run.info["hardware"]["name"], run.info["hardware"]["threads"]) for run in _runs(pair)}
+    if len(used) > 1:
+        problems.append(tr("computed on unlike hardware"))
+    finding = unsettled(claim, problems, _runs(pair), ratios)
+    return _unless_lost(about_a_ratio(finding, 1.0), _runs(pair))
+
+
+Groups = Sequence[Sequence[RunRecord]]
+"""The runs of each model of a claim."""
+
+
+def _after(epoch: int) -> Measure:
+    """Return the measure of the test accuracy after so many epochs."""
+
+    def measure(_: RunRecord, frame: pd.DataFrame) -> float | None:
+        return float(frame["test_accuracy"].iloc[epoch - 1]) if len(frame) >= epoch else None
+
+    return measure
+
+
+def _reached(frame: pd.DataFrame, level: float) -> int | None:
+    """Return after how many epochs the test accuracy is a level or more first; None if never."""
+    there = np.flatnonzero(frame["test_accuracy"].to_numpy() >= level)
+    return int(there[0]) + 1 if len(there) else None
+
+
+def _as_far(claim: AccuracyClaim | ReachesClaim, own: _AtRate, report: Report) -> list[str]:
+    """Compare runs of which only the first epochs are asked, however they ended."""
+    asked = claim.epoch if isinstance(claim, AccuracyClaim) else claim.epochs
+    if not own.runs:
+        return own.problems(claim, report)
+    problems = run_problems(own.runs, [], report)
+    if any(len(frame) < (asked or 0) for frame in own.epochs.values()):
+        problems.append(tr("fewer than {n} epochs", n=asked))
+    return problems
+
+
+def _pair(claim: AtOneRate, groups: Groups) -> tuple[_AtRate, _AtRate]:
+    return _AtRate.of(claim, groups[0]), _AtRate.of(claim, groups[1])
+
+
+def _runs(pair: Sequence[_AtRate]) -> list[RunRecord]:
+    return [run for model in pair for run in model.runs]
+
+
+def _apart(pair: Sequence[_AtRate], measure: Measure) -> dict[int, float]:
+    return differences(pair[0].by_seed(measure), pair[1].by_seed(measure))
+
+
+def _pair_problems(
+    claim: OrderClaim | NearClaim | GapClaim | SoonerClaim | LongerClaim,
+    pair: Sequence[_AtRate],
+    ours: Mapping[int, float],
+    report: Report,
+) -> list[str]:
+    problems = [line for model in pair for line in model.problems(claim, report)]
+    if not ours and not problems:
+        assert isinstance(claim, AboutTwoModels)
+        problems.append(
+            tr("{one} and {other} have no seed in common", one=claim.model, other=claim.than)
+        )
+    return problems
+
+
+def _unless_lost(finding: Finding, runs: Sequence[RunRecord]) -> Finding:
+    """Return a finding without a verdict if one of its runs diverged or stalled."""
+    lost = did_not_train(runs)
+    if not lost:
+        return finding
+    verdict = finding.verdict if finding.problems else CANNOT_TELL
+    reason = tr("; ").join(filter(None, (lost, finding.reason)))
+    return replace(finding, verdict=verdict, reason=reason)

@@ -8,46 +8,38 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pj2.exhibits.claims.finding import Finding
-from pj2.exhibits.claims.numbers import check_claims
-from pj2.exhibits.claims.published import (
+from pj2.exhibits.claims.finding import EPOCHS, NATS, POINTS, Finding, Unit
+from pj2.exhibits.claims.kinds import (
     AccuracyClaim,
+    AtOneRate,
     BandClaim,
     Claim,
     EpochsClaim,
-    GradientsClaim,
-    OrderClaim,
+    GapClaim,
     ParametersClaim,
-    read_report,
+    SettlesClaim,
+    SoonerClaim,
     statement,
 )
+from pj2.exhibits.claims.numbers import check_claims
+from pj2.exhibits.claims.published import read_report
 from pj2.exhibits.format import MISSING, Table, count, mean_sd
 from pj2.language import in_language, said, tr
 from pj2.runs.reading import PathLike, load_runs
 from pj2.statistics import NO_VALUES, Mean, mean_interval
 from pj2.wording import named, verdict_in_words
 
+_SOURCES = {"text": said("its text"), "figure": said("a figure"), "code": said("its code")}
 _CAPTION = said(
-    "What the published report ({report}) states of single runs, beside our runs: "
-    "mean ± standard deviation over n seeds. "
-    "Its protocol: the greatest test accuracy of any epoch, which the test set itself has chosen. "
-    "Honest: the test accuracy at the epoch that validation chose (none where the test set did). "
-    "Selection bias: the first less the second, in points, seed by seed. "
-    "Our runs also set training images aside to validate on, and stop by them. "
-    "Of several learning rates the one with the best validation accuracy stands for a model. "
-    "Accuracies (its protocol) and epochs agree if the published figure lies in the 95 % "
-    "prediction interval for one further run, otherwise ours are higher, lower, more or fewer. "
-    "With fewer than three seeds (n < 3) their spread is not known: an accuracy then agrees if the "
-    "difference is within what two test sets of this size can tell (Newcombe 1998), and epochs "
-    "if they are equal, or between those of two seeds. "
-    '"About" is read as ± {about} points. '
-    "One model is more accurate if it is so in every seed and the 95 % Student t interval of the "
-    "differences is above 0 (with n < 3 Newcombe's), by both protocols; in points. "
-    "Bands: the ratio of the median widths over learning rates, over common steps; far narrower "
-    "is below {factor} in every seed, which is our reading, and in part below 1. "
-    "Gradients: the report does not define steady; here the coefficient of variation of the "
-    "gradient's norm over the steps of a run, and its 95th percentile over its median, medians "
-    "over learning rates; the ratio of both is below 1 in every seed. "
+    "What the published report ({report}) states of single runs, beside ours: mean ± standard "
+    "deviation over n seeds. Its protocol: the greatest test accuracy of any epoch, which the test "
+    "set itself has chosen. Honest: the test accuracy at the epoch that validation chose. "
+    "Our runs set training images aside to validate on, and stop by them, which "
+    "lowers an accuracy. A value agrees if the 90 % interval of the difference lies within the "
+    "margin (two one-sided t tests, the published run as one more draw), and differs if it lies "
+    "outside. A comparison holds, or does not, if the 95 % Student t interval over seeds lies on "
+    "one side of no difference. Otherwise, and with one seed, nobody can tell. Bands: median "
+    "widths; far narrower is below {factor}, which is our reading, and in part below 1. "
     "Not comparable: our images, recipe or budget are not the report's."
 )
 
@@ -58,15 +50,14 @@ def published_table(index_paths: Iterable[PathLike], claims_path: PathLike) -> T
     `claims_path` is a file such as `workflow/published.yaml`; `index_paths` are those of
     one study.
 
-    CSV: ``kind, model, than`` (the other model), ``claim``,
-    ``published, tolerance``; ``experiment, learning_rates`` (separated by blanks);
-    ``n`` (seeds), ``ours_mean, ours_sd, ours`` (by its protocol) and ``honest_mean,
-    honest_sd, honest``, the last of each as ``seed=value`` separated by blanks;
-    ``bias_mean, bias_sd``; ``low, high``, the interval that the verdict rests on;
-    ``verdict``; ``problems``, which keep the claim from being compared, and ``reason``,
-    the numbers that the verdict rests on, or would. Accuracies and their differences
-    are fractions; of bands and gradients ``ours`` is the model's ratio to the other.
-    What is not there is empty.
+    CSV: ``kind, model, than`` (the other model), ``claim``, ``source``, ``published,
+    margin``; ``learning_rate`` that the claim is about; ``experiment, learning_rates`` that
+    were looked at (separated by blanks); ``n`` (seeds), ``ours_mean, ours_sd, ours`` (by its
+    protocol) and ``honest_mean, honest_sd, honest``, the last of each as ``seed=value``
+    separated by blanks; ``low, high``, the interval that the verdict rests on; ``verdict``;
+    ``problems``, which keep the claim from being compared, and ``reason``, the numbers that
+    the verdict rests on, or would. Accuracies and their differences are fractions; of bands,
+    gradients and times ``ours`` is a ratio. What is not there is empty.
     """
     report = read_report(claims_path)
     runs = load_runs(index_paths)
@@ -74,32 +65,26 @@ def published_table(index_paths: Iterable[PathLike], claims_path: PathLike) -> T
         rows = [_row(finding) for finding in check_claims(runs, report)]
     shown = [_shown(finding) for finding in check_claims(runs, report)]
     frame = pd.DataFrame(rows).astype({"n": "Int64"})
-    return Table.of(frame, caption=_caption(report.report, report.claims), shown=shown)
-
-
-def _caption(report: str, claims: Iterable[Claim]) -> str:
-    claims = list(claims)
-    about = {f"{c.tolerance:g}" for c in claims if isinstance(c, AccuracyClaim) and c.tolerance}
-    factors = {f"{c.factor:g}" for c in claims if isinstance(c, BandClaim)}
-    return tr(
-        _CAPTION,
-        report=report,
-        about=tr(" or ").join(sorted(about)) or "0",
-        factor=tr(" or ").join(sorted(factors)) or "1",
-    )
+    factors = {f"{claim.factor:g}" for claim in report.claims if isinstance(claim, BandClaim)}
+    factor = tr(" or ").join(sorted(factors)) or "1"
+    caption = tr(_CAPTION, report=report.report, factor=factor)
+    return Table.of(frame, caption=caption, shown=shown)
 
 
 def _row(finding: Finding) -> dict[str, Any]:
     claim = finding.claim
-    ours, honest, bias = map(_mean, (finding.ours, finding.honest, finding.bias))
-    published, tolerance = _published(claim)
+    ours, honest = map(_mean, (finding.ours, finding.honest))
+    scale = 100 if isinstance(claim, AccuracyClaim) else 1
+    published, margin = (getattr(claim, key, None) for key in ("value", "margin"))
     return {
         "kind": claim.kind,
-        "model": claim.model,
+        "model": getattr(claim, "model", None),
         "than": getattr(claim, "than", None),
         "claim": statement(claim),
-        "published": published,
-        "tolerance": tolerance,
+        "source": claim.source,
+        "published": None if published is None else published / scale,
+        "margin": None if margin is None else margin / scale,
+        "learning_rate": claim.rate if isinstance(claim, AtOneRate) else None,
         "experiment": finding.experiment,
         "learning_rates": " ".join(finding.rates),
         "n": max(ours.n, honest.n),
@@ -109,8 +94,6 @@ def _row(finding: Finding) -> dict[str, Any]:
         "honest_mean": honest.mean,
         "honest_sd": honest.sd,
         "honest": _by_seed(finding.honest),
-        "bias_mean": bias.mean,
-        "bias_sd": bias.sd,
         "low": finding.low,
         "high": finding.high,
         "verdict": finding.verdict,
@@ -119,26 +102,18 @@ def _row(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _published(claim: Claim) -> tuple[float | None, float | None]:
-    """Return the published value and its tolerance, an accuracy as a fraction."""
-    match claim:
-        case AccuracyClaim():
-            return claim.value / 100, claim.tolerance / 100
-        case EpochsClaim() | ParametersClaim():
-            return claim.value, 0.0
-        case OrderClaim() | BandClaim() | GradientsClaim():
-            return None, None
-
-
 def _shown(finding: Finding) -> dict[str, str]:
     claim = finding.claim
     because = [named(finding.problems, most=4), finding.reason]
+    said_at = [tr(_SOURCES[claim.source])]
+    if isinstance(claim, AtOneRate):
+        said_at.append(tr("rate {lr}", lr=claim.rate))
     return {
         tr("Claim"): statement(claim),
+        tr("Stated in"): tr(", ").join(said_at),
         tr("Published"): _published_text(claim),
         tr("Ours, its protocol"): _value_text(claim, _mean(finding.ours)),
         tr("Ours, honest"): _value_text(claim, _mean(finding.honest)),
-        tr("Selection bias"): _points(_mean(finding.bias)),
         tr("n"): str(max(len(finding.ours), len(finding.honest))),
         tr("Verdict"): verdict_in_words(finding.verdict),
         tr("Because"): tr("; ").join(filter(None, because)),
@@ -148,11 +123,10 @@ def _shown(finding: Finding) -> dict[str, str]:
 def _published_text(claim: Claim) -> str:
     match claim:
         case AccuracyClaim():
-            about = claim.tolerance > 0
-            return tr("about {value:g}", value=claim.value) if about else f"{claim.value:.2f}"
-        case EpochsClaim() | ParametersClaim():
+            return f"{claim.value:.2f}" if claim.source == "text" else f"{claim.value:g}"
+        case EpochsClaim() | SettlesClaim() | ParametersClaim():
             return count(claim.value)
-        case OrderClaim() | BandClaim() | GradientsClaim():
+        case _:
             return tr("stated")
 
 
@@ -164,16 +138,21 @@ def _value_text(claim: Claim, mean: Mean) -> str:
             return mean_sd(mean, scale=100)
         case ParametersClaim():
             return count(mean.mean)
-        case OrderClaim():
-            return _points(mean)
-        case EpochsClaim():
+        case EpochsClaim() | SettlesClaim():
             return mean_sd(mean, digits=1) if mean.n > 1 else count(mean.mean)
-        case BandClaim() | GradientsClaim():
+        case SoonerClaim():
+            return _difference(EPOCHS, mean)
+        case GapClaim():
+            return _difference(NATS, mean)
+        case _ if claim.kind in ("order", "near", "reaches", "best_classes", "confused"):
+            return _difference(POINTS, mean)
+        case _:
             return tr("{ratio} times", ratio=mean_sd(mean))
 
 
-def _points(difference: Mean) -> str:
-    return mean_sd(difference, scale=100, sign="+")
+def _difference(unit: Unit, mean: Mean) -> str:
+    number = mean_sd(mean, scale=unit.scale, digits=unit.digits, sign="+")
+    return tr(unit.words, number=number)
 
 
 def _mean(by_seed: Mapping[int, float]) -> Mean:

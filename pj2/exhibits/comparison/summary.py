@@ -35,8 +35,9 @@ _CAPTION = said(
     "seed would change; with one seed the 95 % Wilson interval, which covers the finite number "
     "of images and not the seed. Test accuracy: at the epoch that validation chose. Best test "
     "epoch (published protocol): the greatest of any epoch, chosen on the test set itself. "
-    "Selection bias: the second less the first, run by run, in points. Diverged runs count in n "
-    "only if they finished an epoch."
+    "Best less chosen epoch: the second less the first, run by run, in points; it is never "
+    "negative, and no measure of what choosing on the test set gains, since what validation "
+    "misses is in it too. Diverged runs count in n only if they finished an epoch."
 )
 _ACCURACIES = ("val", "test", "published")
 
@@ -46,9 +47,9 @@ def summary_table(index_paths: Iterable[PathLike]) -> Table:
 
     CSV: ``experiment, model, learning_rate, seeds`` (runs that finished an epoch),
     ``diverged`` (runs), ``parameters, macs``, then for each of ``val``, ``test``,
-    ``published`` (accuracies as fractions) and ``bias`` (published − test):
+    ``published`` (accuracies as fractions) and ``excess`` (published − test):
     ``_mean, _sd, _low, _high``; ``interval`` says what low and high are: ``student``
-    (of the mean over seeds) or ``wilson`` (of one run over images; the bias then has
+    (of the mean over seeds) or ``wilson`` (of one run over images; the excess then has
     none); ``images`` (test), ``epochs_mean, best_epoch_mean`` (from 1), ``seconds_mean``.
     """
     rows = [summary_row(group) for group in by_setting(load_runs(index_paths)).values()]
@@ -61,7 +62,7 @@ def summary_row(runs: Sequence[RunRecord]) -> dict[str, Any]:
     finished = [run for run in runs if run.best_epoch is not None]
     measured = [_accuracies(run) for run in finished]
     values = {name: [each[name] for each in measured] for name in _ACCURACIES}
-    values["bias"] = [p - t for p, t in zip(values["published"], values["test"], strict=True)]
+    values["excess"] = [p - t for p, t in zip(values["published"], values["test"], strict=True)]
     data = runs[0].info["data"]
     images = {"val": data["validation_images"], "test": data["test_images"]}
     images["published"] = images["test"]
@@ -122,7 +123,7 @@ def summary_shown(row: dict[str, Any]) -> dict[str, str]:
         tr("Validation accuracy, %"): accuracy("val"),
         tr("Test accuracy, %"): accuracy("test"),
         tr("Best test epoch (published protocol), %"): accuracy("published"),
-        tr("Selection bias, points"): accuracy("bias"),
+        tr("Best less chosen epoch, points"): accuracy("excess"),
         tr("Images (test)"): count(row["images"]),
         tr("Epochs"): f"{row['epochs_mean']:.1f}".removesuffix(".0"),
         tr("Seconds"): count(row["seconds_mean"]),

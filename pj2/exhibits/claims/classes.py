@@ -1,0 +1,80 @@
+"""Claims about which classes a model recognises, and which it takes for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pj2.exhibits.claims.comparable import run_problems
+from pj2.exhibits.claims.finding import POINTS, Finding, about_an_order, did_not_train, unsettled
+from pj2.exhibits.claims.kinds import BestClassesClaim, ConfusedClaim
+from pj2.exhibits.claims.published import Report
+from pj2.exhibits.claims.verdicts import CANNOT_TELL
+from pj2.language import tr
+from pj2.runs.reading import RunRecord, predictions
+
+
+def check_best_classes(
+    claim: BestClassesClaim, groups: Sequence[Sequence[RunRecord]], report: Report
+) -> Finding:
+    """Ask by how much the least recognised of these classes is above the best of the others."""
+
+    def above(shares: np.ndarray, named: np.ndarray) -> float:
+        recall = np.diag(shares)
+        return float(recall[named].min() - recall[~named].max())
+
+    return _check(claim, groups[0], report, above)
+
+
+def check_confused(
+    claim: ConfusedClaim, groups: Sequence[Sequence[RunRecord]], report: Report
+) -> Finding:
+    """Ask by how much two classes are taken for each other more than any other two.
+
+    That is the mean of the two shares of their images that are taken for the other.
+    """
+
+    def above(shares: np.ndarray, named: np.ndarray) -> float:
+        between = (shares + shares.T) / 2
+        np.fill_diagonal(between, 0)
+        own = tuple(np.flatnonzero(named))
+        most = float(between[own])
+        between[own] = between[own[::-1]] = 0
+        return most - float(between.max())
+
+    return _check(claim, groups[0], report, above)
+
+
+def _check(
+    claim: BestClassesClaim | ConfusedClaim,
+    runs: Sequence[RunRecord],
+    report: Report,
+    above: Callable[[np.ndarray, np.ndarray], float],
+) -> Finding:
+    """Judge a number that shares [true, predicted] and the classes named (bool[K]) give."""
+    own = [run for run in runs if run.lr == claim.rate]
+    ours: dict[int, float] = {}
+    problems = run_problems(own, [run for run in own if run.diverged_at is None], report)
+    if not own:
+        problems = [tr("no run at learning rate {lr}", lr=claim.rate)]
+    for run in own:
+        guesses = predictions(run)
+        if guesses is None:
+            continue
+        unknown = [name for name in claim.classes if name not in guesses.classes]
+        if unknown:
+            problems.append(tr("no class {name}", name=unknown[0]))
+            continue
+        size = len(guesses.classes)
+        counts = np.bincount(guesses.label * size + guesses.predicted, minlength=size**2)
+        counts = counts.reshape(size, size)
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        ours[run.seed] = above(shares, np.isin(guesses.classes, claim.classes))
+    finding = about_an_order(unsettled(claim, problems, own, ours), POINTS)
+    lost = did_not_train(own)
+    if not lost:
+        return finding
+    verdict = finding.verdict if finding.problems else CANNOT_TELL
+    return replace(finding, verdict=verdict, reason=lost)

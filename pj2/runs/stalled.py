@@ -1,0 +1,32 @@
+"""Runs that hardly learned: their loss stayed at that of guessing for half of the run."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pj2.runs.reading import RunRecord, steps
+
+NEAR_CHANCE = 0.1
+"""Nats below ln K, the loss of a network that knows nothing, within which none was learned."""
+STALLED_SHARE = 0.5
+"""From which share of its steps on a run counts as stalled."""
+_PARTS = 20
+
+
+def is_stalled(run: RunRecord) -> bool:
+    """Tell whether a run spent half of its steps or more at the loss of guessing.
+
+    Its steps are cut into 20 equal parts (fewer of a shorter run); a part in which the mean
+    training loss is above ln K - 0.1, for K classes, taught it nothing. Of a run that
+    diverged, or whose loss is not the cross-entropy, that is not asked.
+    """
+    predicted = run.info.get("predictions")
+    settings = run.info["settings"]
+    if not predicted or run.diverged_at is not None or settings["loss"]["name"] != "cross_entropy":
+        return False
+    chance = math.log(len(predicted["inputs"]["settings"]["classes"]))
+    loss = steps(run)["loss"].to_numpy(np.float64)
+    means = [part.mean() for part in np.array_split(loss, min(_PARTS, len(loss)))]
+    return float(np.mean(np.array(means) > chance - NEAR_CHANCE)) >= STALLED_SHARE
