@@ -15,11 +15,17 @@ class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with BatchNorm and a shortcut (He et al. 2016, section 3.2).
 
     ``[N, in, H, W]`` to ``[N, out, H / stride, W / stride]``. The shortcut is
-    the identity, or a 1x1 convolution with BatchNorm where the shape changes.
+    the identity, or a 1x1 convolution with BatchNorm where the shape changes; without
+    one the block is the two convolutions alone.
     """
 
     def __init__(
-        self, channels_in: int, channels_out: int, stride: int, activation: Activation
+        self,
+        channels_in: int,
+        channels_out: int,
+        stride: int,
+        activation: Activation,
+        shortcut: bool,
     ) -> None:
         super().__init__()
         self.residual = nn.Sequential(
@@ -29,8 +35,8 @@ class ResidualBlock(nn.Module):
             nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False),
             nn.BatchNorm2d(channels_out),
         )
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or channels_in != channels_out:
+        self.shortcut: nn.Module | None = nn.Identity() if shortcut else None
+        if shortcut and (stride != 1 or channels_in != channels_out):
             self.shortcut = nn.Sequential(
                 nn.Conv2d(channels_in, channels_out, 1, stride=stride, bias=False),
                 nn.BatchNorm2d(channels_out),
@@ -38,8 +44,11 @@ class ResidualBlock(nn.Module):
         self.activation = make_activation(activation)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        outputs: Tensor = self.activation(self.residual(inputs) + self.shortcut(inputs))
-        return outputs
+        outputs: Tensor = self.residual(inputs)
+        if self.shortcut is not None:
+            outputs = outputs + self.shortcut(inputs)
+        activated: Tensor = self.activation(outputs)
+        return activated
 
 
 @register("ResidualCNN")
@@ -51,10 +60,15 @@ class ResidualCNN(nn.Module):
 
     Args:
         width: times the channels of every convolution.
+        shortcut: whether blocks have shortcuts; without them it is a plain network.
     """
 
     def __init__(
-        self, num_classes: int = 10, width: Width = 1.0, activation: Activation = "relu"
+        self,
+        num_classes: int = 10,
+        width: Width = 1.0,
+        activation: Activation = "relu",
+        shortcut: bool = True,
     ) -> None:
         super().__init__()
         channels = scaled(64, width)
@@ -67,8 +81,9 @@ class ResidualCNN(nn.Module):
         for units, first_stride in _STAGES:
             for index in range(_BLOCKS_PER_STAGE):
                 stride = first_stride if index == 0 else 1
-                blocks.append(ResidualBlock(channels, scaled(units, width), stride, activation))
-                channels = scaled(units, width)
+                channels_out = scaled(units, width)
+                blocks.append(ResidualBlock(channels, channels_out, stride, activation, shortcut))
+                channels = channels_out
         self.blocks = nn.Sequential(*blocks)
         self.classifier = nn.Sequential(
             nn.AvgPool2d(2), nn.Flatten(), nn.Linear(channels * 4 * 4, num_classes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from pj2.models.conv import Conv3x3
-from pj2.models.options import Activation, make_activation
+from pj2.models.options import Activation, Width, make_activation, scaled
 from pj2.models.registry import register
 from pj2.registry import Probability
 
@@ -21,39 +21,38 @@ class VGG_A(nn.Module):  # noqa: N801 - the name under which the study publishes
     classifier is narrowed to 512 hidden units, since the maps end at 1x1.
 
     Args:
+        width: times the channels of every convolution and the classifier's hidden units.
         dropout: after each of the two hidden layers of the classifier.
     """
-
-    batch_norm = False
 
     def __init__(
         self,
         num_classes: int = 10,
+        width: Width = 1.0,
         activation: Activation = "relu",
         dropout: Probability = 0.0,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels = 3
-        for width in _LAYERS_A:
-            if width == 0:
+        for units in _LAYERS_A:
+            if units == 0:
                 layers.append(nn.MaxPool2d(2))
                 continue
-            layers.append(Conv3x3(channels, width))
-            if self.batch_norm:
-                layers.append(self._normalise(width))
-            layers.append(make_activation(activation))
-            channels = width
+            convolution = Conv3x3(channels, scaled(units, width))
+            channels = convolution.out_channels
+            layers += [convolution, *self._normalise(channels), make_activation(activation)]
         self.features = nn.Sequential(*layers)
         head: list[nn.Module] = [nn.Flatten()]
         for _ in range(2):
-            head += [nn.Linear(512, 512), make_activation(activation)]
+            head += [nn.Linear(channels, channels), make_activation(activation)]
             if dropout:
                 head.append(nn.Dropout(dropout))
-        self.classifier = nn.Sequential(*head, nn.Linear(512, num_classes))
+        self.classifier = nn.Sequential(*head, nn.Linear(channels, num_classes))
 
-    def _normalise(self, width: int) -> nn.Module:
-        return nn.BatchNorm2d(width)
+    def _normalise(self, channels: int) -> list[nn.Module]:
+        """Return what stands between a convolution and its ReLU."""
+        return []
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.classifier(self.features(images))
@@ -64,4 +63,5 @@ class VGG_A(nn.Module):  # noqa: N801 - the name under which the study publishes
 class VGG_A_BatchNorm(VGG_A):  # noqa: N801
     """VGG_A with BatchNorm between each convolution and its ReLU; 9,756,426 parameters for 10."""
 
-    batch_norm = True
+    def _normalise(self, channels: int) -> list[nn.Module]:
+        return [nn.BatchNorm2d(channels)]

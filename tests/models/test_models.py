@@ -23,6 +23,7 @@ SIZES = {
     "VGG_A": (9_750_922, 153_293_824),
     "VGG_A_BatchNorm": (9_756_426, 153_293_824),
     "VGG_A_NoisyBatchNorm": (9_756_426, 153_293_824),
+    "VGG_A_Noisy": (9_750_922, 153_293_824),
 }
 
 
@@ -116,7 +117,8 @@ STORED_LOGITS = {
     "ResidualCNN": [0.021538, 0.018602, -0.010486, 0.010068],
     "VGG_A": [-0.0276, 0.03973, 0.024326, 0.021249],
     "VGG_A_BatchNorm": [-0.026994, 0.040918, 0.023458, 0.019992],
-    "VGG_A_NoisyBatchNorm": [-0.027182, 0.041187, 0.023966, 0.019904],
+    "VGG_A_NoisyBatchNorm": [-0.026487, 0.040904, 0.023341, 0.020081],
+    "VGG_A_Noisy": [-0.0276, 0.03973, 0.024326, 0.021249],  # VGG_A's: evaluation has no noise
 }
 
 
@@ -140,7 +142,14 @@ VARIANTS = [
     ("ImprovedCNN", {"batch_norm": False}, 12_906_250 - 2 * (64 + 128 + 256 * 2 + 512 * 2 + 1024)),
     ("ImprovedCNN", {"dropout": 0.0}, 12_906_250),
     ("ResidualCNN", {"activation": "silu"}, 2_816_074),
+    # The projections of the second and third stage, each with its BatchNorm.
+    ("ResidualCNN", {"shortcut": False}, 2_816_074 - 64 * 128 - 256 - 128 * 256 - 512),
     ("VGG_A", {"dropout": 0.5, "activation": "elu"}, 9_750_922),
+    ("VGG_A", {"width": 0.25}, 27 * 16 + 16 + 9 * (16 * 32 + 32 * 64 + 64 * 64 + 64 * 128
+     + 3 * 128 * 128) + 32 + 2 * 64 + 4 * 128 + 2 * (128 * 128 + 128) + 128 * 10 + 10),
+    ("VGG_A_BatchNorm", {"width": 2.0}, 27 * 128 + 128 + 9 * (128 * 256 + 256 * 512 + 512 * 512
+     + 512 * 1024 + 3 * 1024**2) + 256 + 2 * 512 + 4 * 1024 + 2 * (1024**2 + 1024)
+     + 1024 * 10 + 10 + 2 * (128 + 256 + 2 * 512 + 4 * 1024)),
 ]  # fmt: skip
 
 
