@@ -105,22 +105,6 @@ def mean_accuracy(values: Sequence[float], images: int) -> Mean:
     return Mean(spread.mean, spread.sd, 1, low, high)
 
 
-def prediction_interval(values: Sequence[float], within: Range = _ANY) -> tuple[float, float]:
-    """Return where one further value is with 95 % confidence: mean ± t·sd·√(1 + 1/n).
-
-    t is the 0.975 quantile of Student's distribution with n − 1 degrees of freedom, sd
-    has n − 1 in its denominator (Hahn & Meeker 1991). It takes the values, one a seed,
-    for independent and normal. Of a quantity that has a range it is the part `within` it.
-    Raises ValueError if there are fewer than two values.
-    """
-    n = len(values)
-    if n < 2:
-        raise ValueError(f"{n} values; a spread needs two at least")
-    spread = mean_interval(values)
-    reach = _student(n) * spread.sd * float(np.sqrt(1 + 1 / n))
-    return _part(spread.mean - reach, spread.mean + reach, within)
-
-
 def _part(low: float, high: float, within: Range) -> tuple[float, float]:
     return max(low, within[0]), min(high, within[1])
 
@@ -128,24 +112,6 @@ def _part(low: float, high: float, within: Range) -> tuple[float, float]:
 def _student(n: int) -> float:
     """Return the 0.975 quantile of Student's distribution with n − 1 degrees of freedom."""
     return float(stdtrit(n - 1, (1 + _CONFIDENCE) / 2))
-
-
-def difference_interval(one: float, other: float, images: int) -> tuple[float, float]:
-    """Return the 95 % interval of the difference of two accuracies on `images` images each.
-
-    Newcombe 1998, method 10, which combines two Wilson intervals. It takes the two for
-    independent, as though each had a test set of its own. On shared images it is
-    therefore wider than need be; it does not cover the spread between seeds.
-    """
-    from statsmodels.stats.proportion import (  # half a second: where it is needed
-        confint_proportions_2indep,
-    )
-
-    low, high = confint_proportions_2indep(
-        round(one * images), images, round(other * images), images,
-        method="newcomb", compare="diff", alpha=1 - _CONFIDENCE,
-    )  # fmt: skip
-    return float(low), float(high)
 
 
 def gradient_variation(norms: np.ndarray) -> tuple[float, float]:

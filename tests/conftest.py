@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process waits for another's last module."""
     has = pytest.Item.get_closest_marker
     items.sort(key=lambda item: (not has(item, "slurm"), not has(item, "workflow")))
+
+
+@pytest.fixture(autouse=True)
+def _denormals() -> Iterator[None]:
+    """Leave a process's numbers as they were: a job flushes denormals, which others draw."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
 
 
 @pytest.fixture

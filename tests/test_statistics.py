@@ -12,13 +12,11 @@ from pj2.statistics import (
     SHARE,
     Mean,
     PairedDifference,
-    difference_interval,
     holm,
     mcnemar_p,
     mean_accuracy,
     mean_interval,
     paired_difference,
-    prediction_interval,
     wilson_interval,
 )
 from scripts.coverage import FALSE_VERDICT, OTHERS, measure
@@ -81,7 +79,7 @@ def test_the_interval_of_a_share_holds_no_other_number() -> None:
     wide = mean_accuracy([1.0, 8 / 12], 12)
     assert (wide.low, wide.high) == (0.0, 1.0)
     assert wide.mean == pytest.approx(10 / 12)
-    assert prediction_interval([1.0, 0.9], SHARE)[1] == 1.0
+    assert mean_interval([1.0, 0.9], SHARE).high == 1.0
     assert mean_interval([0.9, -0.8], DIFFERENCE_OF_SHARES).low == -1.0
     narrow = [0.801, 0.8, 0.799]
     assert mean_interval(narrow, SHARE) == mean_interval(narrow)
@@ -290,24 +288,3 @@ def test_with_two_seeds_it_is_narrower_still() -> None:
     found = simulate(2, 500)
     assert 0.80 < found["`over_both`", OTHERS["both"]] < 0.91
     assert found["`over_seeds`, `over_both`", FALSE_VERDICT] < 0.05
-
-
-def test_intervals_are_those_of_the_textbook() -> None:
-    low, high = prediction_interval([1.0, 2.0, 3.0])
-    assert (low, high) == pytest.approx(
-        (2 - 4.302652729911275 * math.sqrt(4 / 3), 2 + 4.302652729911275 * math.sqrt(4 / 3))
-    )
-    assert prediction_interval([5.0, 5.0, 5.0]) == (5.0, 5.0)
-    with pytest.raises(ValueError, match="1 values"):
-        prediction_interval([1.0])
-    # Newcombe 1998, method 10, from two Wilson intervals.
-    one, other = wilson_interval(830, 1000), wilson_interval(800, 1000)
-    low, high = difference_interval(0.83, 0.80, 1000)
-    assert low == pytest.approx(0.03 - math.sqrt((0.83 - one[0]) ** 2 + (other[1] - 0.80) ** 2))
-    assert high == pytest.approx(0.03 + math.sqrt((one[1] - 0.83) ** 2 + (0.80 - other[0]) ** 2))
-
-
-def test_the_prediction_interval_covers_a_further_value() -> None:
-    draws = np.random.default_rng(0).normal(size=(1000, 6))
-    inside = [low < row[5] < high for row in draws for low, high in [prediction_interval(row[:5])]]
-    assert np.mean(inside) == pytest.approx(0.95, abs=0.02)

@@ -70,17 +70,18 @@ def test_wrong_verdicts_on_an_order_are_rare_whatever_n(n: int) -> None:
 
 
 def test_seeds_that_agreement_takes() -> None:
-    assert seeds_to_agree(0.0, 1) == 2
-    takes = seeds_to_agree(0.4, 1)
-    assert takes is not None
-    half = [0.4 * np.sqrt((takes - 1) / takes), -0.4 * np.sqrt((takes - 1) / takes)]
-    exact = np.array([*half] * takes)[:takes] if takes % 2 == 0 else None
-    if exact is not None:  # values of this very spread, around the published one
-        assert agreement(list(exact), 0.0, 1.0).verdict == AGREES
+    """Five values of a deviation of 0.42 reach 0.99 from their mean, four reach 1.12."""
+    assert seeds_to_agree(0.6 / np.sqrt(2), 1) == 5
+    values = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+    for n, verdict in ((5, AGREES), (4, CANNOT_TELL)):
+        some = values[:n] - values[:n].mean()
+        some *= 0.6 / np.sqrt(2) / some.std(ddof=1)
+        assert agreement(list(some), 0.0, 1.0).verdict == verdict
     assert seeds_to_agree(0.7, 1) is None  # one published run is not known that well
 
 
-def test_one_seed_tells_nothing() -> None:
-    for judged in (agreement([5.0], 0, 1), excess([5.0]), nearness([0.0], 1)):
+@pytest.mark.parametrize("values", [[5.0], [5.0, 5.0, 5.0], [5.0, np.nan]])
+def test_seeds_without_a_known_spread_tell_nothing(values: list[float]) -> None:
+    for judged in (agreement(values, 0, 1), excess(values), nearness(values, 10)):
         assert judged.verdict == CANNOT_TELL
         assert np.isnan(judged.low)

@@ -16,6 +16,7 @@ from pj2.exhibits.claims.verdicts import (
     excess,
     nearness,
     seeds_to_agree,
+    spread_is_known,
 )
 from pj2.language import said, tr
 from pj2.runs.reading import RunRecord
@@ -105,8 +106,9 @@ def about_a_value(finding: Finding, published: float, margin: float, unit: Unit)
         return finding
     judged = agreement(values, published, margin)
     apart = unit.signed(float(np.mean(values)) - published)
-    if len(values) == 1:
-        return finding.settled(judged, tr("ours less the published: {apart}", apart=apart), _one())
+    if not spread_is_known(values):
+        first = tr("ours less the published: {apart}", apart=apart)
+        return finding.settled(judged, first, _unknown(len(values)))
     numbers = tr(
         "ours less the published: {apart}, 90 % {interval}, margin ±{margin}, n = {n}",
         apart=apart, interval=unit.span(judged.low, judged.high),
@@ -128,8 +130,8 @@ def about_an_order(
         return finding
     judged = excess(values) if margin is None else nearness(values, margin)
     mean = unit.signed(float(np.mean(values)))
-    if len(values) == 1:
-        return finding.settled(judged, mean, _one())
+    if not spread_is_known(values):
+        return finding.settled(judged, mean, _unknown(len(values)))
     confidence = 95 if margin is None else 90
     numbers = tr(
         "{mean}, {confidence} % {interval}, n = {n}",
@@ -155,8 +157,9 @@ def about_a_ratio(finding: Finding, factor: float, *more: str) -> Finding:
         below = list(-np.log(np.asarray(ratios, np.float64)))
     judged = excess(below, -math.log(factor))
     mean = f"{np.exp(-np.mean(below)):.2f}"
-    if len(ratios) == 1:
-        return finding.settled(judged, tr("{mean} times the other's", mean=mean), _one(), *more)
+    if not spread_is_known(below):
+        first = tr("{mean} times the other's", mean=mean)
+        return finding.settled(judged, first, _unknown(len(ratios)), *more)
     judged = Judged(judged.verdict, math.exp(-judged.high), math.exp(-judged.low))
     numbers = tr(
         "{mean} times the other's, 95 % [{low:.2f}, {high:.2f}], n = {n}",
@@ -185,8 +188,11 @@ def differences(first: Mapping[int, float], second: Mapping[int, float]) -> dict
     return {seed: first[seed] - second[seed] for seed in first if seed in second}
 
 
-def _one() -> str:
-    return tr("of one seed, whose spread is not known")
+def _unknown(seeds: int) -> str:
+    """Return why nothing is known of how seeds differ."""
+    if seeds == 1:
+        return tr("of one seed, whose spread is not known")
+    return tr("equal in all {n} seeds, whose spread is not known", n=seeds)
 
 
 def _power(judged: Judged, values: Sequence[float], margin: float, unit: Unit) -> str:

@@ -22,7 +22,7 @@ _MOST_SEEDS = 100
 
 @dataclass(frozen=True)
 class Judged:
-    """A verdict, and the interval that it rests on; NaN of one seed, whose spread is unknown."""
+    """A verdict, and the interval that it rests on; NaN where the spread of seeds is unknown."""
 
     verdict: str
     low: float = math.nan
@@ -34,6 +34,11 @@ class Judged:
         return (self.high - self.low) / 2
 
 
+def spread_is_known(values: Sequence[float]) -> bool:
+    """Tell whether values, one a seed, say anything of how seeds differ: two at least do differ."""
+    return bool(np.isfinite(values).all()) and len(set(values)) > 1
+
+
 def agreement(values: Sequence[float], published: float, margin: float) -> Judged:
     """Judge whether one published run and ours, one value a seed, expect the same.
 
@@ -43,7 +48,7 @@ def agreement(values: Sequence[float], published: float, margin: float) -> Judge
     tests at 5 %, Schuirmann 1987; Lakens 2017) and differ if it lies outside. Either is
     wrong in at most 5 % of cases, whatever n.
     """
-    if len(values) < 2:
+    if not spread_is_known(values):
         return Judged(CANNOT_TELL)
     difference = float(np.mean(values)) - published
     reach = _reach(float(np.std(values, ddof=1)), len(values))
@@ -68,7 +73,7 @@ def nearness(differences: Sequence[float], margin: float) -> Judged:
     It holds if the 90 % Student interval of the mean lies within ± `margin`, and does not
     if it lies outside.
     """
-    if len(differences) < 2:
+    if not spread_is_known(differences):
         return Judged(CANNOT_TELL)
     n, mean = len(differences), float(np.mean(differences))
     reach = _t(n) * float(np.std(differences, ddof=1)) / math.sqrt(n)
@@ -84,7 +89,7 @@ def excess(values: Sequence[float], least: float = 0.0) -> Judged:
     By the 95 % Student t interval of the mean: it holds if all of it is above `least`, in
     part if all of it is above 0, and does not if all of it is below 0.
     """
-    if len(values) < 2 or not np.isfinite(values).all():
+    if not spread_is_known(values):
         return Judged(CANNOT_TELL)
     spread = mean_interval(values)
     if spread.low > least:
