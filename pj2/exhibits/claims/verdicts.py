@@ -82,18 +82,20 @@ def excess(values: Sequence[float], least: float = 0.0) -> Judged:
     """Judge whether values, one a seed, are above 0 in the mean, and above `least`.
 
     By the 95 % Student t interval of the mean: it holds if all of it is above `least`, in
-    part if all of it is above 0, and does not if all of it is below 0.
+    part if all of it is above 0, and does not if all of it is below 0. Of equal values,
+    such as epochs often are, the value stands for it.
     """
     if len(values) < 2 or not np.isfinite(values).all():
         return Judged(CANNOT_TELL)
     spread = mean_interval(values)
-    if spread.low > least:
+    low, high = (spread.low, spread.high) if spread.sd else (spread.mean, spread.mean)
+    if low > least:
         verdict = HOLDS
-    elif spread.low > 0:
+    elif low > 0:
         verdict = IN_PART
     else:
-        verdict = FAILS if spread.high < 0 else CANNOT_TELL
-    return Judged(verdict, spread.low, spread.high)
+        verdict = FAILS if high < 0 else CANNOT_TELL
+    return Judged(verdict, low, high)
 
 
 def _reach(sd: float, n: int) -> float:
