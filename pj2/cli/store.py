@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pj2.cli.options import DEFAULT_STORE, FOUND_PROBLEMS, Json, StoreOptions, takes_groups
+from pj2.cli.options import (
+    DEFAULT_STORE,
+    FOUND_PROBLEMS,
+    Json,
+    StoreOptions,
+    takes_groups,
+    to_stderr,
+)
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,6 +39,8 @@ app = typer.Typer(
 def ls(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
     """List what the store holds, the last used first.
 
+    Of which experiment a run is, only a config tells: it is shown where there is a config.yaml.
+
     Example: pj2 store ls
     """
     from pj2.store.contents import held_blobs, read_entries
@@ -39,18 +48,34 @@ def ls(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
     opened = place.open_existing()
     entries = read_entries(opened)
     held = held_blobs(opened.local)
-    rows = [_row(entry, held) for entry in entries]
+    experiments = _experiments(entries)
+    rows = [
+        _row(entry, held) | {"experiments": experiments.get(entry.fingerprint, [])}
+        for entry in entries
+    ]
     total = sum(blob.size for blob in held.keys() & {b for e in entries for b in e.blobs})
     needed = sum(blob.size for blob in held.keys() & {b for e in entries for b in e.needed})
     if as_json:
         _print_json({"entries": rows, "bytes": total, "only_other_budgets": total - needed})
         return
     _print_table(
-        ["fingerprint", "kind", "model", "lr", "seed", "epochs", "state", "size", "used"],
+        [
+            "fingerprint",
+            "kind",
+            "experiment",
+            "model",
+            "lr",
+            "seed",
+            "epochs",
+            "state",
+            "size",
+            "used",
+        ],
         [
             (
                 _short(row["fingerprint"]),
                 row["kind"],
+                ", ".join(row["experiments"]),
                 row["model"],
                 row["learning_rate"],
                 row["seed"],
@@ -237,7 +262,7 @@ def export(
     entries = read_entries(opened)
     if fingerprints or config:
         named = {find_entry(entries, prefix).fingerprint for prefix in fingerprints or ()}
-        named |= entries_of_study(entries, config) if config else set()
+        named |= set(entries_of_study(entries, config)) if config else set()
         entries = [entry for entry in entries if entry.fingerprint in named]
     if not entries:
         nothing = f"nothing of {config}" if config else "no entries"
@@ -295,6 +320,20 @@ def _row(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
         "bytes": sum(blob.size for blob in entry.blobs if blob in held),
         "used": used.strftime("%Y-%m-%dT%H:%M:%SZ") if used else None,
     }
+
+
+def _experiments(entries: Sequence[Entry]) -> dict[str, list[str]]:
+    """Return the experiments of the working directory's config.yaml that entries belong to."""
+    config = Path("config.yaml")
+    if not config.exists():
+        return {}
+    from pj2.store.keep import entries_of_study
+
+    try:
+        return entries_of_study(entries, config)
+    except UserError as error:
+        to_stderr(f"pj2: experiments are not shown: {error.problems[0]}")
+        return {}
 
 
 def _headline(entry: Entry) -> list[Any]:
