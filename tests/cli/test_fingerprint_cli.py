@@ -214,6 +214,24 @@ def test_data_whose_files_changed_are_not_compared(pj2, prepared):
     assert (code, "snakemake prepare_data" in err) == (2, True)
 
 
+def test_without_the_files_of_the_data_what_was_prepared_counts(pj2, here):
+    (here / "config.yaml").write_text(
+        CONFIG + "dataset: {name: custom, source: imagefolder, path: pictures}\n"
+    )
+    study = load_study("config.yaml")
+    fingerprint = run_fingerprint(list_runs(study)[0].settings, DATA)
+    write_json(
+        Path(prepared_folder(study.dataset), "dataset.json"),
+        {"hash": DATA, "classes": ["cat", "dog"], "source_digest": "of what is gone"},
+    )
+    run = list_runs(study)[0].folder
+    code, out, err = pj2("why", run)
+    assert (code, "trained from the start" in out) == (0, True)
+    (line,) = err.splitlines()
+    assert line.startswith("pj2: dataset.path: pictures does not exist")
+    assert pj2("fingerprint", run) == (0, fingerprint.digest + "\n", err)
+
+
 def test_why_remembers_what_it_hashed(pj2, prepared, monkeypatch):
     monkeypatch.setattr(verified, "_SETTLED_NANOSECONDS", -(10**9))
     write_run(RUN, prepared)
