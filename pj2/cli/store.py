@@ -37,9 +37,7 @@ app = typer.Typer(
 @app.command()
 @takes_groups
 def ls(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
-    """List what the store holds, the last used first.
-
-    Of which experiment a run is, only a config tells: it is shown where there is a config.yaml.
+    """List what the store holds, the last used first; with the experiments of ./config.yaml.
 
     Example: pj2 store ls
     """
@@ -48,37 +46,22 @@ def ls(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
     opened = place.open_existing()
     entries = read_entries(opened)
     held = held_blobs(opened.local)
-    experiments = _experiments(entries)
-    rows = [
-        _row(entry, held) | {"experiments": experiments.get(entry.fingerprint, [])}
-        for entry in entries
-    ]
+    named = _experiments(entries)
+    rows = [{**_row(e, held), "experiments": named.get(e.fingerprint, [])} for e in entries]
     total = sum(blob.size for blob in held.keys() & {b for e in entries for b in e.blobs})
     needed = sum(blob.size for blob in held.keys() & {b for e in entries for b in e.needed})
     if as_json:
         _print_json({"entries": rows, "bytes": total, "only_other_budgets": total - needed})
         return
+    first = ["fingerprint", "kind", "experiment"]
     _print_table(
-        [
-            "fingerprint",
-            "kind",
-            "experiment",
-            "model",
-            "lr",
-            "seed",
-            "epochs",
-            "state",
-            "size",
-            "used",
-        ],
+        [*first, "model", "lr", "seed", "epochs", "state", "size", "used"],
         [
             (
                 _short(row["fingerprint"]),
                 row["kind"],
                 ", ".join(row["experiments"]),
-                row["model"],
-                row["learning_rate"],
-                row["seed"],
+                *(row[key] for key in ("model", "learning_rate", "seed")),
                 _progress(row),
                 row["state"],
                 _size(row["bytes"]),
@@ -324,13 +307,11 @@ def _row(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
 
 def _experiments(entries: Sequence[Entry]) -> dict[str, list[str]]:
     """Return the experiments of the working directory's config.yaml that entries belong to."""
-    config = Path("config.yaml")
-    if not config.exists():
-        return {}
     from pj2.store.keep import entries_of_study
 
+    config = Path("config.yaml")
     try:
-        return entries_of_study(entries, config)
+        return entries_of_study(entries, config) if config.exists() else {}
     except UserError as error:
         to_stderr(f"pj2: experiments are not shown: {error.problems[0]}")
         return {}
