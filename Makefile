@@ -9,6 +9,10 @@ READY  := $(VENV)/.ready
 # Options for snakemake, e.g. make run ARGS="--configfile config/paper.yaml"
 ARGS   ?=
 BENCH_ARGS ?=
+# Snakemake ends where it cannot write its cache, below the home folder: then it is in the checkout.
+export XDG_CACHE_HOME := $(shell cache="$${XDG_CACHE_HOME:-$$HOME/.cache}"; \
+	mkdir -p "$$cache/snakemake" 2>/dev/null && test -w "$$cache/snakemake" && echo "$$cache" || \
+	echo "$(CURDIR)/.snakemake/cache")
 
 .PHONY: run dry-run test lint docs bench format lock translations clean
 .DEFAULT_GOAL := run

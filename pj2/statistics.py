@@ -12,6 +12,8 @@ from scipy.special import ndtri, stdtrit
 Range = tuple[float, float]
 """The least and the greatest value that a quantity can have."""
 
+Interval = tuple[float, float]
+
 SHARE: Range = (0.0, 1.0)
 DIFFERENCE_OF_SHARES: Range = (-1.0, 1.0)
 NOT_NEGATIVE: Range = (0.0, math.inf)
@@ -24,7 +26,7 @@ _CELLS = 200_000  # of an array of resampled images: 1.6 MB, which a processor's
 class Mean:
     """The mean of `n` seeds, their standard deviation, and the mean's 95 % interval.
 
-    With one seed `sd`, `low` and `high` are NaN.
+    With one seed `sd`, `low` and `high` are NaN, with equal values `low` and `high` are.
     """
 
     mean: float
@@ -43,15 +45,16 @@ class PairedDifference:
 
     `over_images` is about other test images for these very networks, `over_seeds`
     about other seeds on these very images, `over_both` about other seeds and other
-    images. With one seed the last two are None.
+    images. With one seed the last two are None. One is also None where there is no spread
+    that it could be estimated from.
     """
 
     difference: float
     seeds: int
     images: int
-    over_images: tuple[float, float]
-    over_seeds: tuple[float, float] | None
-    over_both: tuple[float, float] | None
+    over_images: Interval | None
+    over_seeds: Interval | None
+    over_both: Interval | None
 
 
 def wilson_interval(correct: int, n: int) -> tuple[float, float]:
@@ -74,7 +77,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, within: Range = _ANY) ->
 
     It covers the spread between seeds on the same test images. Of a quantity that has a
     range the interval is the part `within` it, which covers the mean as often, since the
-    mean lies there too. Equal values have an interval without width.
+    mean lies there too. Equal values have none: their spread is 0, that of their seeds is not.
 
     Raises ValueError if there are no values.
     """
@@ -85,18 +88,23 @@ def mean_interval(values: Sequence[float] | np.ndarray, within: Range = _ANY) ->
     mean = float(array.mean())
     if n == 1:
         return Mean(mean, np.nan, n, np.nan, np.nan)
-    if np.ptp(array) == 0:  # their rounded mean may be another number
-        return Mean(float(array[0]), 0.0, n, float(array[0]), float(array[0]))
+    if are_equal(values):  # their rounded mean may be another number
+        return Mean(float(array[0]), 0.0, n, np.nan, np.nan)
     sd = float(array.std(ddof=1))
     reach = _student(n) * sd / float(np.sqrt(n))
     return Mean(mean, sd, n, *_part(mean - reach, mean + reach, within))
+
+
+def are_equal(values: Sequence[float] | np.ndarray) -> bool:
+    """Tell whether values are equal but for rounding, as differences of shares are."""
+    return bool(np.allclose(values, values[0], rtol=1e-12, atol=1e-12))
 
 
 def mean_accuracy(values: Sequence[float], images: int) -> Mean:
     """Return the mean of one accuracy a seed, each of so many images, with its 95 % interval.
 
     It is Student's of several seeds, which covers other seeds, and Wilson's of one, which
-    covers other images. Raises ValueError if there are none.
+    covers other images; seeds of equal accuracy have none. Raises ValueError if there are none.
     """
     spread = mean_interval(values, SHARE)
     if spread.n > 1:
@@ -159,7 +167,7 @@ def paired_difference(
     over_seeds = over_both = None
     if seeds > 1:
         spread = mean_interval(differences.mean(axis=1).tolist(), DIFFERENCE_OF_SHARES)
-        over_seeds = (spread.low, spread.high)
+        over_seeds = None if math.isnan(spread.low) else (spread.low, spread.high)
         over_both = _over_both(differences, resamples, seed)
     return PairedDifference(
         float(differences.sum(dtype=np.int64) / differences.size), seeds, images,
@@ -167,7 +175,7 @@ def paired_difference(
     )  # fmt: skip
 
 
-def _over_images(differences: np.ndarray, resamples: int, seed: int) -> tuple[float, float]:
+def _over_images(differences: np.ndarray, resamples: int, seed: int) -> Interval | None:
     seeds = len(differences)
     sums = differences.sum(axis=0, dtype=np.float64)
 
@@ -178,7 +186,7 @@ def _over_images(differences: np.ndarray, resamples: int, seed: int) -> tuple[fl
     return _bootstrap((sums,), statistic, len(sums), resamples, seed, np.ptp(sums) > 0)
 
 
-def _over_both(differences: np.ndarray, resamples: int, seed: int) -> tuple[float, float]:
+def _over_both(differences: np.ndarray, resamples: int, seed: int) -> Interval | None:
     seeds, images = differences.shape
     by_image = differences.T.astype(np.float64)
 
@@ -208,10 +216,11 @@ def _bootstrap(
     resamples: int,
     seed: int,
     varies: bool,
-) -> tuple[float, float]:
+) -> Interval | None:
     """Return the 95 % BCa interval; the percentile interval where nothing `varies` on average.
 
     Leaving out a seed or an image then changes nothing, and BCa's acceleration is 0 / 0.
+    None where all resamples are equal.
     """
     from scipy.stats import bootstrap  # half a second: where it is needed
 
@@ -225,7 +234,8 @@ def _bootstrap(
         vectorized=True,
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return float(interval.low), float(interval.high)
+    low, high = float(interval.low), float(interval.high)
+    return (low, high) if low < high else None
 
 
 def mcnemar_p(one: np.ndarray, other: np.ndarray) -> float:

@@ -222,13 +222,20 @@ def _on_disk(results: Path) -> list[str]:
 
 
 def _data(place: Path, study: StudyConfig) -> DataIdentity | None:
-    """Return what the prepared data are; None if they are not, or from files that changed since."""
+    """Return what the prepared data are; None if they are not, or from files that changed since.
+
+    Without those files, it is said that this is not known.
+    """
     from pj2.data.changes import is_outdated
     from pj2.data.layout import identity_of, prepared_folder
 
     folder = prepared_folder(study.dataset)
-    with chdir(place):
-        outdated = is_outdated(folder, study.dataset)
+    try:
+        with chdir(place):
+            outdated = is_outdated(folder, study.dataset)
+    except UserError as error:
+        to_stderr(f"pj2: {error.problems[0]}; the data are taken as they were prepared")
+        outdated = False
     return None if outdated else identity_of(place / folder)
 
 

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pj2.cli.options import DEFAULT_STORE, FOUND_PROBLEMS, Json, StoreOptions, takes_groups
+from pj2.cli.options import (
+    DEFAULT_STORE,
+    FOUND_PROBLEMS,
+    Json,
+    StoreOptions,
+    takes_groups,
+    to_stderr,
+)
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,7 +37,7 @@ app = typer.Typer(
 @app.command()
 @takes_groups
 def ls(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
-    """List what the store holds, the last used first.
+    """List what the store holds, the last used first; with the experiments of ./config.yaml.
 
     Example: pj2 store ls
     """
@@ -39,21 +46,22 @@ def ls(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
     opened = place.open_existing()
     entries = read_entries(opened)
     held = held_blobs(opened.local)
-    rows = [_row(entry, held) for entry in entries]
+    named = _experiments(entries)
+    rows = [{**_row(e, held), "experiments": named.get(e.fingerprint, [])} for e in entries]
     total = sum(blob.size for blob in held.keys() & {b for e in entries for b in e.blobs})
     needed = sum(blob.size for blob in held.keys() & {b for e in entries for b in e.needed})
     if as_json:
         _print_json({"entries": rows, "bytes": total, "only_other_budgets": total - needed})
         return
+    first = ["fingerprint", "kind", "experiment"]
     _print_table(
-        ["fingerprint", "kind", "model", "lr", "seed", "epochs", "state", "size", "used"],
+        [*first, "model", "lr", "seed", "epochs", "state", "size", "used"],
         [
             (
                 _short(row["fingerprint"]),
                 row["kind"],
-                row["model"],
-                row["learning_rate"],
-                row["seed"],
+                ", ".join(row["experiments"]),
+                *(row[key] for key in ("model", "learning_rate", "seed")),
                 _progress(row),
                 row["state"],
                 _size(row["bytes"]),
@@ -237,7 +245,7 @@ def export(
     entries = read_entries(opened)
     if fingerprints or config:
         named = {find_entry(entries, prefix).fingerprint for prefix in fingerprints or ()}
-        named |= entries_of_study(entries, config) if config else set()
+        named |= set(entries_of_study(entries, config)) if config else set()
         entries = [entry for entry in entries if entry.fingerprint in named]
     if not entries:
         nothing = f"nothing of {config}" if config else "no entries"
@@ -295,6 +303,18 @@ def _row(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
         "bytes": sum(blob.size for blob in entry.blobs if blob in held),
         "used": used.strftime("%Y-%m-%dT%H:%M:%SZ") if used else None,
     }
+
+
+def _experiments(entries: Sequence[Entry]) -> dict[str, list[str]]:
+    """Return the experiments of the working directory's config.yaml that entries belong to."""
+    from pj2.store.keep import entries_of_study
+
+    config = Path("config.yaml")
+    try:
+        return entries_of_study(entries, config) if config.exists() else {}
+    except UserError as error:
+        to_stderr(f"pj2: experiments are not shown: {error.problems[0]}")
+        return {}
 
 
 def _headline(entry: Entry) -> list[Any]:

@@ -41,9 +41,6 @@ def prepare(
     the content hash, the limit, the images per class, how many images are
     there repeatedly, and the digest of the files that were read.
 
-    Several may prepare the same data at once, and others map them: files that
-    hold what they should are left as they are.
-
     Raises UserError for anything wrong with the source or the limit, and if a
     class has too few images to be split by one of `validation_fractions`.
     """
@@ -81,13 +78,7 @@ def prepare(
         "source_digest": files_read,
     }
     check_class_sizes(info, validation_fractions)
-    if not _holds_images(output, info["hash"], len(raw.classes)):
-        # The old description must never stand beside the new images.
-        (output / INFO_FILE).unlink(missing_ok=True)
-        with atomic_path(output / IMAGES_FILE) as temporary:
-            _save(tensors, temporary)
-    if not _holds_info(output, info):
-        write_json(output / INFO_FILE, info)
+    _write(output, tensors, info)
     return info
 
 
@@ -150,11 +141,22 @@ def channel_statistics(images: npt.NDArray[np.uint8]) -> tuple[list[float], list
     return mean, std
 
 
-def _save(tensors: dict[str, npt.NDArray[Any]], path: Path) -> None:
-    try:
-        save_file(tensors, path)
-    except SafetensorError as error:  # it stands for what the system said of a full disk
-        raise UserError(f"{path.parent}: the images cannot be written ({error})") from None
+def _write(folder: Path, tensors: dict[str, npt.NDArray[Any]], info: dict[str, Any]) -> None:
+    """Write both files.
+
+    Several may prepare the same data at once, and others map them: files that
+    hold what they should are left as they are.
+    """
+    if not _holds_images(folder, info["hash"], len(info["classes"])):
+        # The old description must never stand beside the new images.
+        (folder / INFO_FILE).unlink(missing_ok=True)
+        try:
+            with atomic_path(folder / IMAGES_FILE) as temporary:
+                save_file(tensors, temporary)
+        except SafetensorError as error:  # it stands for what the system said of a full disk
+            raise UserError(f"{folder}: the images cannot be written ({error})") from None
+    if not _holds_info(folder, info):
+        write_json(folder / INFO_FILE, info)
 
 
 def _holds_images(folder: Path, digest: str, classes: int) -> bool:

@@ -16,6 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, fontManager, get_font
 from matplotlib.text import Text
 
+from pj2.exhibits.missing import said_of
+
 # Of this font scripts/subset_font.py makes what the translations need, and no more.
 FONT = Path(__file__).with_name("fonts") / "pj2-sans-sc.otf"
 # For what else a user's data may say in Chinese: the first that is installed.
@@ -72,13 +74,8 @@ def missing_ones_named(figure: Figure) -> Iterator[None]:
         warnings.filterwarnings("ignore", message=r"Glyph \d+ ")
         yield
     drawn = {letter for text in figure.findobj(Text) for letter in text.get_text()}
-    missing = sorted(letter for letter in drawn - _known() if not letter.isspace())
-    if missing:
-        print(
-            f"pj2: no font here has {''.join(missing)}: install Noto Sans CJK SC (on Debian and "
-            f"Ubuntu fonts-noto-cjk), remove {matplotlib.get_cachedir()} and draw this again",
-            file=sys.stderr,
-        )
+    if missing := [letter for letter in drawn - _known() if not letter.isspace()]:
+        print(said_of(missing, matplotlib.get_cachedir()), file=sys.stderr)
 
 
 @cache

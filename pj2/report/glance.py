@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pj2.config.catalogue import OPTIMIZERS
 from pj2.config.names import learning_rate_text
 from pj2.config.study import list_runs
 from pj2.data.layout import identity_of
@@ -117,7 +118,7 @@ def _experiment(runs: Sequence[RunRecord]) -> tuple[str, ...]:
         _distinct(run.model for run in runs),
         _distinct(map(learning_rate_text, rates)),
         _distinct(run.seed for run in runs),
-        _distinct(_optimizer(recipe["optimizer"]) for recipe in recipes),
+        _distinct(optimizer_in_words(recipe["optimizer"]) for recipe in recipes),
         *(
             _distinct(recipe[key] for recipe in recipes)
             for key in ("batch_size", "epochs", "monitor")
@@ -125,10 +126,17 @@ def _experiment(runs: Sequence[RunRecord]) -> tuple[str, ...]:
     )
 
 
-def _optimizer(settings: dict[str, Any]) -> str:
-    shown = [name for name in ("weight_decay", "momentum") if settings.get(name)]
-    words = [f"{name.replace('_', ' ')} {settings[name]:g}" for name in shown]
-    return " ".join([settings["name"], *words])
+def optimizer_in_words(settings: Mapping[str, Any]) -> str:
+    """Return an optimizer's name, and those of its options that have not their default."""
+    options = OPTIMIZERS.options(settings["name"])
+    words = [settings["name"]]
+    for name, value in settings.items():
+        if name == "name" or (name in options and value == options[name].default):
+            continue
+        words.append(name.replace("_", " "))
+        if value is not True:
+            words.append(f"{value:g}" if isinstance(value, float) else str(value))
+    return " ".join(words)
 
 
 def _duration(seconds: float) -> str:

@@ -63,13 +63,13 @@ class RunRecord:
 
     @property
     def diverged_at(self) -> int | None:
-        """The step (0-based) of the first loss that was not finite; None if there was none."""
+        """How many steps' losses were finite before the run diverged; None if it did not."""
         step: int | None = self.info["diverged_at_step"]
         return step
 
     @property
     def best_epoch(self) -> int | None:
-        """The chosen epoch (0-based); None if no epoch was finished."""
+        """The chosen epoch (0-based); None if the run diverged without one."""
         epoch: int | None = self.info["best_epoch"]
         return epoch
 
@@ -168,7 +168,7 @@ def epochs(run: RunRecord) -> pd.DataFrame:
 
 
 def predictions(run: RunRecord) -> Predictions | None:
-    """Return predictions.parquet; None if the run diverged before it finished an epoch."""
+    """Return predictions.parquet; None if the run diverged without a best epoch."""
     if run.best_epoch is None:
         return None
     path = run.folder / "predictions.parquet"
@@ -199,13 +199,13 @@ def test_result(run: RunRecord) -> tuple[int, int] | None:
 
 
 def tested(runs: Iterable[RunRecord]) -> list[tuple[RunRecord, Predictions]]:
-    """Return the runs that have predictions, with them; a run that finished no epoch has none."""
+    """Return the runs that have predictions, with them; one without a best epoch has none."""
     found = ((run, predictions(run)) for run in runs)
     return [(run, guesses) for run, guesses in found if guesses is not None]
 
 
 def at_best_epoch(run: RunRecord) -> pd.Series[float] | None:
-    """Return the row of epochs.parquet for the chosen epoch; None if no epoch was finished."""
+    """Return the row of epochs.parquet for the chosen epoch; None if there is none."""
     if run.best_epoch is None:
         return None
     frame = epochs(run)

@@ -6,6 +6,9 @@ import statistics
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
+
 from pj2.config.study import RunSettings
 from pj2.data.layout import DataIdentity
 from pj2.fingerprint.code import RESULT, code_of
@@ -107,14 +110,14 @@ def has_result(store: RunStore, trajectory: Trajectory, settings: RunSettings) -
 def write_result(store: RunStore, result: Result, output: Path, predict: Predict) -> None:
     """Write all files of a run; `run.json`, which holds the others' hashes, comes last.
 
-    `predict` is called if the store does not have the predictions.
+    `predict` is called if the store does not have the predictions. A run of which they
+    are not finite diverged, and has no best epoch.
 
     Raises BlobUnavailable if the store lacks, or holds damaged, what is needed of the epochs.
     """
     settings, trajectory, end = result.settings, result.trajectory, result.end
-    diverged = end.status == "diverged"
     best, last = kept_weights(trajectory, end)
-    parts = list(trajectory.recorded(end.epochs, diverged))
+    parts = list(trajectory.recorded(end.epochs, end.status == "diverged"))
     records = [unpack_steps(store.read(part.steps)) for part in parts]
     rows = [epoch.row for epoch in trajectory.epochs[: end.epochs]]
     tables = {STEPS: steps_table(records), EPOCHS: epochs_table(rows)}
@@ -133,6 +136,9 @@ def write_result(store: RunStore, result: Result, output: Path, predict: Predict
         store, "predictions", predictions, output / PREDICTIONS,
         lambda: predict(output / BEST, output / PREDICTIONS),
     )  # fmt: skip
+    if not _are_finite(output / PREDICTIONS):
+        end = Cut(end.epochs, "diverged", None)
+    diverged = end.status == "diverged"
     information = {
         "status": end.status,
         "diverged_at_step": sum(len(part.loss) for part in records) if diverged else None,
@@ -155,3 +161,9 @@ def write_result(store: RunStore, result: Result, output: Path, predict: Predict
         },
     }
     write_json(output / RUN, information)
+
+
+def _are_finite(predictions: Path) -> bool:
+    table = pq.read_table(predictions, columns=["probabilities"])
+    values = table["probabilities"].combine_chunks().flatten().to_numpy()
+    return bool(np.isfinite(values).all())

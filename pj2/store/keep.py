@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pj2.config.load import load_study
+from pj2.config.names import canonical_json
 from pj2.config.study import list_runs
 from pj2.errors import UserError
 from pj2.store.contents import Entry
@@ -56,22 +58,29 @@ def parse_rule(text: str) -> Rule:
     return partial(_made_for, Path(text))
 
 
-def entries_of_study(entries: Sequence[Entry], config: Path) -> set[str]:
+def entries_of_study(entries: Sequence[Entry], config: Path) -> dict[str, list[str]]:
     """Return the fingerprints of a study's runs, whatever their code and data, and predictions.
 
-    Raises UserError if the config cannot be read.
+    Each has the names of the experiments that it belongs to: a run is shared by those that
+    ask for the same. Raises UserError if the config cannot be read.
     """
-    wanted = [
-        run.settings.computed_in(precision).identity()
-        for run in list_runs(load_study(config))
-        for precision in run.settings.precisions
-    ]
-    runs = [entry for entry in entries if entry.settings in wanted]
-    weights = {blob.sha256 for run in runs for blob in run.blobs}
+    wanted: dict[str, list[str]] = {}
+    for run in list_runs(load_study(config)):
+        for precision in run.settings.precisions:
+            identity = canonical_json(run.settings.computed_in(precision).identity())
+            wanted.setdefault(identity, []).append(run.experiment)
+    found: dict[str, list[str]] = {}
+    weights: dict[Any, list[str]] = {}
+    for entry in entries:
+        if names := wanted.get(canonical_json(entry.settings)):
+            found[entry.fingerprint] = names
+            weights |= {blob.sha256: names for blob in entry.blobs}
     predictions = {
-        entry.fingerprint for entry in entries if entry.settings.get("weights") in weights
+        entry.fingerprint: weights[sha256]
+        for entry in entries
+        if (sha256 := entry.settings.get("weights")) in weights
     }
-    return {run.fingerprint for run in runs} | predictions
+    return found | predictions
 
 
 def _used_within(seconds: float, entries: Sequence[Entry], folder: Folder, now: float) -> set[str]:
@@ -93,4 +102,4 @@ def _last_used_up_to(size: int, entries: Sequence[Entry], folder: Folder, now: f
 
 
 def _made_for(config: Path, entries: Sequence[Entry], folder: Folder, now: float) -> set[str]:
-    return entries_of_study(entries, config)
+    return set(entries_of_study(entries, config))

@@ -77,13 +77,13 @@ def test_a_study_is_compared_model_by_model(pj2):
     assert "model VGG_A VGG_A_BatchNorm" in lines
     assert "Training code: the same" in lines
     ends = lines[lines.index("End values") :]
-    assert ends[3].startswith("VGG_A VGG_A 75.00 ± 0.00 [75.00, 75.00]")
+    assert ends[3].startswith("VGG_A VGG_A 75.00 ± 0.00 -")
     title = "Test accuracy, VGG_A − VGG_A_BatchNorm (+: VGG_A is better)"
     difference = dict(zip(*split(out, title), strict=True))
     assert difference["Models"] == "VGG_A − VGG_A_BatchNorm"
     assert difference["Difference, points"] == "−15.00"
     assert re.fullmatch(r"\[−\d+\.\d\d, −\d\.\d\d\]", difference["Over both"])
-    assert difference["Verdict"] == "lower"
+    assert difference["Verdict"] == "not settled"  # its seeds are equal
 
 
 def test_the_difference_is_the_first_less_the_second(pj2):
@@ -110,7 +110,7 @@ def test_a_pair_reads_as_in_the_table_of_pairs(pj2):
     ]
     _, out, _ = pj2("small")
     shown = dict(zip(*split(out, "Test accuracy, VGG_A −"), strict=True))
-    assert shown == dict(zip(head, row, strict=True))
+    assert shown == {key: cell for key, cell in zip(head, row, strict=True) if cell != "–"}
 
 
 @pytest.mark.parametrize(

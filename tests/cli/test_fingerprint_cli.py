@@ -12,13 +12,12 @@ from pj2.cli.main import main
 from pj2.config.load import load_study
 from pj2.config.study import list_runs
 from pj2.data.changes import source_digest
-from pj2.data.layout import DataIdentity, prepared_folder
-from pj2.fingerprint.code import RESULT, code_of
+from pj2.data.layout import prepared_folder
 from pj2.fingerprint.run import run_fingerprint
-from pj2.runs.derived import predictions_of
-from pj2.runs.files import BEST, EPOCHS, LAST, PREDICTIONS, STEPS
+from pj2.runs.files import artifact_names
 from pj2.store import verified
-from pj2.store.files import sha256_file, write_json
+from pj2.store.files import write_json
+from tests.helpers.made_up import DATA, make_run
 
 CONFIG = """\
 study: small
@@ -33,10 +32,9 @@ experiments:
     learning_rates: [1e-3]
     precision: fp32
 """
-DATA = "ab" * 32
+CLASSES = ("cat", "dog")
 RUN = "experiment=one/model=VGG_A/lr=0.001/seed=1"
 RUNS = Path("results/small/runs")
-ARTIFACTS = (BEST, LAST, STEPS, EPOCHS, PREDICTIONS)
 
 
 @pytest.fixture
@@ -54,7 +52,7 @@ def prepared(here):
     study = load_study("config.yaml")
     write_json(
         Path(prepared_folder(study.dataset), "dataset.json"),
-        {"hash": DATA, "classes": ["cat", "dog"], "source_digest": source_digest(study.dataset)},
+        {"hash": DATA, "classes": CLASSES, "source_digest": source_digest(study.dataset)},
     )
     return {run.folder: run_fingerprint(run.settings, DATA) for run in list_runs(study)}
 
@@ -71,28 +69,15 @@ def pj2(monkeypatch, capsys):
     return run
 
 
-def write_run(folder: str, prepared, **changes) -> None:
-    """A run.json, with files that it names, as if `folder` had been trained."""
+def write_run(lr: str = "0.001") -> str:
+    """Write `RUN`, at this learning rate; return its folder."""
     settings = {r.folder: r.settings for r in list_runs(load_study("config.yaml"))}[RUN]
-    fingerprint = prepared[RUN]
-    path = RUNS / folder
-    path.mkdir(parents=True)
-    for name in ARTIFACTS:
-        (path / name).write_bytes(name.encode())
-    artifacts = {name: sha256_file(path / name) for name in ARTIFACTS}
-    identity = DataIdentity(DATA, ("cat", "dog"))
-    predictions = predictions_of(settings, artifacts[BEST], identity)
-    run = {
-        "fingerprint": fingerprint.digest,
-        "settings": {**settings.model_dump(mode="json"), **changes},
-        "code": {key: fingerprint.inputs[key] for key in ("modules", "packages")},
-        "data": {"hash": DATA},
-        "precision": {"asked": "fp32", "used": "fp32"},
-        "written_by": code_of(RESULT).digest,
-        "predictions": {"fingerprint": predictions.digest, "inputs": predictions.inputs},
-        "artifacts": artifacts,
-    }
-    write_json(path / "run.json", run)
+    make_run(
+        RUNS.parent, "VGG_A", [1.0], lr=lr, seed=1, experiment="one",
+        classes=CLASSES, labels=(0, 1), predicted=(0, 1),
+        settings={**settings.model_dump(), "learning_rate": float(lr)},
+    )  # fmt: skip
+    return RUN.replace("0.001", lr)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +159,7 @@ def test_data_that_are_not_prepared(pj2, here):
 
 
 def test_why(pj2, prepared):
-    write_run(RUN, prepared)
+    write_run()
     code, out, err = pj2("why", RUN)
     assert (code, err) == (0, "")
     assert out.splitlines() == [
@@ -192,8 +177,7 @@ def test_why(pj2, prepared):
 
 
 def test_why_of_a_run_that_is_no_longer_in_the_config(pj2, prepared):
-    gone = "experiment=one/model=VGG_A/lr=0.003/seed=1"
-    write_run(gone, prepared, learning_rate=0.003)
+    gone = write_run(lr="0.003")
     line = f"  not in config.yaml; nearest is {RUN.replace('0.001', '0.002')}: "
     line += "learning_rate 0.003 → 0.002"
     for selection in (gone, gone.replace("0.003", "3e-3"), RUNS / gone):
@@ -205,7 +189,7 @@ def test_why_of_a_run_that_is_no_longer_in_the_config(pj2, prepared):
 
 
 def test_data_whose_files_changed_are_not_compared(pj2, prepared):
-    write_run(RUN, prepared)
+    write_run()
     info = Path(prepared_folder(load_study("config.yaml").dataset), "dataset.json")
     write_json(info, {**json.loads(info.read_text()), "source_digest": "of other files"})
     _, out, _ = pj2("why", RUN)
@@ -214,9 +198,27 @@ def test_data_whose_files_changed_are_not_compared(pj2, prepared):
     assert (code, "snakemake prepare_data" in err) == (2, True)
 
 
+def test_without_the_files_of_the_data_what_was_prepared_counts(pj2, here):
+    (here / "config.yaml").write_text(
+        CONFIG + "dataset: {name: custom, source: imagefolder, path: pictures}\n"
+    )
+    study = load_study("config.yaml")
+    fingerprint = run_fingerprint(list_runs(study)[0].settings, DATA)
+    write_json(
+        Path(prepared_folder(study.dataset), "dataset.json"),
+        {"hash": DATA, "classes": CLASSES, "source_digest": "of what is gone"},
+    )
+    run = list_runs(study)[0].folder
+    code, out, err = pj2("why", run)
+    assert (code, "trained from the start" in out) == (0, True)
+    (line,) = err.splitlines()
+    assert line.startswith("pj2: dataset.path: pictures does not exist")
+    assert pj2("fingerprint", run) == (0, fingerprint.digest + "\n", err)
+
+
 def test_why_remembers_what_it_hashed(pj2, prepared, monkeypatch):
     monkeypatch.setattr(verified, "_SETTLED_NANOSECONDS", -(10**9))
-    write_run(RUN, prepared)
+    write_run()
     pj2("why", RUN)
     names = {Path(name).name for name in json.loads(Path(".pj2/verified.json").read_text())}
-    assert names == set(ARTIFACTS)
+    assert names == set(artifact_names(probed=False))

@@ -64,6 +64,7 @@ def test_ls(tmp_path, manifests):
     assert header.split() == [
         "fingerprint",
         "kind",
+        "experiment",
         "model",
         "lr",
         "seed",
@@ -84,6 +85,23 @@ def test_ls(tmp_path, manifests):
     assert by_kind["run"]["bytes"] == 2000
     assert by_kind["predictions"]["bytes"] == 1500
     assert (by_kind["run"]["epochs"], by_kind["run"]["steps"]) == (1, 17)
+
+
+def test_ls_names_the_experiments_of_the_config_beside_it(tmp_path, manifests):
+    (tmp_path / "config.yaml").write_text(
+        "study: s\ndataset: {source: sample}\nexperiments:\n"
+        "  one: &same {models: [VGG_A_BatchNorm], learning_rates: [0.001], seeds: [3, 4]}\n"
+        "  two: {models: [BasicCNN], learning_rates: [0.001], seeds: [3]}\n"
+        "  three: *same\n"
+    )
+    listed = json.loads(pj2("ls", "--json", cwd=tmp_path).stdout)
+    assert [entry["experiments"] for entry in listed["entries"]] == [["one", "three"]] * 2
+    assert " run          one, three " in pj2("ls", cwd=tmp_path).stdout
+    (tmp_path / "config.yaml").write_text("study: s\nexperimentz: {}\n")
+    result = pj2("ls", cwd=tmp_path)
+    assert result.returncode == 0
+    assert "config.yaml" in result.stderr
+    assert "one" not in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -112,12 +112,12 @@ def test_two_runs_with_known_predictions(tmp_path: Path) -> None:
 def test_over_seeds(tmp_path: Path) -> None:
     for seed in range(3):
         run(tmp_path, "A", range(seed), seed=seed)
-        run(tmp_path, "B", range(20, 40 + seed), seed=seed)
+        run(tmp_path, "B", range(20, 40 + 2 * seed), seed=seed)
     run(tmp_path, "B", range(9), seed=7)
     found = compare_sides(by_model(tmp_path))
     ((_, row),) = found.differences
-    assert row["by_seed"] == pytest.approx({0: 20 / 60, 1: 20 / 60, 2: 20 / 60})
-    assert row["difference"] == pytest.approx(20 / 60)
+    assert row["by_seed"] == pytest.approx({0: 20 / 60, 1: 21 / 60, 2: 22 / 60})
+    assert row["difference"] == pytest.approx(21 / 60)
     assert row["verdict"] == "higher"
     assert found.unmatched == ("B lr=0.001 seed=7",)
     assert [[each.seed for each in setting.runs] for setting in found.settings] == [

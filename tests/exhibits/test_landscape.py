@@ -13,6 +13,7 @@ import pytest
 from pj2.errors import UserError
 from pj2.exhibits.curves.figure import plot_curves
 from pj2.exhibits.format import write_all_formats
+from pj2.exhibits.landscape.chart import landscape_charts
 from pj2.exhibits.landscape.figure import plot_landscape
 from pj2.exhibits.landscape.numbers import (
     BAND_SCHEMA,
@@ -96,6 +97,8 @@ def test_if_all_runs_diverged_the_band_is_as_long_as_the_longest(tmp_path: Path)
     none = [make_run(tmp_path, "B", [], val=(), diverged=True)]
     with pytest.raises(UserError, match="no loss of B is finite"):
         landscape_band(load(tmp_path, none))
+    with pytest.raises(UserError, match="no loss of B is finite"):
+        landscape_charts(load(tmp_path, none))
 
 
 def test_a_band_is_of_one_seed_and_one_run_a_learning_rate(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from matplotlib.font_manager import findfont, get_font
 import pj2.language
 from pj2.exhibits import letters, style
 from pj2.exhibits.confusion.figure import plot_confusion
+from pj2.exhibits.missing import said_in, said_of
 from pj2.exhibits.surfaces.view import write_surface_view
 from pj2.language import use_language
 from tests.exhibits.every_figure import every_figure
@@ -95,6 +96,14 @@ def test_letters_that_no_font_has_are_named_in_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert re.match("pj2: no font here has [^ ]*飛[^ ]*鷹[^ ]*: install Noto Sans CJK SC", line)
     assert (tmp_path / "figure.svg").exists()
+    assert said_in(tmp_path / "logs") is None
+    for number, words in enumerate(["飛行機", "鷹", "car"]):
+        said = said_of(set(words), "FOLDER") if words != "car" else "drawn"
+        log = tmp_path / "logs" / f"experiment={number}" / "a.log"
+        log.parent.mkdir(parents=True)
+        log.write_text(f"one line\n{said}\n", encoding="utf-8")
+    together = said_of({*"飛行機鷹"}, "FOLDER")
+    assert said_in(tmp_path / "logs") == together
 
 
 def test_english_breaks_at_blanks_and_chinese_anywhere_but_before_a_stop() -> None:

@@ -45,6 +45,17 @@ def test_a_surface_with_infinite_corners_is_drawn(surfaces, tmp_path):
     write_surface_view(surfaces, tmp_path / "x")
 
 
+@pytest.mark.filterwarnings("error")
+def test_surfaces_of_which_no_loss_is_finite_are_no_error(surfaces, tmp_path, drawn):
+    for number, path in enumerate(surfaces):
+        table = pq.ParquetFile(path).read()
+        infinite = pa.array([math.inf] * len(table))
+        write_table(path, table.set_column(4, "loss", infinite))
+        write_surface_view(surfaces, tmp_path / str(number))
+        figure = drawn(plot_surfaces, surfaces)
+    assert words(figure) == "Loss surfaces: no finite loss was recorded"
+
+
 def test_lines_have_their_losses_and_barriers(lines, drawn):
     figure = drawn(plot_lines, lines, lines)
     for panel in figure.axes:

@@ -21,6 +21,7 @@ from pj2.exhibits.landscape import chart as landscape
 from pj2.exhibits.landscape.chart import landscape_charts
 from pj2.exhibits.palette import _DARK_PAGE, _luminance, on_dark
 from pj2.report.contents import read_contents
+from pj2.report.glance import optimizer_in_words
 from pj2.report.images import embed
 from pj2.runs.reading import load_runs
 from tests.helpers.made_up import make_index, make_run
@@ -54,6 +55,19 @@ def test_a_table_is_read_back_cell_by_cell_with_its_special_letters(tmp_path):
     assert table.headings == ("Model_a", "n")
     assert table.rows == (("a|b", "1,234"), ("*c* <i>", "–"))
     assert table.numeric == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": "adamw", "weight_decay": 5e-4}, "adamw weight decay 0.0005"),
+        ({"name": "sgd", "weight_decay": 0.0, "nesterov": False, "momentum": 0.0}, "sgd"),
+        ({"name": "sgd", "momentum": 0.9, "nesterov": True}, "sgd momentum 0.9 nesterov"),
+        ({"name": "gone", "kind": "b", "turns": False}, "gone kind b turns False"),
+    ],
+)
+def test_an_optimizer_is_shown_with_all_options_that_are_not_its_defaults(options, words):
+    assert optimizer_in_words(options) == words
 
 
 def test_a_file_without_a_table_is_a_users_mistake(tmp_path):

@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pyarrow.parquet import read_table
 
 from pj2.config.study import Run, RunSettings
 from pj2.data.layout import DataIdentity
+from pj2.evaluation.predict import predictions_table
 from pj2.fingerprint.run import run_fingerprint
 from pj2.runs.check import nearest_run, stale_reasons, why_stale
 from pj2.runs.files import (
@@ -24,7 +26,7 @@ from pj2.runs.files import (
 )
 from pj2.runs.plan import Machine, actions, restore_run
 from pj2.runs.trajectory import Epoch, State, Trajectory, pack_steps
-from pj2.store.files import write_json
+from pj2.store.files import write_json, write_table
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 from pj2.store.verified import VerifiedFiles
@@ -65,7 +67,9 @@ def trajectory(store: RunStore, version: str, epochs: int = 3, steps: int = 0) -
 
 
 def predict(weights, path) -> None:
-    path.write_bytes(b"predictions with " + weights.read_bytes())
+    epoch = int(weights.read_bytes()[-1:])
+    sure = 0.9 - epoch / 10
+    write_table(path, predictions_table(np.zeros(1), np.array([[sure, 1 - sure]]), CLASSES))
 
 
 def here() -> Machine:
@@ -295,8 +299,10 @@ def test_what_is_restored_is_predicted_once(made):
     made.restore(predict=not_again)
     (best,) = made.store.manifests(made.run["predictions"]["fingerprint"], "predictions")
     made.store.local.remove(best.blobs[0].name)
+    (made.folder / PREDICTIONS).unlink()
     made.restore()
-    assert (made.folder / PREDICTIONS).read_bytes() == b"predictions with weights 0"
+    (said,) = read_table(made.folder / PREDICTIONS)["probabilities"].to_pylist()
+    assert said == pytest.approx([0.9, 0.1])
     assert made.why() == [CURRENT]
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from pj2.config.study import RunSettings
 from pj2.errors import UserError
-from pj2.evaluation.evaluate import Score, score
+from pj2.evaluation.evaluate import Score, compute_logits, score
 from pj2.evaluation.predict import predict
 from pj2.models.registry import build_model
 from pj2.runs.files import BEST, EPOCHS, LAST, PREDICTIONS, RUN, STEPS
@@ -135,6 +135,18 @@ def test_a_loss_that_only_the_evaluation_finds_not_finite_diverges(train, monkey
     monkeypatch.setattr(trainer, "score", score)
     _, run = train()
     assert (run["status"], run["diverged_at_step"], run["epochs_run"]) == ("diverged", 4, 0)
+
+
+def test_test_predictions_that_alone_are_not_finite_diverge(train, data, monkeypatch):
+    def overflows(model, images):
+        logits = compute_logits(model, images)
+        return logits * math.inf if len(images) == len(data.test_labels) else logits
+
+    monkeypatch.setattr("pj2.evaluation.predict.compute_logits", overflows)
+    for _ in range(2):  # trained, then from the store
+        folder, run = train(test_every_epoch=False)
+        assert (run["status"], run["diverged_at_step"], run["best_epoch"]) == ("diverged", 8, None)
+        assert run["epochs_run"] == len(pd.read_parquet(folder / EPOCHS)) == 2
 
 
 def test_a_diverged_run_is_a_result(train):

@@ -8,6 +8,7 @@ from pj2.config.names import canonical_json
 from pj2.config.study import list_runs
 from pj2.data.sources import source_files
 from pj2.exhibits.catalogue import SECTIONS, exhibits, keys, on_page, paths, section_of, targets
+from pj2.exhibits.missing import said_in
 from pj2.fingerprint.code import PACKAGE_FOLDER, code_of, train_digest
 from pj2.runs.files import artifact_names
 from pj2.store.files import sha256_file
@@ -286,6 +287,8 @@ def shown_on_page(kind, ending):
 
 
 def tell_report(path):
-    """Say where the report is, if it was asked for and is up to date."""
+    """Say where the report is, if it was asked for and is up to date, and what its figures lack."""
     if was_made(path):
+        if said := said_in(Path(RESULTS, "logs", "figures")):
+            print(said)
         print(f"The report: {os.path.abspath(path)}")

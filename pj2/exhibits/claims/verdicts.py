@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from pj2.language import said
-from pj2.statistics import mean_interval
+from pj2.statistics import are_equal, mean_interval
 
 AGREES, DIFFERS = said("agrees"), said("differs")
 HOLDS, IN_PART, FAILS = said("holds"), said("holds in part"), said("does not hold")
@@ -36,7 +36,7 @@ class Judged:
 
 def spread_is_known(values: Sequence[float]) -> bool:
     """Tell whether values, one a seed, say anything of how seeds differ: two at least do differ."""
-    return bool(np.isfinite(values).all()) and len(set(values)) > 1
+    return bool(np.isfinite(values).all()) and not are_equal(values)
 
 
 def agreement(values: Sequence[float], published: float, margin: float) -> Judged:

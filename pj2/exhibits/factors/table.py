@@ -68,6 +68,5 @@ def _effect(effect: float, sd: float, low: float, high: float) -> str:
     if np.isnan(effect):
         return tr("reference")
     text = f"{100 * effect:+.2f}"
-    return (
-        text if np.isnan(sd) else f"{text} ± {100 * sd:.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
-    )
+    text += "" if np.isnan(sd) else f" ± {100 * sd:.2f}"
+    return text + ("" if np.isnan(low) else f" [{100 * low:+.2f}, {100 * high:+.2f}]")

@@ -9,6 +9,7 @@ from typing import Any
 import altair as alt
 
 from pj2.exhibits import style
+from pj2.exhibits.landscape.numbers import band_runs, no_band
 from pj2.exhibits.palette import colours
 from pj2.exhibits.vega import (
     HEIGHT,
@@ -34,16 +35,21 @@ def landscape_charts(runs: Sequence[RunRecord]) -> list[Chart] | None:
     Each run has its losses, exactly, from which the page takes the extremes over the chosen
     runs as `pj2.exhibits.landscape.numbers.landscape_band` does: every seed by itself, cut to
     the shortest run that did not diverge. None for more losses than a page can hold.
+    Raises UserError for a model that has no band.
     """
     recorded = [steps(run)["loss"].to_numpy("<f4") for run in runs]
+    with_losses = {run.folder for run, loss in zip(runs, recorded, strict=True) if len(loss)}
+    for members in band_runs(runs).values():
+        if with_losses.isdisjoint(run.folder for run in members):
+            raise no_band(members[0])
     if sum(map(len, recorded)) > _MOST:
         return None
     longest = max(map(len, recorded))
     losses = style.LossRange(sum(map(len, recorded)))
-    members: list[dict[str, Any]] = []
+    shown_runs: list[dict[str, Any]] = []
     for run, loss in zip(runs, recorded, strict=True):
         losses.add(loss)
-        members.append(
+        shown_runs.append(
             {
                 "model": run.model,
                 "rate": run.lr,
@@ -71,7 +77,7 @@ def landscape_charts(runs: Sequence[RunRecord]) -> list[Chart] | None:
     ]
     if len(seeds) > 1:
         choices.insert(1, Choice("seed", tr("Seed"), options(seeds), False, seeds[0]))
-    band = {"seed": seeds[0], "top": losses.top, "runs": members}
+    band = {"seed": seeds[0], "top": losses.top, "runs": shown_runs}
     title = tr("Band of the training loss over learning rates")
     spec = _spec(title, shown, losses.top)
     return [Chart("band", title, spec, {}, tuple(choices), True, band)]

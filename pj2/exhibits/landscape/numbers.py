@@ -71,7 +71,7 @@ def landscape_band(runs: Sequence[RunRecord]) -> pa.Table:
                 shortest = min(len(loss), len(loss) if shortest is None else shortest)
         length = len(low) if shortest is None else shortest
         if not length:
-            raise UserError(f"{members[0].folder}: no loss of {model} is finite; it has no band")
+            raise no_band(members[0])
         columns = [
             pa.array([model] * length, pa.string()),
             pa.array(np.full(length, seed)),
@@ -81,6 +81,11 @@ def landscape_band(runs: Sequence[RunRecord]) -> pa.Table:
         ]
         parts.append(pa.Table.from_arrays(columns, schema=BAND_SCHEMA))
     return pa.concat_tables(parts)
+
+
+def no_band(run: RunRecord) -> UserError:
+    """Return the error of a band whose runs, `run` among them, recorded no loss."""
+    return UserError(f"{run.folder}: no loss of {run.model} is finite; it has no band")
 
 
 def _fold(extreme: np.ufunc, so_far: np.ndarray, loss: np.ndarray) -> np.ndarray:

@@ -85,7 +85,7 @@ def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
     Columns: model, other, lr, other_lr, seeds and images (how many are compared),
     difference (accuracy of model less that of other, a fraction), then its 95 %
     intervals `images_low`, `images_high`, `seeds_low`, … and `both_low`, … (see
-    `pj2.statistics.paired_difference`; NaN with one seed), discordant (images that only one
+    `pj2.statistics.paired_difference`; NaN where there is none), discordant (images that only one
     of them recognised, summed over seeds), p_least and p_greatest (over the seeds'
     exact McNemar tests, Holm-adjusted for all tests of the table), verdict (see
     `verdict_of`; ``(bf16 and fp32)`` follows where the runs were computed in both),
@@ -188,7 +188,7 @@ def _row(pair: _Pair, p_values: Sequence[float]) -> dict[str, Any]:
     precisions = [each.tested[seed].precision for each in pair.models for seed in pair.seeds]
     nothing = (np.nan, np.nan)
     intervals = {
-        "images": paired.over_images,
+        "images": paired.over_images or nothing,
         "seeds": paired.over_seeds or nothing,
         "both": paired.over_both or nothing,
     }
@@ -222,8 +222,10 @@ def verdict_of(paired: PairedDifference, p_value: float) -> str:
     adjustment, is below 0.05. Else "not settled".
     """
     word = HIGHER if paired.difference > 0 else LOWER
-    if paired.over_seeds is None or paired.over_both is None:
+    if paired.seeds == 1:
         return _FOR_SEED[word] if p_value < _SIGNIFICANCE else NOT_SETTLED
+    if paired.over_seeds is None or paired.over_both is None:
+        return NOT_SETTLED
     intervals = (paired.over_seeds, paired.over_both)
     settled = all(low > 0 for low, _ in intervals) or all(high < 0 for _, high in intervals)
     return word if settled else NOT_SETTLED

@@ -30,6 +30,10 @@ def plot_surfaces(surfaces: Iterable[PathLike], stem: PathLike) -> None:
     measured = [read_measured(path, GRID_COLUMNS) for path in surfaces]
     grids = [as_grid(surface) for surface in measured]
     finite = np.concatenate([loss[np.isfinite(loss)] for _, _, loss in grids])
+    if not len(finite):
+        title = tr("Loss surfaces")
+        style.save_placeholder(tr("{title}: no finite loss was recorded", title=title), stem)
+        return
     floor = max(float(finite.min()), 1e-6)
     low, high = np.log10(floor), np.log10(max(float(finite.max()), floor * 1.01))
     levels = np.logspace(low, high, _LEVELS)

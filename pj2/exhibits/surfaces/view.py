@@ -19,8 +19,8 @@ def write_surface_view(surfaces: Iterable[PathLike], stem: PathLike) -> None:
     measured = [read_measured(path, GRID_COLUMNS) for path in surfaces]
     grids = [as_grid(surface) for surface in measured]
     logs = [np.log10(np.where(np.isfinite(loss), loss, np.nan)) for _, _, loss in grids]
-    low = min(float(np.nanmin(values)) for values in logs)
-    high = max(float(np.nanmax(values)) for values in logs)
+    finite = np.concatenate([values[np.isfinite(values)] for values in logs])
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     names = [surface.title for surface in measured]
     height = tr("log₁₀ loss")
     at = "α %{x:.3g}<br>β %{y:.3g}<br>"
