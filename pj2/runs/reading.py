@@ -96,6 +96,13 @@ class Predictions:
         return found
 
     @property
+    def counts(self) -> np.ndarray:
+        """How often each true class (row) was taken for each class (column), int64[k, k]."""
+        k = len(self.classes)
+        counts: np.ndarray = np.bincount(self.label * k + self.predicted, minlength=k * k)
+        return counts.reshape(k, k)
+
+    @property
     def images(self) -> str:
         """A digest of the images' places and labels, equal for equal test images."""
         return hashlib.sha256(self.index.tobytes() + self.label.tobytes()).hexdigest()

@@ -34,9 +34,10 @@ CONFIG = SurfaceConfig(points=5, line_points=3, range=0.5, images=60, split="val
 
 @pytest.fixture(scope="module", params=["BasicCNN", "VGG_A_BatchNorm"])
 def run(request, tmp_path_factory):
-    """A finished run: its settings, its best weights and its epochs."""
+    """A finished run of a narrow network: its settings, its best weights and its epochs."""
     folder = tmp_path_factory.mktemp("run")
-    train(folder / "run", folder / "store", model=request.param, epochs=2, learning_rate=3e-4)
+    asked = {"model": request.param, "epochs": 2, "learning_rate": 3e-4}
+    train(folder / "run", folder / "store", architecture={"width": 0.5}, **asked)
     info = json.loads((folder / "run" / "run.json").read_text())
     epochs = pd.read_parquet(folder / "run" / "epochs.parquet")
     return (

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
 
-from pj2.config.schema import DatasetConfig, Limit
 from pj2.config.study import RunSettings
-from pj2.data.prepare import prepare
 from pj2.fingerprint.run import run_fingerprint
 from pj2.models.registry import build_model
 from pj2.runs.files import BEST, LAST, RUN, STEPS
@@ -60,39 +55,6 @@ def test_the_instruction_sets_of_a_processor_are_described(monkeypatch):
             torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda it=allowed: it, raising=False
         )
         assert describe_device(CPU)["capability"] == described
-
-
-_BUSY = "import torch; a = torch.rand(900, 900)\nwhile True: a @ a"
-
-
-def test_a_run_is_the_same_whether_the_machine_is_idle_or_busy(tmp_path):
-    """With `precision: auto`, as `pj2 train` makes it: another precision gives other bytes."""
-    config = DatasetConfig(limit=Limit(train=200, test=20))
-    prepare(config, tmp_path / "data")
-    made = []
-    for name in ("idle", "busy"):
-        others = [
-            subprocess.Popen([sys.executable, "-c", _BUSY])
-            for _ in range(2 * (os.cpu_count() or 1) if name == "busy" else 0)
-        ]
-        try:
-            subprocess.run(
-                [
-                    *(sys.executable, "-m", "pj2", "train", "--device", "cpu"),
-                    *("--settings", settings().canonical(), "--data", tmp_path / "data"),
-                    *("--output", tmp_path / name, "--store", tmp_path / f"store of {name}"),
-                ],
-                check=True,
-            )
-        finally:
-            for other in others:
-                other.kill()
-        made.append(json.loads((tmp_path / name / RUN).read_text()))
-    idle, busy = made
-    assert idle["precision"] == busy["precision"]
-    assert idle["fingerprint"] == busy["fingerprint"]
-    for file in (BEST, LAST, STEPS):
-        assert idle["artifacts"][file] == busy["artifacts"][file]
 
 
 def test_bf16_computes_in_bfloat16_and_keeps_weights_in_fp32(data):

@@ -21,6 +21,8 @@ from pj2.training.trainer import Trainer
 from tests.helpers.small_run import artifacts, assert_same_run, small_data, train
 
 PROBE = {"every": 3, "steps": 3, "along": ["gradient", "update"], "covariate_shift": True}
+# Narrow networks: what is tested is not how long convolutions take.
+NARROW = {"architecture": {"width": 0.25}}
 
 
 class StopAt:
@@ -46,9 +48,9 @@ def probed(tmp_path_factory):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"model": "ImprovedCNN", "epochs": 1},  # BatchNorm and dropout
-        {"model": "VGG_A_BatchNorm", "epochs": 2, "init": "xavier"},
-        {"model": "VGG_A_BatchNorm", "epochs": 1, "precision": "bf16"},
+        {"model": "ImprovedCNN", "epochs": 1, **NARROW},  # BatchNorm and dropout
+        {"model": "VGG_A_BatchNorm", "epochs": 2, "init": "xavier", **NARROW},
+        {"model": "VGG_A_BatchNorm", "epochs": 1, "precision": "bf16", **NARROW},
         {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True}},
     ],
 )

@@ -80,7 +80,7 @@ def test_interrupted_again_and_again(tmp_path, uninterrupted):
         {"optimizer": {"name": "sgd"}},
         {"optimizer": {"name": "adamw", "weight_decay": 0.1}},
         # Dropout draws from the global random state; BatchNorm has statistics of its own.
-        {"model": "ImprovedCNN", "batch_size": 20, "epochs": 1},
+        {"model": "ImprovedCNN", "architecture": {"width": 0.25}, "batch_size": 20, "epochs": 1},
         {"precision": "bf16"},
     ],
 )
@@ -92,12 +92,12 @@ def test_every_kind_of_state_is_saved(tmp_path, changes):
     assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
-def test_killed_at_twenty_random_moments(tmp_path):
-    command = [sys.executable, "-m", "tests.training.kill_trials", tmp_path, "20"]
+def test_killed_at_ten_random_moments(tmp_path):
+    command = [sys.executable, "-m", "tests.training.kill_trials", tmp_path, "10"]
     trials = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
     assert trials.returncode == 0, trials.stdout + trials.stderr
     alive = int(trials.stdout.rpartition("alive when killed: ")[2])
-    assert alive >= 10  # or the moments were not within the run
+    assert alive >= 5  # or the moments were not within the run
 
 
 def test_two_processes_that_make_the_same_run_at_once(tmp_path, uninterrupted):
