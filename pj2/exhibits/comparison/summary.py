@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pj2.config.names import learning_rate_text
+from pj2.exhibits.cautions import cautions
 from pj2.exhibits.format import MEAN_PARTS, Table, count, mean_columns, percent_mean
 from pj2.language import said, tr
 from pj2.runs.reading import (
@@ -28,6 +29,7 @@ from pj2.statistics import (
     mean_accuracy,
     mean_interval,
 )
+from pj2.wording import sentences
 
 _CAPTION = said(
     "One row a model and learning rate. Accuracies in percent: mean ± standard deviation over "
@@ -52,9 +54,11 @@ def summary_table(index_paths: Iterable[PathLike]) -> Table:
     (of the mean over seeds) or ``wilson`` (of one run over images; the excess then has
     none); ``images`` (test), ``epochs_mean, best_epoch_mean`` (from 1), ``seconds_mean``.
     """
-    rows = [summary_row(group) for group in by_setting(load_runs(index_paths)).values()]
+    runs = load_runs(index_paths)
+    rows = [summary_row(group) for group in by_setting(runs).values()]
     shown = [summary_shown(row) for row in rows]
-    return Table.of(pd.DataFrame(rows), caption=tr(_CAPTION), shown=shown)
+    caption = sentences(tr(_CAPTION), cautions(runs))
+    return Table.of(pd.DataFrame(rows), caption=caption, shown=shown)
 
 
 def summary_row(runs: Sequence[RunRecord]) -> dict[str, Any]:

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from pj2.config.names import learning_rate_text
+from pj2.exhibits.cautions import cautions
 from pj2.exhibits.format import Table, count, percent
 from pj2.language import said, tr
 from pj2.runs.reading import PathLike, RunRecord, at_best_epoch, epochs, load_runs, test_result
 from pj2.statistics import wilson_interval
-from pj2.wording import STATUSES, hardware_in_words
+from pj2.wording import STATUSES, hardware_in_words, sentences
 
 _CAPTION = said(
     "One row a run. Accuracies in percent with 95 % Wilson intervals, which cover the finite "
@@ -40,10 +41,11 @@ def comparison_table(index_paths: Iterable[PathLike]) -> Table:
     epoch); ``seconds`` (wall time), ``images_per_second``, ``precision`` (fp32 or
     bf16, as used), ``device, hardware, threads``.
     """
-    rows = [_row(run) for run in load_runs(index_paths)]
+    runs = load_runs(index_paths)
+    rows = [_row(run) for run in runs]
     frame = pd.DataFrame(rows).astype(dict.fromkeys(_OPTIONAL_INTEGERS, "Int64"))
     shown = [_shown(row) for row in rows]
-    return Table.of(frame, caption=tr(_CAPTION), shown=shown)
+    return Table.of(frame, caption=sentences(tr(_CAPTION), cautions(runs)), shown=shown)
 
 
 def _row(run: RunRecord) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from pj2.exhibits import letters, style
+from pj2.exhibits.cautions import unlike_budgets
 from pj2.exhibits.columns import bin_width, bins
 from pj2.language import tr
 from pj2.runs.reading import (
@@ -381,4 +382,5 @@ def _small_print(
         if smoothed
         else "",
         tr("✖ diverged: {runs}.", runs=named(lost)) if lost else "",
+        unlike_budgets(runs),
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from pj2.exhibits.cautions import cautions
 from pj2.exhibits.factors.numbers import (
     factor_levels,
     level_means,
@@ -15,8 +16,8 @@ from pj2.exhibits.factors.numbers import (
 )
 from pj2.exhibits.format import MISSING, Table
 from pj2.language import said, tr
-from pj2.runs.reading import PathLike, load_runs, precision_of
-from pj2.wording import mixed_precisions, sentences
+from pj2.runs.reading import PathLike, load_runs
+from pj2.wording import sentences
 
 _CAPTION = said(
     "Test accuracy at the epoch that validation chose, of every level of every factor, in "
@@ -60,7 +61,7 @@ def factors_table(index_paths: Iterable[PathLike]) -> Table:
         ],
         tr("Pairs"): [MISSING if np.isnan(n) else f"{n:.0f}" for n in frame["pairs"]],
     }
-    caption = sentences(tr(_CAPTION), mixed_precisions(map(precision_of, runs)))
+    caption = sentences(tr(_CAPTION), cautions(runs))
     return Table.of(frame.astype({"pairs": "Int64"}), caption=caption, shown=shown)
 
 

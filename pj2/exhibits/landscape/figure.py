@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from pj2.exhibits import style
+from pj2.exhibits.cautions import cautions, stalled_runs
 from pj2.exhibits.landscape.numbers import (
     band_runs,
     band_width_table,
@@ -20,9 +21,8 @@ from pj2.exhibits.landscape.numbers import (
     read_band,
 )
 from pj2.language import tr
-from pj2.runs.reading import PathLike, RunRecord, diverged, load_runs, precision_of, steps
+from pj2.runs.reading import PathLike, RunRecord, diverged, load_runs, steps
 from pj2.statistics import Mean, mean_interval
-from pj2.wording import mixed_precisions
 from pj2.wording import rates as in_words
 
 Members = Mapping[tuple[str, int], Sequence[RunRecord]]
@@ -144,6 +144,7 @@ def _divergence(run: RunRecord, colour: str) -> Line2D:
 
 
 def _small_print(members: Members, width: int) -> list[str]:
+    runs = [run for group in members.values() for run in group]
     seeds = list(dict.fromkeys(seed for _, seed in members))
     others = tr(", ").join(map(str, seeds[1:]))
     return [
@@ -162,5 +163,6 @@ def _small_print(members: Members, width: int) -> list[str]:
         tr("Drawn in bins of {width} steps: least minimum, greatest maximum.", width=width)
         if width > 1
         else "",
-        mixed_precisions(precision_of(run) for group in members.values() for run in group),
+        stalled_runs(runs),
+        cautions(runs),
     ]

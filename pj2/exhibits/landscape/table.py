@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pj2.exhibits.cautions import cautions, stalled_runs
 from pj2.exhibits.format import Table, count, mean_sd
 from pj2.exhibits.landscape.numbers import (
     band_runs,
@@ -16,9 +17,9 @@ from pj2.exhibits.landscape.numbers import (
     separation_table,
 )
 from pj2.language import said, tr
-from pj2.runs.reading import PathLike, RunRecord, diverged, load_runs, precision_of
+from pj2.runs.reading import PathLike, RunRecord, diverged, load_runs
 from pj2.statistics import mean_interval
-from pj2.wording import mixed_precisions, named, sentences, span
+from pj2.wording import named, sentences, span
 from pj2.wording import rates as in_words
 
 _WIDTHS = ("steps", "mean_width", "median_width")
@@ -81,7 +82,7 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Tab
     ]
     return Table.of(
         frame.astype(dict.fromkeys(integers, "Int64")),
-        caption=sentences(tr(_CAPTION), mixed_precisions(map(precision_of, runs))),
+        caption=sentences(tr(_CAPTION), stalled_runs(runs), cautions(runs)),
         shown=shown,
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pj2.errors import UserError
+from pj2.exhibits.cautions import unlike_budgets
 from pj2.language import said, tr
 from pj2.runs.reading import (
     RunRecord,
@@ -97,7 +98,7 @@ def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
     experiments = list(dict.fromkeys(run.experiment for run in runs))
     if len(experiments) > 1:
         raise UserError(f"index files: runs of {', '.join(experiments)}; expected one experiment's")
-    told: list[str] = []
+    told = [caution] if (caution := unlike_budgets(runs)) else []
     chosen = [chosen_setting(group) for group in by_model(runs).values()]
     models = [recognised(group[0].model, group, told) for group in chosen]
     pairs = _opponents([model for model in models if model.tested], told)

@@ -7,11 +7,12 @@ from itertools import combinations
 
 import pandas as pd
 
+from pj2.exhibits.cautions import cautions, stalled_runs
 from pj2.exhibits.format import Table
 from pj2.exhibits.probes.numbers import QUANTITIES, is_probed, probe_medians, probe_ratios
 from pj2.language import said, tr
-from pj2.runs.reading import PathLike, load_runs, precision_of
-from pj2.wording import mixed_precisions, sentences
+from pj2.runs.reading import PathLike, load_runs
+from pj2.wording import sentences
 
 _MEDIANS = said(
     "Medians over the probed steps of each run, and of its second half: the range of the loss "
@@ -70,7 +71,7 @@ def probe_ratios_table(index_paths: Iterable[PathLike]) -> Table:
         tr("Seeds"): ratios["seeds"],
         **{tr(words): _ranges(ratios, name) for name, words in QUANTITIES.items()},
     }
-    caption = sentences(tr(_RATIOS), mixed_precisions(map(precision_of, runs)))
+    caption = sentences(tr(_RATIOS), stalled_runs(runs), cautions(runs))
     return Table.of(ratios, caption=caption, shown=shown)
 
 

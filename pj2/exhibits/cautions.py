@@ -1,0 +1,51 @@
+"""What keeps runs from being compared without a thought, said beside every comparison of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pj2.language import tr
+from pj2.runs.reading import RunRecord, precision_of
+from pj2.runs.stalled import is_stalled
+from pj2.wording import mixed_precisions, named, sentences
+
+
+def cautions(runs: Iterable[RunRecord]) -> str:
+    """Return sentences on unlike budgets and precisions; nothing if runs are alike in both."""
+    runs = list(runs)
+    return sentences(unlike_budgets(runs), mixed_precisions(map(precision_of, runs)))
+
+
+def unlike_budgets(runs: Iterable[RunRecord]) -> str:
+    """Return a sentence that names the most epochs that each model could take, if they differ."""
+    budgets: dict[int, list[str]] = {}
+    for run in runs:
+        models = budgets.setdefault(int(run.info["settings"]["epochs"]), [])
+        if run.model not in models:
+            models.append(run.model)
+    if len(budgets) < 2:
+        return ""
+    listed = [
+        tr("{models} {n}", models=named(models, tr(", ")), n=epochs)
+        for epochs, models in sorted(budgets.items(), reverse=True)
+    ]
+    return tr(
+        "Budgets differ, which may be all that makes a difference; epochs at most: {budgets}.",
+        budgets=named(listed),
+    )
+
+
+def stalled_runs(runs: Iterable[RunRecord]) -> str:
+    """Return a sentence that names runs which hardly learned; it reads their losses."""
+    stalled = [
+        tr("{model} at {lr}, seed {seed}", model=run.model, lr=run.lr, seed=run.seed)
+        for run in runs
+        if is_stalled(run)
+    ]
+    if not stalled:
+        return ""
+    return tr(
+        "Hardly learned, within 0.1 nats of guessing for half of their steps or more: {runs}. "
+        "What learns nothing has steady gradients and a flat loss.",
+        runs=named(stalled),
+    )

@@ -1,0 +1,60 @@
+"""What is said beside a comparison of runs that are not alike, or that learned nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pj2.exhibits.cautions import cautions, stalled_runs, unlike_budgets
+from pj2.exhibits.comparison.summary import summary_table
+from pj2.exhibits.comparison.table import comparison_table
+from pj2.exhibits.efficiency.table import efficiency_table
+from pj2.exhibits.pairwise.table import pairwise_table
+from pj2.runs.reading import load_runs
+from tests.helpers.made_up import make_index, make_run
+
+SENTENCE = "Budgets differ, which may be all that makes a difference; epochs at most: A 3; B, C 1."
+
+
+def index_of(root: Path, **epochs: int) -> list[Path]:
+    return make_index(
+        root,
+        [
+            make_run(root, model, [1.0, 0.9, 0.8], val=[0.5] * n, test=[0.4] * n)
+            for model, n in epochs.items()
+        ],
+    )
+
+
+def test_unlike_budgets_are_named_beside_every_comparison(tmp_path: Path) -> None:
+    unlike = index_of(tmp_path / "unlike", A=3, B=1, C=1)
+    assert unlike_budgets(load_runs(unlike)) == SENTENCE
+    for table in (comparison_table, summary_table, pairwise_table, efficiency_table):
+        assert SENTENCE in table(unlike).caption, table
+    alike = index_of(tmp_path / "alike", A=2, B=2)
+    assert cautions(load_runs(alike)) == ""
+    for table in (comparison_table, summary_table, pairwise_table, efficiency_table):
+        assert "Budgets" not in table(alike).caption, table
+
+
+def test_a_budget_that_a_run_did_not_use_up_is_no_difference(tmp_path: Path) -> None:
+    runs: list[dict[str, Any]] = [
+        make_run(tmp_path, "A", [1.0], status="stopped_early"),
+        make_run(tmp_path, "B", [1.0]),
+    ]
+    assert unlike_budgets(load_runs(make_index(tmp_path, runs))) == ""
+
+
+def test_runs_that_learned_nothing_are_named(tmp_path: Path) -> None:
+    """Four classes: guessing has a loss of 1.386."""
+    runs = [
+        make_run(tmp_path, "A", [1.38] * 10 + [0.5] * 10),
+        make_run(tmp_path, "A", [1.38] * 9 + [0.5] * 11, seed=1),
+        make_run(tmp_path, "A", [1.30] * 20, seed=2),
+        make_run(tmp_path, "A", [1.25] * 20, seed=3),
+        make_run(tmp_path, "A", [1.38] * 20, seed=4, diverged=True),
+    ]
+    said = stalled_runs(load_runs(make_index(tmp_path, runs)))
+    assert said.startswith("Hardly learned, within 0.1 nats of guessing")
+    assert "A at 0.001, seed 0; A at 0.001, seed 2." in said
+    assert stalled_runs([]) == ""
