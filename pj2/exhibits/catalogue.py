@@ -27,19 +27,19 @@ SECTIONS: dict[str, tuple[str, str]] = {
             "intervals stand in brackets."
         ),
     ),
-    "curves": (
-        said("Curves"),
-        said(
-            "Point at a line for its values. A point of the training loss is the mean of "
-            "several steps, one of the training accuracy the mean of an epoch."
-        ),
-    ),
     "landscape": (
         said("Landscape"),
         said(
             "At every step the least and the greatest training loss over learning rates: the "
             "narrower the band, the less the learning rate matters. The band is computed "
             "anew from the learning rates that you choose."
+        ),
+    ),
+    "curves": (
+        said("Curves"),
+        said(
+            "Point at a line for its values. A point of the training loss is the mean of "
+            "several steps, one of the training accuracy the mean of an epoch."
         ),
     ),
     "geometry": (

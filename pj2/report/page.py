@@ -15,6 +15,7 @@ import pj2
 from pj2.exhibits.palette import on_dark
 from pj2.language import html_language, tr
 from pj2.report.contents import Shown, read_contents
+from pj2.report.findings import findings
 from pj2.report.glance import at_a_glance
 from pj2.report.sections import Section, sections
 from pj2.runs.reading import PathLike, load_runs
@@ -45,6 +46,7 @@ def write_report(
             study=contents.config.study,
             language=html_language(),
             version=pj2.__version__,
+            findings=findings(shown),
             glance=at_a_glance(shown),
             sections=filled,
             colours={colour: on_dark(colour) for colour in sorted(colours)},

@@ -1,0 +1,226 @@
+"""What a study found, and what cannot be concluded from it: sentences computed from its runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from pj2.config.datasets import DATASETS
+from pj2.errors import UserError
+from pj2.exhibits.cautions import stalled_runs, unlike_budgets
+from pj2.exhibits.landscape.numbers import band_width_table, common_steps, landscape_band
+from pj2.exhibits.pairwise.numbers import pairwise
+from pj2.language import said, tr
+from pj2.report.contents import Shown
+from pj2.runs.reading import (
+    RunRecord,
+    by_model,
+    by_setting,
+    chosen_setting,
+    precision_of,
+    seeds_in_words,
+    test_result,
+)
+from pj2.runs.stalled import is_stalled
+from pj2.statistics import mean_accuracy
+from pj2.wording import NOT_SETTLED, mixed_precisions, named, rates
+
+_LEARNED, _STALLED, _DIVERGED = _ENDS = (
+    said("learned at {rates}"), said("hardly learned at {rates}"), said("diverged at {rates}"),
+)  # fmt: skip
+_PAIRS = 3  # that are told of an experiment, those furthest apart
+_FEW_IMAGES = 2_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence, and the section of the page that holds what it rests on."""
+
+    text: str
+    section: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What each experiment found, in the order of the config, and what limits all of it."""
+
+    found: tuple[tuple[str, tuple[Finding, ...]], ...]
+    limits: tuple[str, ...]
+
+
+def findings(shown: Shown) -> Findings:
+    """Sum up what a study says, and what it cannot."""
+    found = []
+    for name in shown.contents.config.experiments:
+        runs = shown.of([name])
+        told = (*_accuracies(runs), *_learning(runs), *_bands(runs))
+        if told:
+            found.append((name, told))
+    return Findings(tuple(found), tuple(_limits(shown)))
+
+
+def _accuracies(runs: Sequence[RunRecord]) -> Iterator[Finding]:
+    """Say which model was the most accurate, and which pairs are settled."""
+    tested = []
+    for group in by_model(runs).values():
+        chosen = chosen_setting(group)
+        results = [result for run in chosen if (result := test_result(run))]
+        if results:
+            accuracy = mean_accuracy([right / n for right, n in results], results[0][1])
+            tested.append((accuracy, chosen, results[0][1]))
+    if not tested:
+        return
+    accuracy, chosen, images = max(tested, key=lambda each: each[0].mean)
+    interval = ""
+    if not math.isnan(accuracy.low):
+        interval = f" [{100 * accuracy.low:.1f}, {100 * accuracy.high:.1f}]"
+    most = said(
+        "Most test images were recognised by {model}: {accuracy:.1f} %{interval} of {images:,} "
+        "(learning rate {lr}, {seeds})"
+    )
+    alone = said(
+        "{model} recognised {accuracy:.1f} %{interval} of {images:,} test images (learning rate "
+        "{lr}, {seeds})"
+    )
+    yield Finding(
+        tr(
+            most if len(tested) > 1 else alone,
+            model=chosen[0].model, accuracy=100 * accuracy.mean, interval=interval,
+            images=images, lr=chosen[0].lr, seeds=seeds_in_words(chosen),
+        ),
+        "comparison",
+    )  # fmt: skip
+    yield from _pairs(runs)
+
+
+def _pairs(runs: Sequence[RunRecord]) -> Iterator[Finding]:
+    frame, _ = pairwise(runs)
+    budgets = {run.model: run.info["settings"]["epochs"] for run in runs}
+    rows = sorted(frame.to_dict("records"), key=lambda row: -abs(row["difference"]))
+    settled = [row for row in rows if not row["verdict"].startswith(NOT_SETTLED)]
+    for row in settled[:_PAIRS]:
+        model, other = row["model"], row["other"]
+        if row["difference"] < 0:
+            model, other = other, model
+        several = said(
+            "{model} is more accurate than {other} by {points:.1f} points, over {n} seeds"
+        )
+        one = said("{model} is more accurate than {other} by {points:.1f} points, in this seed")
+        text = tr(
+            several if row["seeds"] > 1 else one,
+            model=model, other=other, points=100 * abs(row["difference"]), n=row["seeds"],
+        )  # fmt: skip
+        if budgets[model] != budgets[other]:
+            text += tr(
+                ", with up to {own} epochs against {others}",
+                own=budgets[model], others=budgets[other],
+            )  # fmt: skip
+        yield Finding(text, "comparison")
+    if len(settled) > _PAIRS:
+        yield Finding(tr("{n} further pairs are settled", n=len(settled) - _PAIRS), "comparison")
+    unsettled = [f"{row['model']} / {row['other']}" for row in rows if row not in settled]
+    if unsettled:
+        yield Finding(tr("Not settled: {pairs}", pairs=named(unsettled)), "comparison")
+
+
+def _learning(runs: Sequence[RunRecord]) -> Iterator[Finding]:
+    """Say at which learning rates each model learned, hardly did, and diverged."""
+    for (_, model), group in by_model(runs).items():
+        settings = by_setting(group)
+        if len(settings) < 2:
+            continue
+        ended: dict[str, list[str]] = {words: [] for words in _ENDS}
+        for (_, _, lr), members in settings.items():
+            ended[_end(members)].append(lr)
+        parts = [tr(words, rates=rates(lrs)) for words, lrs in ended.items() if lrs]
+        yield Finding(f"{model} {tr('; ').join(parts)}", "curves")
+
+
+def _end(runs: Sequence[RunRecord]) -> str:
+    """Return what became of the seeds at a learning rate, at the worst of them."""
+    if any(run.diverged_at is not None for run in runs):
+        return _DIVERGED
+    return _STALLED if any(map(is_stalled, runs)) else _LEARNED
+
+
+def _bands(runs: Sequence[RunRecord]) -> Iterator[Finding]:
+    """Compare the bands of every two models, also with each single rate left out."""
+    lrs = sorted({run.lr for run in runs}, key=float)
+    models = list(dict.fromkeys(run.model for run in runs))
+    if len(lrs) < 2 or len(models) != 2:
+        return
+    for model, other in combinations(models, 2):
+        ratio = _width_ratio(runs, model, other)
+        alone = [
+            _width_ratio([run for run in runs if run.lr != lr], model, other)
+            for lr in (lrs if len(lrs) > 2 else ())
+        ]
+        ratios = [each for each in alone if each is not None]
+        if ratio is None:
+            continue
+        text = tr(
+            "The band of {other} over learning rates is {ratio:.2f} times as wide as that of "
+            "{model}",
+            model=model, other=other, ratio=1 / ratio,
+        )  # fmt: skip
+        if ratios:
+            text += tr(
+                ", and {least:.2f} to {greatest:.2f} times with any one rate left out",
+                least=1 / max(ratios), greatest=1 / min(ratios),
+            )  # fmt: skip
+            if min(ratios) < 1 < max(ratios):
+                text += tr(": which is the wider hangs on a single rate")
+        yield Finding(text, "landscape")
+
+
+def _width_ratio(runs: Sequence[RunRecord], model: str, other: str) -> float | None:
+    """Return the mean median width of a model's bands divided by the other's, over common steps."""
+    try:
+        table = band_width_table(common_steps(landscape_band(runs)))
+    except UserError:  # of one of them no loss is finite
+        return None
+    width = table.groupby("model")["median_width"].mean()
+    return float(width[model] / width[other]) if width[other] and width[model] else None
+
+
+def _limits(shown: Shown) -> Iterator[str]:
+    """Yield what keeps the numbers of a study from saying more."""
+    data = shown.runs[0].info["data"]
+    known = DATASETS.get(data["name"])
+    used = int(data["train_images"]) + int(data["validation_images"])
+    if known and used < known.train_images:
+        yield tr(
+            "{used:,} of the {all:,} training images of {name} were used: accuracies are far below "
+            "what these networks reach on all of them.",
+            used=used, all=known.train_images, name=known.title,
+        )  # fmt: skip
+    images = int(data["test_images"])
+    if images < _FEW_IMAGES:
+        apart = 100 * 1.96 * math.sqrt(0.5 / images)
+        yield tr(
+            "{n:,} test images: two networks' accuracies may differ by up to {points:.0f} points "
+            "by the choice of images alone.",
+            n=images, points=apart,
+        )  # fmt: skip
+    single = [
+        name
+        for name in shown.contents.config.experiments
+        if len({run.seed for run in shown.of([name])}) == 1
+    ]
+    if single:
+        yield tr(
+            "One seed in {experiments}: how much another seed would change is not known.",
+            experiments=named(single, tr(", ")),
+        )
+    for name in shown.contents.config.experiments:
+        budgets = unlike_budgets(shown.of([name]))
+        if budgets:
+            yield f"{name}{tr(': ')}{budgets}"
+    for sentence in (
+        stalled_runs(shown.runs),
+        mixed_precisions(map(precision_of, shown.runs)),
+    ):
+        if sentence:
+            yield sentence

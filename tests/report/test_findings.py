@@ -1,0 +1,113 @@
+"""The page's first sentences, recomputed from what made-up runs recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from pj2.report.contents import Shown
+from pj2.report.findings import Findings, findings
+from pj2.runs.reading import load_runs
+from tests.helpers.made_up import make_index, make_run
+
+DATA = {"name": "cifar10", "train_images": 2_700, "validation_images": 300, "test_images": 40}
+
+
+def found(root: Path, *runs: dict[str, Any]) -> Findings:
+    """What the page says of runs of an experiment named e."""
+    contents: Any = SimpleNamespace(config=SimpleNamespace(experiments={"e": None}))
+    return findings(Shown(contents, tuple(load_runs(make_index(root, list(runs))))))
+
+
+def sentences(root: Path, *runs: dict[str, Any]) -> list[str]:
+    ((name, told),) = found(root, *runs).found
+    assert name == "e"
+    return [finding.text for finding in told]
+
+
+def guesses(right: int, of: int = 40) -> dict[str, Any]:
+    return {"labels": [0] * of, "predicted": [0] * right + [1] * (of - right), "data": DATA}
+
+
+def test_accuracies_and_pairs(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, model, [1.0], **guesses(right))
+        for model, right in (("A", 38), ("B", 20), ("C", 19))
+    ]
+    told = sentences(tmp_path, *runs)
+    assert told[0].startswith("Most test images were recognised by A: 95.0 % [83.5, 98.6] of 40 (l")
+    assert told[1:] == [
+        "A is more accurate than C by 47.5 points, in this seed",
+        "A is more accurate than B by 45.0 points, in this seed",
+        "Not settled: B / C",
+    ]
+
+
+def test_unlike_budgets_stand_in_the_sentence_itself(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, "A", [1.0] * 8, val=[0.5] * 8, test=[0.5] * 8, **guesses(38)),
+        make_run(tmp_path, "B", [1.0], **guesses(20)),
+    ]
+    assert sentences(tmp_path, *runs)[1] == (
+        "A is more accurate than B by 45.0 points, in this seed, with up to 8 epochs against 1"
+    )
+    limits = found(tmp_path, *runs).limits
+    assert any(limit.startswith("e: Budgets differ") for limit in limits)
+
+
+def test_one_model_and_no_pair(tmp_path: Path) -> None:
+    told = sentences(tmp_path, make_run(tmp_path, "A", [1.0], **guesses(20)))
+    assert told == [
+        "A recognised 50.0 % [35.2, 64.8] of 40 test images (learning rate 0.001, seed 0)"
+    ]
+
+
+def test_what_became_of_each_learning_rate(tmp_path: Path) -> None:
+    """Four classes: guessing has a loss of 1.386."""
+    runs = [
+        make_run(tmp_path, "A", [1.0, 0.5], lr="0.001"),
+        make_run(tmp_path, "A", [1.38, 1.38], lr="0.01"),
+        make_run(tmp_path, "A", [1.0, 0.5], lr="0.1"),
+        make_run(tmp_path, "A", [1.0], lr="0.1", seed=1, diverged=True),
+    ]
+    told = sentences(tmp_path, *runs)
+    assert told[-1] == "A learned at 0.001; hardly learned at 0.01; diverged at 0.1"
+
+
+def bands(root: Path, wide: tuple[float, ...], narrow: tuple[float, ...]) -> list[str]:
+    runs = [
+        make_run(root, model, np.full(20, loss), lr=str(lr))
+        for model, losses in (("A", wide), ("B", narrow))
+        for lr, loss in zip((0.1, 0.2, 0.3), losses, strict=True)
+    ]
+    return [text for text in sentences(root, *runs) if "band" in text]
+
+
+def test_bands_with_each_rate_left_out(tmp_path: Path) -> None:
+    (text,) = bands(tmp_path / "sure", (0.1, 0.5, 0.9), (0.2, 0.4, 0.6))
+    assert text == (
+        "The band of B over learning rates is 0.50 times as wide as that of A, and 0.50 to 0.50 "
+        "times with any one rate left out"
+    )
+    (text,) = bands(tmp_path / "single", (0.1, 0.2, 0.9), (0.2, 0.4, 0.6))
+    assert text == (
+        "The band of B over learning rates is 0.50 times as wide as that of A, and 0.29 to 2.00 "
+        "times with any one rate left out: which is the wider hangs on a single rate"
+    )
+
+
+def test_what_cannot_be_concluded(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "A", [1.38, 1.38], **guesses(20))
+    limits = found(tmp_path, run).limits
+    assert limits[0].startswith("3,000 of the 50,000 training images of CIFAR-10 were used")
+    # 1.96 sqrt(2 x 0.25 / 40) = 21.9 points
+    assert limits[1].startswith("40 test images: two networks' accuracies may differ by up to 22 p")
+    assert limits[2].startswith("One seed in e:")
+    assert limits[3].startswith("Hardly learned")
+    whole = {"name": "cifar10", "train_images": 45_000, "validation_images": 5_000,
+             "test_images": 10_000}  # fmt: skip
+    runs = [make_run(tmp_path, "A", [1.0], seed=seed, data=whole) for seed in (0, 1)]
+    assert found(tmp_path, *runs).limits == ()
