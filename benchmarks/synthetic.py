@@ -9,11 +9,21 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pj2.runs.files import EpochRecord, StepRecords, epochs_table, steps_table
-from pj2.store.files import write_json, write_table
+from pj2.runs.files import (
+    RUN,
+    EpochRecord,
+    StepRecords,
+    artifact_names,
+    epochs_table,
+    steps_table,
+)
+from pj2.runs.index import write_index
+from pj2.store.files import write_table
+from pj2.store.records import write_record
 
 _CLASSES = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _EPOCHS = 100
+_NO_DIGEST = "0" * 64
 _IMAGES = 1000
 
 
@@ -48,7 +58,7 @@ def write_runs(
                     }
                 )
         path = root / f"index/experiment=e/model={model}.json"
-        write_json(path, {"study": "s", "experiment": "e", "model": model, "runs": entries})
+        write_index(path, {"study": "s", "experiment": "e", "model": model}, entries)
         index.append(path)
     return index
 
@@ -81,8 +91,8 @@ def _write_run(
     metadata = {"classes": json.dumps(_CLASSES)}
     write_table(folder / "predictions.parquet", pa.table(columns).replace_schema_metadata(metadata))
     best = int(np.argmax([row.val_accuracy for row in rows]))
-    write_json(
-        folder / "run.json",
+    write_record(
+        folder / RUN,
         {
             "status": "diverged" if diverged else "completed",
             "diverged_at_step": len(loss) if diverged else None,
@@ -92,18 +102,43 @@ def _write_run(
                 "model": model,
                 "learning_rate": rate,
                 "seed": seed,
+                "epochs": _EPOCHS,
                 "batch_size": 128,
                 "monitor": "val_accuracy",
                 "architecture": {},
+                "optimizer": {"name": "sgd"},
                 "loss": {"name": "cross_entropy", "label_smoothing": 0.0},
+                "quantities": [],
+                "probe": None,
             },
             "parameters": 1_000_000,
             "macs": 1_000_000,
             "first_conv": None,
             "seconds": 900.0,
             "images_per_second": 900.0,
-            "precision": {"asked": "fp32", "used": "fp32", "speedup": None},
+            "precision": {"asked": "fp32", "used": "fp32"},
             "hardware": {"device": "cpu", "name": "none", "threads": 1},
-            "data": {"train_images": 45_000, "validation_images": 5_000, "test_images": _IMAGES},
+            "data": {
+                "hash": _NO_DIGEST,
+                "name": "cifar10",
+                "source": "sample",
+                "train_images": 45_000,
+                "validation_images": 5_000,
+                "test_images": _IMAGES,
+            },
+            "versions": {"torch": "0"},
+            "fingerprint": _NO_DIGEST,
+            "code": {"modules": {}, "packages": {}},
+            "predictions": {
+                "fingerprint": _NO_DIGEST,
+                "inputs": {
+                    "settings": {"classes": list(_CLASSES), "weights": _NO_DIGEST},
+                    "data": _NO_DIGEST,
+                    "modules": {},
+                    "packages": {},
+                },
+            },
+            "written_by": _NO_DIGEST,
+            "artifacts": dict.fromkeys(artifact_names(probed=False), _NO_DIGEST),
         },
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from pj2.config.study import RunSettings
 from pj2.data.content import content_hash
 from pj2.data.layout import IMAGES_FILE, INFO_FILE
 from pj2.data.prepared import PreparedData
-from pj2.store.files import write_json
+from pj2.store.records import write_record
 
 MODELS = ("BasicCNN", "ImprovedCNN", "ResidualCNN", "VGG_A", "VGG_A_BatchNorm")
 BATCH = 128
@@ -75,8 +74,9 @@ def write_prepared(folder: Path, train: int, test: int = 1000) -> Path:
     save_file(tensors, folder / IMAGES_FILE)
     information = {
         "name": data.name, "source": data.source, "classes": list(data.classes),
-        "train_images": train, "test_images": test, "mean": data.mean, "std": data.std,
-        "hash": content_hash(tensors, len(data.classes)),
+        "train_images": train, "test_images": test, "mean": list(data.mean), "std": list(data.std),
+        "hash": content_hash(tensors, len(data.classes)), "source_digest": "0" * 64,
+        "per_class": {split: dict.fromkeys(data.classes, 0) for split in ("train", "test")},
     }  # fmt: skip
-    write_json(folder / INFO_FILE, json.loads(json.dumps(information)))
+    write_record(folder / INFO_FILE, information)
     return folder

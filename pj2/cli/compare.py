@@ -76,8 +76,6 @@ def _show_sides(comparison: Comparison, console: Console) -> None:
         for key, values in comparison.differing.items()
     ]
     code = f"differs in {named(comparison.code, ', ')}" if comparison.code else "the same"
-    if comparison.code is None:
-        code = "not recorded"
     title = "Settings that differ" if rows else "Settings: the same"
     _show(console, title, rows, [f"Training code: {code}"])
 
@@ -206,7 +204,7 @@ def _as_json(comparison: Comparison) -> dict[str, Any]:
                         "learning_rate": run.learning_rate,
                         "seed": run.seed,
                         "folder": str(run.folder),
-                        **{key: run.info.get(key) for key in _OF_RUN},
+                        **{key: run.info[key] for key in _OF_RUN},
                     }
                     for run in side.runs
                 ],

@@ -97,8 +97,10 @@ def why(run: Selection, config: Config = Path("config.yaml")) -> None:
 
     Example: pj2 why experiment=landscape/model=VGG_A/lr=1e-4/seed=0
     """
-    from pj2.runs.check import Unreadable, nearest_run, read_run, why_stale
+    from pj2.runs.check import nearest_run, why_stale
+    from pj2.runs.record import read_run
     from pj2.store.open import open_store
+    from pj2.store.records import BadRecord
     from pj2.store.verified import VERIFIED, VerifiedFiles
 
     study, runs, selector, chosen = _select(run, config)
@@ -119,8 +121,8 @@ def why(run: Selection, config: Config = Path("config.yaml")) -> None:
         try:
             nearest, changes = nearest_run(read_run(results / folder), runs)
             line = f"nearest is {nearest.folder}: {', '.join(changes) or 'the same settings'}"
-        except Unreadable as problem:
-            line = str(problem)
+        except BadRecord as problem:
+            line = problem.in_its_folder
         _print_of(folder, [f"not in {config}; {line}"])
     files.save()
 

@@ -237,9 +237,16 @@ def _described(run: RunRecord, weights: str, config: Any) -> dict[str, Any]:
 
 
 def _settings(run: RunRecord) -> RunSettings:
+    from pydantic import ValidationError
+
     from pj2.config.study import RunSettings
 
-    return RunSettings.model_validate(run.info["settings"])
+    try:
+        return RunSettings.model_validate(run.info["settings"])
+    except ValidationError:
+        raise UserError(
+            f"{run.folder}: its settings are not those of this version; snakemake makes it again"
+        ) from None
 
 
 def _around(run: RunRecord, config: SurfaceConfig, data: Path, compute: Compute) -> Surroundings:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict
 
 from pj2.errors import UserError
+from pj2.store.records import BadRecord, read_record, write_record
 
 _SECONDS = 20  # for an answer
 _ENDING = 300  # seconds for jobs that were cancelled, to save and end
@@ -21,6 +25,15 @@ _NEVER = re.compile(r"invalid|no partition|unable to contact|not permitted", re.
 _ADVICE = "set SBATCH_ACCOUNT, SBATCH_PARTITION or PJ2_GRES, see docs/cluster.md"
 # What Snakemake calls a resource, and what sbatch calls it.
 _OPTIONS = {"mem_mb": "mem", "runtime": "time", "gres": "gres", "slurm_partition": "partition"}
+
+
+@with_config(ConfigDict(strict=True))
+class _Driver(TypedDict):
+    """A Snakemake that submits jobs: what their names begin with, and where its process is."""
+
+    prefix: Annotated[str, Field(min_length=1)]
+    host: str
+    process: int
 
 
 def longest_minutes(partition: object = None) -> int | None:
@@ -56,28 +69,30 @@ def check_job(name: str, threads: int, resources: Mapping[str, object]) -> str:
     return f"{what}: {reason}; unless that changes, it waits or fails"
 
 
-def replace_driver(record: Path, prefix: str) -> int:
+def replace_driver(record: Path, prefix: str, say: Callable[[str], None] = print) -> int:
     """Cancel the jobs of a Snakemake that was killed, wait for their end, and take its place.
 
     The names of all jobs of one Snakemake begin with a prefix of its own. They are asked to
     stop as by a time limit, and save what they have: the jobs submitted in their place go on
     from there.
 
-    Returns how many there were.
+    Returns how many there were. `say` is told if the record of that Snakemake cannot be believed.
     """
-    here = {"prefix": prefix, "host": socket.gethostname(), "process": os.getpid()}
+    here = _Driver(prefix=prefix, host=socket.gethostname(), process=os.getpid())
     orphans: list[str] = []
-    if record.exists():
-        before = json.loads(record.read_text())
-        if before["host"] != here["host"] or not Path(f"/proc/{before['process']}").exists():
-            orphans = _jobs_of(before["prefix"])
-            if orphans:
-                _answer("scancel", *orphans)
-            end = time.monotonic() + _ENDING
-            while _jobs_of(before["prefix"]) and time.monotonic() < end:
-                time.sleep(1)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(here))
+    try:
+        before = read_record(record, _Driver) if record.exists() else here
+    except BadRecord as problem:
+        say(f"SLURM: {problem}; jobs of a Snakemake before this one are not looked for")
+        before = here
+    if before["host"] != here["host"] or not Path(f"/proc/{before['process']}").exists():
+        orphans = _jobs_of(before["prefix"])
+        if orphans:
+            _answer("scancel", *orphans)
+        end = time.monotonic() + _ENDING
+        while _jobs_of(before["prefix"]) and time.monotonic() < end:
+            time.sleep(1)
+    write_record(record, here)
     return len(orphans)
 
 

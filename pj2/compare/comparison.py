@@ -44,16 +44,16 @@ class Comparison:
     """Everything that is said about some sides.
 
     `differing` holds, for each key whose values are not the same on all sides, the values
-    of every side. `code` names the source files that differ, None if no side recorded
-    any. `differences` are of the first of a pair less the second: the pair, and its row
-    as `pairwise` has them. `pairs` counts all that were matched. `left_out` are
-    sentences on runs and pairs without a row; `unmatched` names the runs that are in no pair.
+    of every side. `code` names the source files that differ. `differences` are of the first
+    of a pair less the second: the pair, and its row as `pairwise` has them. `pairs` counts
+    all that were matched. `left_out` are sentences on runs and pairs without a row;
+    `unmatched` names the runs that are in no pair.
     """
 
     sides: tuple[Side, ...]
     settings: tuple[Setting, ...]
     differing: Mapping[str, tuple[tuple[Any, ...], ...]]
-    code: tuple[str, ...] | None
+    code: tuple[str, ...]
     differences: tuple[tuple[Pair, Mapping[str, Any]], ...]
     pairs: int
     left_out: tuple[str, ...]
@@ -183,9 +183,8 @@ def _is_same_run(run: RunRecord, other: RunRecord) -> bool:
     """Tell whether two runs are one: the same epochs, and a budget that ends them alike."""
     if run.folder.absolute() == other.folder.absolute():
         return True
-    digest = run.info.get("fingerprint")
     budget, theirs = ([each.info["settings"].get(key) for key in _BUDGET] for each in (run, other))
-    return digest is not None and digest == other.info.get("fingerprint") and budget == theirs
+    return run.info["fingerprint"] == other.info["fingerprint"] and budget == theirs
 
 
 def _differing_settings(sides: Sequence[Side]) -> dict[str, tuple[tuple[Any, ...], ...]]:
@@ -201,15 +200,13 @@ def _differing_settings(sides: Sequence[Side]) -> dict[str, tuple[tuple[Any, ...
     }
 
 
-def _differing_code(sides: Sequence[Side]) -> tuple[str, ...] | None:
-    """Return the source files that are not the same on the sides that have them; None if none has.
+def _differing_code(sides: Sequence[Side]) -> tuple[str, ...]:
+    """Return the source files that are not the same on the sides that have them.
 
     A file that a side lacks belongs to another model, or is no longer imported: then the
     file that imported it has changed, and is named.
     """
-    modules = _by_side(sides, lambda info: info.get("code", {}).get("modules", {}).items())
-    if not modules:
-        return None
+    modules = _by_side(sides, lambda info: info["code"]["modules"].items())
     return tuple(
         source_file(module).relative_to(PACKAGE_FOLDER.parent).as_posix()
         for module, columns in sorted(modules.items())
@@ -236,6 +233,5 @@ def _facts(info: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "precision used", info["precision"]["used"]
     for section in ("hardware", "data"):
         yield from flat(info[section], f"{section}.")
-    packages = info.get("code", {}).get("packages", {})
     # The versions of the run are exact; those of the fingerprint end at the second part.
-    yield from flat({**packages, **info.get("versions", {})}, "version.")
+    yield from flat({**info["code"]["packages"], **info["versions"]}, "version.")

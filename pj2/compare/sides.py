@@ -11,20 +11,17 @@ from pathlib import Path
 
 from pj2.config.names import spelled_learning_rate
 from pj2.errors import UserError
+from pj2.runs.files import RUN
 from pj2.runs.reading import (
-    INFO_KEYS,
     RunRecord,
     by_model,
     epochs,
     model_names,
-    read_object,
+    read_run_in,
     test_result,
 )
 
 RESULTS = Path("results")
-_RUN = re.compile(
-    r"experiment=([^/]+)/model=([^/]+)/lr=(\d+(?:\.\d+)?(?:e[+-]\d+)?)/seed=(\d+)", re.ASCII
-)
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def runs_below(folder: Path) -> tuple[list[RunRecord], list[str]]:
     is left out: also returns a line about each of those.
     """
     below = folder / "runs" if (folder / "runs").is_dir() else folder
-    places = [folder] if (folder / "run.json").is_file() else sorted(below.rglob("seed=*"))
+    places = [folder] if (folder / RUN).is_file() else sorted(below.rglob("seed=*"))
     runs: list[RunRecord] = []
     told: list[str] = []
     for place in places:
@@ -128,16 +125,7 @@ def runs_below(folder: Path) -> tuple[list[RunRecord], list[str]]:
 
 def _read_run(folder: Path) -> RunRecord:
     """Read a run. Raises UserError, one line, if it is not a finished one in its place."""
-    named = _RUN.fullmatch("/".join(Path(os.path.abspath(folder)).parts[-4:]))
-    if named is None:
-        raise UserError(
-            f"{folder}: not the folder of a run, which is experiment=…/model=…/lr=…/seed=…"
-        )
-    if not (folder / "run.json").exists():
-        raise UserError(f"{folder}: has no run.json, so it is not finished")
-    experiment, model, lr, seed = named.groups()
-    info = read_object(folder / "run.json", INFO_KEYS)
-    run = RunRecord(experiment, model, lr, int(seed), folder, info)
+    run = read_run_in(folder)
     for read in (epochs, test_result):
         read(run)
     return run

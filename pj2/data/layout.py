@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import ConfigDict, with_config
+from typing_extensions import TypedDict
 
 from pj2.config.schema import DatasetConfig
 from pj2.errors import UserError
+from pj2.store.records import BadRecord, Count, Digest, read_record
 
 IMAGES_FILE = "dataset.safetensors"
 INFO_FILE = "dataset.json"
@@ -24,6 +26,31 @@ def prepared_folder(dataset: DatasetConfig) -> str:
     """
     digest = hashlib.sha256(dataset.model_dump_json().encode()).hexdigest()
     return f"results/data/{dataset.name}-{dataset.source}-{digest[:8]}"
+
+
+@with_config(ConfigDict(strict=True, extra="allow"))
+class PerClass(TypedDict):
+    """How many images each class has, by split."""
+
+    train: dict[str, Count]
+    test: dict[str, Count]
+
+
+@with_config(ConfigDict(strict=True, extra="allow"))
+class DataInfo(TypedDict):
+    """A ``dataset.json``; see `pj2.data.prepare.prepare`."""
+
+    name: str
+    source: str
+    classes: list[str]
+    train_images: Count
+    test_images: Count
+    mean: list[float]
+    std: list[float]
+    hash: Digest
+    per_class: PerClass
+    source_digest: Digest
+    digest: Digest
 
 
 @dataclass(frozen=True)
@@ -45,15 +72,13 @@ def identity_of(folder: str | Path) -> DataIdentity | None:
     return DataIdentity(info["hash"], tuple(info["classes"]))
 
 
-def read_info(folder: str | Path) -> dict[str, Any]:
-    """Return what ``dataset.json`` in a folder says. Raises UserError if it cannot be read."""
-    description = Path(folder) / INFO_FILE
+def read_info(folder: str | Path) -> DataInfo:
+    """Return what ``dataset.json`` in a folder says. Raises UserError if it cannot be believed."""
+    path = Path(folder) / INFO_FILE
     try:
-        info: dict[str, Any] = json.loads(description.read_text(encoding="utf-8"))
-        int(info["hash"], 16)
-        list(info["classes"])
-    except OSError as error:
-        raise UserError(f"{description}: cannot be read ({error.strerror}); {AGAIN}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{description}: damaged ({type(error).__name__}); {AGAIN}") from None
-    return info
+        info = read_record(path, DataInfo)
+        if not set(info["classes"]) <= info["per_class"]["train"].keys():
+            raise BadRecord(path, "is damaged: per_class.train does not count all classes")
+        return info
+    except BadRecord as problem:
+        raise UserError(f"{problem}; snakemake prepares the data again") from None

@@ -26,6 +26,7 @@ from pj2.data.sources import read_source
 from pj2.data.sources.raw import Split
 from pj2.errors import UserError
 from pj2.store.files import atomic_path, write_json
+from pj2.store.records import signed
 
 
 def prepare(
@@ -78,6 +79,7 @@ def prepare(
         "source_digest": files_read,
     }
     check_class_sizes(info, validation_fractions)
+    info = signed(info)
     _write(output, tensors, info)
     return info
 

@@ -13,9 +13,9 @@ from tabulate import tabulate
 
 from pj2.exhibits.escaping import escape_html, escape_latex, escape_markdown
 from pj2.language import html_language, language
-from pj2.runs.reading import PathLike, read_object
 from pj2.statistics import Mean
 from pj2.store.files import write_json, write_text
+from pj2.store.records import PathLike, read_json
 
 Shown = pd.DataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """What people read: a frame, columns by heading, or rows by heading."""
@@ -97,8 +97,7 @@ def write_all_formats(table: Table, stem: PathLike) -> None:
 
 def read_table(path: PathLike) -> TableText:
     """Read the JSON of `write_all_formats`. Raises UserError if it is not that."""
-    value = read_object(path, _OF_JSON)
-    return TableText(value["caption"], tuple(value["headings"]), tuple(map(tuple, value["rows"])))
+    return read_json(path, TableText)
 
 
 def percent(fraction: float | None, interval: tuple[float, float] | None = None) -> str:

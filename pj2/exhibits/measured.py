@@ -7,26 +7,56 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pydantic import ConfigDict, with_config
+from typing_extensions import TypedDict
 
 from pj2.errors import UserError
 from pj2.language import tr
-from pj2.runs.reading import PathLike, RunRecord, read_parquet
+from pj2.runs.reading import RunRecord, read_parquet
+from pj2.store.records import Count, PathLike, parse_json, read_json
 
 _KEY = b"pj2"
 GRID_COLUMNS = ("row", "column", "alpha", "beta", "loss", "accuracy")
 LINE_COLUMNS = ("alpha", "loss", "accuracy")
 
 
+@with_config(ConfigDict(strict=True, extra="allow"))
+class About(TypedDict):
+    """What a measurement keeps of its run; `weights` is ``best`` or ``last``."""
+
+    experiment: str
+    model: str
+    lr: str
+    seed: int
+    epoch: Count | None
+    weights: str
+    config: dict[str, Any]
+    other: NotRequired[About]  # the other end of a line between two runs
+
+
+@with_config(ConfigDict(strict=True, extra="allow"))
+class Curvature(TypedDict):
+    """What was measured at some weights; see `pj2.evaluation.curvature.curvature_of`."""
+
+    about: About
+    loss: float | None
+    largest: list[float]
+    smallest: list[float]
+    traces: list[float]
+    grid: list[float]
+    density: list[float]
+
+
 @dataclass(frozen=True)
 class Measured:
     """A table, and what it was measured of: `about` as `describe` made it."""
 
-    about: Mapping[str, Any]
+    about: About
     table: pd.DataFrame
 
     @property
@@ -67,7 +97,7 @@ def read_measured(path: PathLike, columns: Sequence[str]) -> Measured:
     described = (table.schema.metadata or {}).get(_KEY)
     if described is None:
         raise UserError(f"{path}: does not say what it was measured of; make it again")
-    return Measured(json.loads(described), table.to_pandas())
+    return Measured(parse_json(described, About, path), table.to_pandas())
 
 
 def gather_surface(paths: Iterable[PathLike]) -> pa.Table:
@@ -107,16 +137,9 @@ def barrier(line: Measured) -> float:
     return float((loss - ((1 - alpha) * loss[0] + alpha * loss[-1])).max())
 
 
-def read_curvature(path: PathLike) -> list[dict[str, Any]]:
+def read_curvature(path: PathLike) -> list[Curvature]:
     """Read what the curvature job wrote: one mapping for the best weights, one for the last.
 
     Raises UserError if it is not that.
     """
-    try:
-        value: list[dict[str, Any]] = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from None
-    needed = {"about", "loss", "largest", "smallest", "traces", "grid", "density"}
-    if not all(isinstance(part, dict) and needed <= part.keys() for part in value):
-        raise UserError(f"{path}: not what `pj2 geometry curvature` writes; make it again")
-    return value
+    return read_json(path, list[Curvature])

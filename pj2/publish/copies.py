@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from pj2.config.study import Run
 from pj2.data.layout import DataIdentity
-from pj2.errors import UserError
 from pj2.runs.check import stale_reasons
-from pj2.runs.files import BEST, LAST, PREDICTIONS, RUN, artifact_names
+from pj2.runs.files import BEST, LAST, PREDICTIONS, RUN
+from pj2.runs.record import read_run
+from pj2.store.records import write_record
 
 _CHUNK = 1 << 20
-# What the record of a run may name. Whoever wrote it may have named any file.
-_ARTIFACTS = frozenset(artifact_names(probed=True))
 
 
 def refusals(results: Path, runs: Sequence[Run], data: DataIdentity) -> list[str]:
@@ -33,19 +31,12 @@ def copy_run(source: Path, target: Path) -> list[str]:
     """Copy what is published of a run; return what is damaged, a line a file.
 
     Left out are the weights after the last epoch, and, of a run that finished no epoch, those
-    that it began with and their predictions. Raises UserError if the record names a file that
-    no run has.
+    that it began with and their predictions. Raises BadRecord if the record cannot be
+    believed.
     """
+    run = read_run(source)
     target.mkdir(parents=True)
-    content = (source / RUN).read_bytes()
-    run = json.loads(content)
-    others = sorted(run["artifacts"].keys() - _ARTIFACTS)
-    if others:
-        raise UserError(
-            f"{source / RUN}: artifacts: names {', '.join(map(repr, others))}, no file of "
-            f"a run; expected only {', '.join(sorted(_ARTIFACTS))}"
-        )
-    (target / RUN).write_bytes(content)
+    write_record(target / RUN, run)
     left_out = {LAST} if run["best_epoch"] is not None else {LAST, BEST, PREDICTIONS}
     return [
         f"{source / name}: damaged: its bytes are not those that {RUN} names"

@@ -27,8 +27,9 @@ from pj2.publish.facts import Model
 from pj2.publish.place import files_in, new_folder
 from pj2.report.contents import Contents, read_contents
 from pj2.report.page import write_report
+from pj2.runs.index import entry_of, write_index
 from pj2.runs.reading import RunRecord, by_model, load_runs
-from pj2.store.files import sha256_file, write_json, write_text
+from pj2.store.files import sha256_file, write_text
 
 REPORT = "report.html"
 CARD = "README.md"
@@ -125,17 +126,9 @@ def _write_tables(folder: Path, study: StudyConfig, runs: Sequence[Run]) -> list
 def _write_index(place: Path, folder: Path, study: StudyConfig, runs: Sequence[Run]) -> Path:
     """Write and return an index file, at a place, of runs that lie in another folder."""
     whole = folder.resolve() / "runs"
-    entries = [
-        {
-            **run.wildcards,
-            "seed": run.settings.seed,
-            "variant": dict(run.variant.levels),
-            "folder": str(whole / run.folder),
-        }
-        for run in runs
-    ]
-    write_json(place / "index.json", {"study": study.study, "runs": entries})
-    return place / "index.json"
+    index = place / "index.json"
+    write_index(index, {"study": study.study}, [entry_of(r, whole / r.folder) for r in runs])
+    return index
 
 
 def _outdated(study: StudyConfig, runs: Sequence[Run], results: Path, prepared: Path) -> str | None:

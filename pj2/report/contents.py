@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from pj2.config.schema import StudyConfig
-from pj2.errors import UserError
 from pj2.exhibits.catalogue import Key, paths
 from pj2.exhibits.declare import Exhibit
-from pj2.runs.reading import PathLike, RunRecord, read_object
+from pj2.runs.reading import RunRecord
+from pj2.store.records import Name, PathLike, read_json
 
 
 class Contents(BaseModel):
@@ -30,8 +30,8 @@ class Contents(BaseModel):
     data: Path
     configfile: str | None
     config: StudyConfig
-    figures: dict[str, list[Key]]
-    tables: dict[str, list[Key]]
+    figures: dict[str, list[tuple[Name, ...]]]
+    tables: dict[str, list[tuple[Name, ...]]]
 
     def path(self, exhibit: Exhibit, key: Key, ending: str) -> Path:
         """Return the path of a file of an exhibit."""
@@ -61,11 +61,7 @@ def read_contents(path: PathLike) -> Contents:
 
     Raises UserError if it is not that.
     """
-    try:
-        contents = Contents.model_validate(read_object(path, ()))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    contents = read_json(path, Contents)
     here = Path(path).parent
     folders = {"results": contents.results, "data": contents.data}
     return contents.model_copy(

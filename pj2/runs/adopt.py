@@ -6,22 +6,26 @@ another machine; Snakemake removes a run's files before it makes them again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from safetensors import SafetensorError, safe_open
 
 from pj2.config.study import RunSettings
+from pj2.data.layout import DataIdentity
+from pj2.errors import UserError
 from pj2.fingerprint.code import Code
 from pj2.fingerprint.run import Fingerprint
-from pj2.runs.check import Unreadable, read_run, recorded_predictions
 from pj2.runs.derived import keep
 from pj2.runs.files import (
     BEST,
     EPOCHS,
+    EPOCHS_SCHEMA,
     LAST,
     PREDICTIONS,
     PROBES,
@@ -33,13 +37,29 @@ from pj2.runs.files import (
     EpochRecord,
     ProbeRecords,
     StepRecords,
+    artifact_names,
 )
-from pj2.runs.result import has_result
+from pj2.runs.record import RunInfo, read_run
+from pj2.runs.result import Cut, Result, cut, describe, ending, has_result, kept_weights
 from pj2.runs.trajectory import Divergence, Epoch, Facts, Trajectory, pack_probes, pack_steps
 from pj2.store.files import sha256_file
-from pj2.store.store import RunStore
+from pj2.store.manifest import Blob
+from pj2.store.records import BadRecord
+from pj2.store.store import BlobUnavailable, RunStore
 
 _FACTS = [field.name for field in fields(Facts)]
+# What a record says of the code that wrote or predicted, and of its files' bytes: these are
+# compared one by one.
+_OTHERWISE = {"predictions", "written_by", "artifacts", "digest"}
+_PREDICTED = pa.schema(
+    [("index", pa.int64()), ("label", pa.int64()), ("predicted", pa.int64()),
+     ("probabilities", pa.list_(pa.float32()))]
+)  # fmt: skip
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of BatchNorm: not trained
+
+
+class NotTaken(UserError):
+    """What lies in a folder is not what its record says of it."""
 
 
 def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print) -> bool:
@@ -49,68 +69,146 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
     it can be handed out but not continued. Its predictions are kept under their
     own. Return whether the run was taken: not if the store has it, or if a file
     other than that of the predictions is not what run.json names. `say` is told
-    why if a table is what run.json names, but not that of a run.
+    why if the files are what run.json names, but not what it says of them.
     """
     try:
         run = read_run(folder)
         settings = RunSettings.model_validate(run["settings"])
-    except (Unreadable, ValueError):
+    except (BadRecord, ValueError):
         return False
-    broken = {n for n, digest in run["artifacts"].items() if not _is_named(folder / n, digest)}
-    fingerprint = _fingerprint(run, settings)
-    if broken - {PREDICTIONS} or fingerprint.digest != run["fingerprint"]:
+    names = artifact_names(settings.probe is not None)
+    broken = {name for name in names if not _is_named(folder / name, run["artifacts"].get(name))}
+    if broken - {PREDICTIONS}:
         return False
+    whole = not broken
     try:
-        missing = [key for key in _FACTS if key not in run]
-        if missing:
-            raise Unreadable(f"{RUN} has no {', '.join(missing)}")
-        rows, recorded = _read_tables(folder, settings.quantities)
-        measured = _read_probes(folder) if settings.probe else {}
-        predictions = None if broken else _read_predictions(folder, run)
-    except Unreadable as problem:
+        contents: dict[Blob, bytes] = {}
+        result = _result(folder, run, settings, contents)
+        predictions = _predictions(folder, run) if whole else None
+        stored = [Trajectory.of(each) for each in store.manifests(result.fingerprint.digest)]
+        end = ending(result.end, folder / PREDICTIONS) if whole else result.end
+        _check(folder, run, result, end)
+        _compare(result.trajectory, stored)
+    except NotTaken as problem:
         say(f"{folder}: {problem}; the run is not taken into the store")
         return False
     # Whether or not the store has them: what is damaged there is mended by this.
     if predictions:
         keep(store, "predictions", predictions, folder / PREDICTIONS)
-    best, last = (store.put((folder / name).read_bytes()) for name in (BEST, LAST))
-    steps = {
-        epoch: (len(part.loss), store.put(pack_steps(part))) for epoch, part in recorded.items()
-    }
+    for content in contents.values():
+        store.put(content)
+    if any(has_result(store, trajectory, settings) for trajectory in stored):
+        return False
+    return store.publish(result.trajectory.manifest(result.fingerprint))
+
+
+def _result(
+    folder: Path, run: RunInfo, settings: RunSettings, contents: dict[Blob, bytes]
+) -> Result:
+    """Return the result that a folder's files are of; `contents` gets what the store is to keep.
+
+    Raises NotTaken if they are not those of a run.
+    """
+
+    def add(content: bytes) -> Blob:
+        blob = Blob.of(content)
+        contents[blob] = content
+        return blob
+
+    rows, recorded = _read_tables(folder, settings)
+    measured = _read_probes(folder) if settings.probe else {}
+    best, last = (add((folder / name).read_bytes()) for name in (BEST, LAST))
+    steps = {epoch: (len(part.loss), add(pack_steps(part))) for epoch, part in recorded.items()}
     # An epoch of a probed run has a record of its probes, even if there were none in it.
     probes = {
-        epoch: store.put(pack_probes(measured.get(epoch, ProbeRecords())))
+        epoch: add(pack_probes(measured.get(epoch, ProbeRecords())))
         for epoch in range(len(rows) + 1 if settings.probe else 0)
     }
-    stored = store.manifests(fingerprint.digest)
-    if any(has_result(store, Trajectory.of(manifest), settings) for manifest in stored):
-        return False
-
-    end = len(rows) - 1 if run["status"] != "diverged" else None
-    weights = {end: last, run["best_epoch"]: best}
-    epochs = tuple(
-        Epoch(row, steps[row.epoch][1], weights.get(row.epoch), probes.get(row.epoch))
-        for row in rows
-    )
-    divergence = None
-    if run["status"] == "diverged":
-        none = 0, store.put(pack_steps(StepRecords.none(settings.quantities)))
+    facts = Facts(**{key: run[key] for key in _FACTS})  # type: ignore[literal-required]
+    epochs = [Epoch(row, steps[row.epoch][1], None, probes.get(row.epoch)) for row in rows]
+    made = Trajectory(facts, run["hardware"], run["versions"], tuple(epochs))
+    if cut(made, settings) is None:  # its epochs are not all that the budget asks for
+        none = 0, add(pack_steps(StepRecords.none(settings.quantities)))
         count, before = steps.get(len(rows), none)
-        initial = best if run["best_epoch"] is None else None
+        initial = None if rows else best
         divergence = Divergence(count, before, last, initial, probes.get(len(rows)))
-    facts = Facts(**{key: run[key] for key in _FACTS})
-    trajectory = Trajectory(facts, run["hardware"], run["versions"], epochs, divergence)
-    return store.publish(trajectory.manifest(fingerprint))
-
-
-def _fingerprint(run: Mapping[str, Any], settings: RunSettings) -> Fingerprint:
-    """Return what a run.json says that the run was made with."""
-    code = Code(run["code"]["modules"], run["code"]["packages"])
+        made = replace(made, divergence=divergence)
+    end = cut(made, settings)
+    assert end is not None
+    kept = {None if end.status == "diverged" else end.epochs - 1: last, end.best_epoch: best}
+    epochs = [replace(epoch, weights=kept.get(epoch.row.epoch)) for epoch in epochs]
     computed = settings.computed_in(run["precision"]["used"])
-    return Fingerprint(computed.identity(), run["data"]["hash"], code)
+    code = Code(run["code"]["modules"], run["code"]["packages"])
+    fingerprint = Fingerprint(computed.identity(), run["data"]["hash"], code)
+    classes = tuple(run["predictions"]["inputs"]["settings"]["classes"])
+    data = DataIdentity(run["data"]["hash"], classes)
+    return Result(settings, data, fingerprint, replace(made, epochs=tuple(epochs)), end)
 
 
-def _is_named(path: Path, digest: str) -> bool:
+def _check(folder: Path, run: RunInfo, result: Result, end: Cut) -> None:
+    """Raise NotTaken unless run.json says what the store would, were the run restored from it."""
+    try:
+        kept = [blob.sha256 for blob in kept_weights(result.trajectory, result.end)]
+    except BlobUnavailable:
+        kept = []
+    if kept != [run["artifacts"][name] for name in (BEST, LAST)]:
+        raise NotTaken(f"{BEST} and {LAST} are not the weights of the epochs in {EPOCHS}")
+    restored = describe(
+        result,
+        end,
+        pq.read_metadata(folder / STEPS).num_rows,
+        run["artifacts"],
+    )
+    said: Mapping[str, Any] = run
+    differing = [key for key in restored if key not in _OTHERWISE and restored[key] != said[key]]
+    if differing:
+        raise NotTaken(f"{RUN} does not say what follows from its files: {', '.join(differing)}")
+    data, fraction = run["data"], result.settings.validation_fraction
+    held_out = math.ceil(fraction * (data["train_images"] + data["validation_images"]))
+    if data["validation_images"] != held_out:
+        raise NotTaken(
+            f"{RUN}: data.validation_images: {data['validation_images']} are not "
+            f"{fraction} of all training images"
+        )
+    least, most = _trained(folder / BEST)
+    if not least <= run["parameters"] <= most:
+        raise NotTaken(f"{RUN}: parameters: {run['parameters']}, but {BEST} holds {most}")
+
+
+def _compare(trajectory: Trajectory, stored: Sequence[Trajectory]) -> None:
+    """Raise NotTaken if a run has other facts than what the store has of it."""
+    if any(_known(other) != _known(trajectory) for other in stored):
+        raise NotTaken(
+            f"{RUN}: parameters, macs, first_conv or the numbers of images in data are not "
+            "those that the store has of this run"
+        )
+
+
+def _known(trajectory: Trajectory) -> list[Any]:
+    """Return the facts that follow from the fingerprint: names of the data set do not."""
+    facts = trajectory.facts
+    images = [facts.data.get(f"{split}_images") for split in ("train", "validation", "test")]
+    return [facts.parameters, facts.macs, facts.first_conv, *images]
+
+
+def _trained(weights: Path) -> tuple[int, int]:
+    """Return how many trained numbers a file of weights holds at least, and at most.
+
+    What a model calls a weight or a bias is trained, and BatchNorm's statistics are not.
+    """
+    least = most = 0
+    try:
+        with safe_open(weights, framework="numpy") as file:
+            for name in file.keys():  # noqa: SIM118
+                size, last = math.prod(file.get_slice(name).get_shape()), name.rpartition(".")[2]
+                least += size if last in ("weight", "bias") else 0
+                most += size if last not in _STATISTICS else 0
+    except SafetensorError as error:
+        raise NotTaken(f"{weights.name} is no file of weights ({error})") from None
+    return least, most
+
+
+def _is_named(path: Path, digest: str | None) -> bool:
     """Tell whether a file is there, and is what run.json names."""
     try:
         return sha256_file(path) == digest
@@ -119,59 +217,65 @@ def _is_named(path: Path, digest: str) -> bool:
 
 
 def _read_tables(
-    folder: Path, quantities: Sequence[str]
+    folder: Path, settings: RunSettings
 ) -> tuple[list[EpochRecord], dict[int, StepRecords]]:
-    """Return the epochs of a run and the steps of each. Raises Unreadable."""
-    epochs = _read_table(folder / EPOCHS, [field.name for field in fields(EpochRecord)])
-    steps = _read_table(folder / STEPS, ["epoch", "loss", "grad_norm", *quantities])
+    """Return the epochs of a run and the steps of each. Raises NotTaken."""
+    measures = ["loss", "grad_norm", *settings.quantities]
+    schema = pa.schema([("epoch", pa.int32()), *((name, pa.float32()) for name in measures)])
+    epochs = _read_table(folder / EPOCHS, EPOCHS_SCHEMA)
     rows = [EpochRecord(**row) for row in epochs.to_pylist()]
     recorded = {
         int(epoch): StepRecords(
             part["loss"].to_numpy(),
             part["grad_norm"].to_numpy(),
-            {name: part[name].to_numpy() for name in quantities},
+            {name: part[name].to_numpy() for name in settings.quantities},
         )
-        for epoch, part in steps.to_pandas().groupby("epoch")
+        for epoch, part in _read_table(folder / STEPS, schema).to_pandas().groupby("epoch")
     }
+    if [row.epoch for row in rows] != list(range(len(rows))):
+        raise NotTaken(f"{EPOCHS} does not hold the epochs 0, 1, 2, …")
+    left_out = () if settings.test_every_epoch else ("test_loss", "test_accuracy")
+    if any(epochs[name].null_count for name in EPOCHS_SCHEMA.names if name not in left_out):
+        raise NotTaken(f"{EPOCHS} lacks a value")
     missing = [str(row.epoch) for row in rows if row.epoch not in recorded]
     if missing:
-        raise Unreadable(f"{STEPS} holds no steps of epochs {', '.join(missing)}")
+        raise NotTaken(f"{STEPS} holds no steps of epochs {', '.join(missing)}")
     return rows, recorded
 
 
 def _read_probes(folder: Path) -> dict[int, ProbeRecords]:
-    """Return what was measured in each epoch that has anything. Raises Unreadable."""
+    """Return what was measured in each epoch that has anything. Raises NotTaken."""
     by_epoch: dict[int, ProbeRecords] = {}
-    for row in _read_table(folder / PROBES, PROBES_SCHEMA.names).to_pylist():
+    for row in _read_table(folder / PROBES, PROBES_SCHEMA).to_pylist():
         by_epoch.setdefault(row["epoch"], ProbeRecords()).probes.append(row)
-    for row in _read_table(folder / SHIFT, SHIFT_SCHEMA.names).to_pylist():
+    for row in _read_table(folder / SHIFT, SHIFT_SCHEMA).to_pylist():
         by_epoch.setdefault(row["epoch"], ProbeRecords()).shift.append(row)
     return by_epoch
 
 
-def _read_predictions(folder: Path, run: Mapping[str, Any]) -> Fingerprint | None:
-    """Return the fingerprint of a run's predictions, None if it has none. Raises Unreadable."""
-    record = recorded_predictions(run)
-    if record is None:
-        return None
-    inputs = record["inputs"]
+def _predictions(folder: Path, run: RunInfo) -> Fingerprint:
+    """Return the fingerprint of a run's predictions. Raises NotTaken if they are not its own."""
+    inputs = run["predictions"]["inputs"]
     code = Code(inputs["modules"], inputs["packages"])
-    fingerprint = Fingerprint(inputs["settings"], inputs["data"], code)
-    own = {"weights": run["artifacts"][BEST]}
-    own |= {key: run["settings"][key] for key in ("model", "architecture")}
-    named = {key: inputs["settings"].get(key) for key in own}
-    if fingerprint.digest != record["fingerprint"] or named != own:
-        raise Unreadable(f"{RUN} was edited: its predictions are not of its weights")
-    _read_table(folder / PREDICTIONS, ["index", "label", "predicted", "probabilities"])
+    settings: Mapping[str, Any] = inputs["settings"]
+    fingerprint = Fingerprint(settings, inputs["data"], code)
+    own: dict[str, Any] = {"weights": run["artifacts"][BEST]}
+    own |= {"model": run["settings"]["model"], "architecture": run["settings"]["architecture"]}
+    named = {key: settings.get(key) for key in own}
+    if fingerprint.digest != run["predictions"]["fingerprint"] or named != own:
+        raise NotTaken(f"{RUN} was edited: its predictions are not of its weights")
+    if len(_read_table(folder / PREDICTIONS, _PREDICTED)) != run["data"]["test_images"]:
+        raise NotTaken(f"{PREDICTIONS} does not hold the data.test_images that {RUN} states")
     return fingerprint
 
 
-def _read_table(path: Path, columns: Sequence[str]) -> pa.Table:
+def _read_table(path: Path, schema: pa.Schema) -> pa.Table:
+    """Return the columns of a schema, in its types. Raises NotTaken if a file has them not."""
     try:
         table = pq.ParquetFile(path).read()
+        missing = [name for name in schema.names if name not in table.column_names]
+        if missing:
+            raise NotTaken(f"{path.name} has no column {', '.join(missing)}")
+        return table.select(schema.names).cast(schema)
     except (pa.ArrowException, OSError):  # Arrow says OSError of bytes it cannot decompress
-        raise Unreadable(f"{path.name} is not a Parquet file") from None
-    missing = [name for name in columns if name not in table.column_names]
-    if missing:
-        raise Unreadable(f"{path.name} has no column {', '.join(missing)}")
-    return table.select(columns)
+        raise NotTaken(f"{path.name} is not a Parquet file with a run's columns") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,64 +18,15 @@ from pj2.fingerprint.run import (
     run_fingerprint,
     setting_differences,
 )
-from pj2.runs.files import BEST, PREDICTIONS, RUN, artifact_names
+from pj2.runs.files import BEST, RUN, artifact_names
 from pj2.runs.plan import Machine, actions, expected, in_words
+from pj2.runs.record import RunInfo, read_run
 from pj2.store.files import sha256_file
+from pj2.store.records import BadRecord
 from pj2.store.store import RunStore
 from pj2.store.verified import VerifiedFiles
 
 DATA_COMMAND = "snakemake prepare_data"
-
-# What is read of a run.json, and must have these types.
-_RUN_KEYS = {
-    "fingerprint": str,
-    "settings": dict,
-    "settings.model": str,
-    "settings.architecture": dict,
-    "code.modules": dict,
-    "code.packages": dict,
-    "data.hash": str,
-    "precision.used": str,
-    "artifacts": dict,
-}
-_PREDICTIONS_KEYS = {
-    "predictions.fingerprint": str,
-    "predictions.inputs.settings": dict,
-    "predictions.inputs.settings.classes": list,
-    "predictions.inputs.modules": dict,
-    "predictions.inputs.packages": dict,
-    "predictions.inputs.data": str,
-}
-
-
-class Unreadable(Exception):
-    """A run.json is not there, or is not what this version writes; the message says which."""
-
-
-def read_run(folder: Path) -> dict[str, Any]:
-    """Return a folder's run.json. Raises Unreadable."""
-    try:
-        run: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Unreadable(f"{RUN} is missing") from None
-    except OSError as error:
-        raise Unreadable(f"{RUN} cannot be read ({error.strerror})") from None
-    except ValueError:
-        raise Unreadable(f"{RUN} is damaged: it is not JSON") from None
-    _require(run, _RUN_KEYS)
-    return run
-
-
-def recorded_predictions(run: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the fingerprint and inputs of the predictions that a run.json names, None if none.
-
-    Raises Unreadable.
-    """
-    if PREDICTIONS not in run["artifacts"]:
-        return None
-    _require(run, _PREDICTIONS_KEYS)
-    record: Mapping[str, Any] = run["predictions"]
-    return record
 
 
 def stale_reasons(
@@ -98,8 +48,8 @@ def stale_reasons(
     """
     try:
         stale, budget = _compare(read_run(folder), folder, settings, data, verify, files)
-    except Unreadable as problem:
-        return [str(problem)]
+    except BadRecord as problem:
+        return [problem.in_its_folder]
     return stale + budget
 
 
@@ -119,10 +69,12 @@ def why_stale(
     try:
         run = read_run(folder)
         stale, budget = _compare(run, folder, settings, data, True, files)
-    except Unreadable as problem:
+    except BadRecord as problem:
         if data is None:
-            return [f"{problem}: what the store has of it is not known before {DATA_COMMAND}"]
-        return [f"{problem}: {_next_action(settings, data, store, machine)}"]
+            then = f"what the store has of it is not known before {DATA_COMMAND}"
+        else:
+            then = _next_action(settings, data, store, machine)
+        return [f"{problem.in_its_folder}: {then}"]
     if stale or budget:
         action = _next_action(settings, data or _data_of(run), store, machine)
     if stale:
@@ -142,13 +94,12 @@ def check_weights(path: Path, run: Mapping[str, Any]) -> None:
         raise UserError(f"{path}: damaged: not the bytes that run.json names; run snakemake again")
 
 
-def nearest_run(run: Mapping[str, Any], runs: Sequence[Run]) -> tuple[Run, list[str]]:
+def nearest_run(run: RunInfo, runs: Sequence[Run]) -> tuple[Run, list[str]]:
     """Return the run whose settings differ least from a run.json, and how they differ."""
 
     def distance(candidate: Run) -> tuple[int, float]:
-        rate = run["settings"].get("learning_rate")
-        comparable = isinstance(rate, float) and rate > 0
-        apart = abs(math.log(candidate.settings.learning_rate / rate)) if comparable else 0.0
+        rate = run["settings"]["learning_rate"]
+        apart = abs(math.log(candidate.settings.learning_rate / rate))
         return len(setting_differences(run["settings"], _plain(candidate.settings))), apart
 
     nearest = min(runs, key=distance)
@@ -156,7 +107,7 @@ def nearest_run(run: Mapping[str, Any], runs: Sequence[Run]) -> tuple[Run, list[
 
 
 def _compare(
-    run: Mapping[str, Any],
+    run: RunInfo,
     folder: Path,
     settings: RunSettings,
     data: DataIdentity | None,
@@ -172,7 +123,7 @@ def _compare(
     then = {key: value for key, value in run["settings"].items() if key not in BUDGET}
     inputs = {"settings": {**then, "precision": used}, "data": run["data"]["hash"], **run["code"]}
     budget = setting_differences(_budget(run["settings"]), _budget(_plain(settings)))
-    if run.get("written_by") != code_of(RESULT).digest:
+    if run["written_by"] != code_of(RESULT).digest:
         budget.append("the code that writes a run's files changed")
     stale = changed + _fingerprint_differences(inputs, run, wanted)
     # What has changed of the run too is said once.
@@ -183,26 +134,23 @@ def _compare(
     return stale + _artifact_problems(folder, run, expected, verify, files), budget
 
 
-def _prediction_differences(run: Mapping[str, Any], data: DataIdentity) -> list[str]:
+def _prediction_differences(run: RunInfo, data: DataIdentity) -> list[str]:
     """Return how what predictions were made with differs from a run's weights, and the data."""
-    record, weights = recorded_predictions(run), run["artifacts"].get(BEST)
-    if record is None or weights is None:
-        return []  # which is said of the artifacts
     wanted = prediction_fingerprint(
-        weights,
+        run["artifacts"][BEST],
         run["settings"]["model"],
         run["settings"]["architecture"],
         data.hash,
         data.classes,
     )
-    return _fingerprint_differences(record["inputs"], record, wanted)
+    return _fingerprint_differences(run["predictions"]["inputs"], run["predictions"], wanted)
 
 
-def _data_of(run: Mapping[str, Any]) -> DataIdentity:
+def _data_of(run: RunInfo) -> DataIdentity:
     """Return the data that a run and its predictions were made with."""
-    record = recorded_predictions(run)
-    classes = record["inputs"]["settings"]["classes"] if record else ()
-    return DataIdentity(run["data"]["hash"], tuple(classes))
+    return DataIdentity(
+        run["data"]["hash"], tuple(run["predictions"]["inputs"]["settings"]["classes"])
+    )
 
 
 def _next_action(
@@ -218,21 +166,9 @@ def _next_action(
         return f"not restored from the store; the rest depends on the device ({error})"
 
 
-def _require(run: Mapping[str, Any], keys: Mapping[str, type]) -> None:
-    """Raise Unreadable unless a run.json has these keys, of these types."""
-    for key, kind in keys.items():
-        value: Any = run
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        if not isinstance(value, kind):
-            raise Unreadable(f"{RUN} is damaged, or another version wrote it: no {key}")
-
-
 def _fingerprint_differences(
     inputs: Mapping[str, Any], record: Mapping[str, Any], wanted: Fingerprint
 ) -> list[str]:
-    if not all(isinstance(parts, dict) for parts in inputs["modules"].values()):
-        raise Unreadable(f"{RUN} is damaged: its modules are not those that were written")
     changes = differences(inputs, wanted.inputs)
     if not changes and record["fingerprint"] != wanted.digest:
         return [f"{RUN} was edited: its fingerprint is not that of what it names"]
@@ -241,7 +177,7 @@ def _fingerprint_differences(
 
 def _artifact_problems(
     folder: Path,
-    run: Mapping[str, Any],
+    run: RunInfo,
     expected: Sequence[str],
     verify: bool,
     files: VerifiedFiles | None,

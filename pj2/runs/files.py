@@ -24,7 +24,7 @@ def artifact_names(probed: bool) -> tuple[str, ...]:
     return (BEST, LAST, STEPS, EPOCHS, *((PROBES, SHIFT) if probed else ()), PREDICTIONS)
 
 
-_EPOCHS_SCHEMA = pa.schema(
+EPOCHS_SCHEMA = pa.schema(
     [
         ("epoch", pa.int32()),
         ("train_loss", pa.float64()),
@@ -143,4 +143,4 @@ def probe_tables(epochs: Sequence[ProbeRecords]) -> tuple[pa.Table, pa.Table]:
 
 def epochs_table(rows: Sequence[EpochRecord]) -> pa.Table:
     """Return the rows of `epochs.parquet`."""
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=_EPOCHS_SCHEMA)
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=EPOCHS_SCHEMA)

@@ -6,19 +6,22 @@ followed over a network file system.
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import socket
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import BaseModel, ConfigDict, Field
+
+from pj2.config.names import canonical_json
 from pj2.errors import UserError
 from pj2.runs.interrupt import Interrupted
 from pj2.runs.metrics import Metrics, Sink
 from pj2.store.files import TEMPORARY
+from pj2.store.records import BadRecord, Count, read_record, signed
 
 # Where a job's log lies below the study's folder; the braces are Snakemake's wildcards.
 TRAIN_LOG = "logs/train/{experiment}/{model}/lr={lr}/seed={seed}.log"
@@ -37,8 +40,7 @@ _FIELDS = {
 JobState = Literal["running", "finished", "restored", "interrupted", "failed"]
 
 
-@dataclass(frozen=True)
-class JobProgress:
+class JobProgress(BaseModel):
     """How far a job is.
 
     ``born`` tells its process from a later one with the same ``pid``. ``epoch``
@@ -46,14 +48,16 @@ class JobProgress:
     epochs; ``loss`` is a minibatch's, or the mean of the epoch that just ended.
     """
 
+    model_config = ConfigDict(frozen=True, strict=True)
+
     state: JobState
     host: str
-    pid: int
+    pid: Annotated[int, Field(gt=0, lt=2**31)]
     born: str | None
-    epochs: int
-    epoch: int | None = None
-    step: int | None = None
-    steps: int | None = None
+    epochs: Count
+    epoch: Count | None = None
+    step: Count | None = None
+    steps: Count | None = None
     loss: float | None = None
     val_accuracy: float | None = None
     images_per_second: float | None = None
@@ -92,7 +96,11 @@ class ProgressFile(Sink):
     def __init__(self, path: Path | None, epochs: int) -> None:
         self._path = path
         self._now = JobProgress(
-            "running", socket.gethostname(), os.getpid(), _born(os.getpid()), epochs
+            state="running",
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            born=_born(os.getpid()),
+            epochs=epochs,
         )
 
     def __enter__(self) -> ProgressFile:
@@ -116,18 +124,20 @@ class ProgressFile(Sink):
     def log(self, metrics: Metrics, step: int) -> None:
         """Write how far the run is."""
         known = {field: metrics[name] for name, field in _FIELDS.items() if name in metrics}
-        self.write(step=step, **known)
+        finite = {k: v if v is None or math.isfinite(v) else None for k, v in known.items()}
+        self.write(step=step, **finite)
 
     def write(self, **changes: Any) -> None:
         """Write the file, with changes to the fields of `JobProgress`."""
-        self._now = replace(self._now, **changes)
+        self._now = self._now.model_copy(update=changes)
         if self._path is None:
             return
         temporary = self._path.with_name(f"{TEMPORARY}{self._path.name}")
         # Not synced to the disk: nobody misses it after the machine went down.
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # a path in an error may be no text
+            content = canonical_json(signed(self._now.model_dump()))
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(asdict(self._now)) + "\n", encoding="utf-8")
+            temporary.write_text(f"{content}\n", encoding="utf-8")
             temporary.replace(self._path)
 
 
@@ -138,13 +148,9 @@ def progress_beside(log: str | os.PathLike[str]) -> Path:
 
 def read_progress(path: Path) -> JobProgress | None:
     """Return what a job said last; None if it said nothing that can be read."""
-    for _ in range(3):
-        try:
-            return JobProgress(**json.loads(path.read_text(encoding="utf-8")))
-        except (FileNotFoundError, ValueError, TypeError):
-            return None
-        except OSError:  # on a network file system it may be replaced while it is read
-            continue
+    for _ in range(3):  # on a network file system it may be replaced while it is read
+        with suppress(BadRecord):
+            return read_record(path, JobProgress)
     return None
 
 

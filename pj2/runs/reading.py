@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pj2.config.names import learning_rate_text, spelled_learning_rate
 from pj2.errors import UserError
 from pj2.language import tr
+from pj2.runs.files import RUN
+from pj2.runs.index import Entry, read_index
+from pj2.runs.record import read_run
+from pj2.store.records import BadRecord, parse_json
+from pj2.store.records import PathLike as PathLike
 
-PathLike = str | os.PathLike[str]
-
-_INDEX_KEYS = ("experiment", "model", "lr", "seed", "variant", "folder")
-INFO_KEYS = (
-    "status", "diverged_at_step", "best_epoch", "epochs_run", "settings", "parameters", "macs",
-    "first_conv", "seconds", "images_per_second", "hardware", "precision", "data",
-)  # fmt: skip
+_FOLDER = re.compile(
+    r"experiment=(?P<experiment>[^/]+)/model=(?P<model>[^/]+)/"
+    r"lr=(?P<lr>\d+(?:\.\d+)?(?:e[+-]\d+)?)/seed=(?P<seed>\d+)",
+    re.ASCII,
+)
 _STEP_COLUMNS = ("step", "epoch", "loss", "grad_norm")
 _EPOCH_COLUMNS = (
     "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "test_loss",
@@ -123,13 +127,9 @@ def load_runs(index_paths: Iterable[PathLike]) -> list[RunRecord]:
     problems: list[str] = []
     for path in index_paths:
         try:
-            for entry in _index_entries(path):
-                folder = Path(os.path.normpath(Path(path).parent / entry["folder"]))
-                info = read_object(folder / "run.json", INFO_KEYS)
-                runs[folder] = RunRecord(
-                    str(entry["experiment"]), str(entry["model"]), str(entry["lr"]),
-                    int(entry["seed"]), folder, info, dict(entry["variant"]),
-                )  # fmt: skip
+            for entry in read_index(path)["runs"]:
+                run = _listed_run(path, entry)
+                runs[run.folder] = run
         except UserError as error:
             problems += error.problems
     if problems:
@@ -137,6 +137,28 @@ def load_runs(index_paths: Iterable[PathLike]) -> list[RunRecord]:
     if not runs:
         raise UserError("no runs to show: the index files list none")
     return list(runs.values())
+
+
+def read_run_in(folder: Path) -> RunRecord:
+    """Return the run in a folder that is named by its key. Raises UserError if it is another's."""
+    named = _FOLDER.fullmatch("/".join(Path(os.path.abspath(folder)).parts[-4:]))
+    if named is None:
+        raise UserError(
+            f"{folder}: not the folder of a run, which is experiment=…/model=…/lr=…/seed=…"
+        )
+    info = read_run(folder)
+    recorded = info["settings"]
+    of_model = f"{named['model']}.".startswith(f"{recorded['model']}.")  # or of its variant
+    key = spelled_learning_rate(named["lr"]), int(named["seed"])
+    if not of_model or key != (learning_rate_text(recorded["learning_rate"]), recorded["seed"]):
+        raise BadRecord(
+            folder / RUN,
+            f"is of another run: {recorded['model']}, lr {recorded['learning_rate']}, "
+            f"seed {recorded['seed']}",
+        )
+    return RunRecord(
+        named["experiment"], named["model"], named["lr"], int(named["seed"]), folder, info
+    )
 
 
 def steps(run: RunRecord) -> pd.DataFrame:
@@ -183,7 +205,7 @@ def predictions(run: RunRecord) -> Predictions | None:
     classes = (table.schema.metadata or {}).get(b"classes")
     if classes is None:
         raise UserError(f"{path}: its schema has no metadata 'classes'; run snakemake again")
-    names = tuple(json.loads(classes))
+    names = tuple(parse_json(classes, list[str], path))
     probabilities = table["probabilities"].combine_chunks().flatten().to_numpy()
     return Predictions(
         names,
@@ -332,31 +354,14 @@ def steps_per_epoch(run: RunRecord, recorded: pd.DataFrame) -> int:
     return math.ceil(int(images) / int(batch_size))
 
 
-def _index_entries(path: PathLike) -> list[Mapping[str, Any]]:
-    listed = read_object(path, ("runs",))["runs"]
-    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
-        raise UserError(f"{path}: runs: expected a list of objects, one a run")
-    for entry in listed:
-        missing = [key for key in _INDEX_KEYS if key not in entry]
-        if missing:
-            raise UserError(f"{path}: runs: an entry has no {', '.join(missing)}")
-    return listed
-
-
-def read_object(path: PathLike, keys: Sequence[str]) -> Mapping[str, Any]:
-    """Read a JSON object that must hold `keys`. Raises UserError, one line, if it is not that."""
-    try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not valid JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: holds a {type(value).__name__}; expected a JSON object")
-    missing = [key for key in keys if key not in value]
-    if missing:
-        raise UserError(f"{path}: has no {', '.join(missing)}; was it written by another version?")
-    return value
+def _listed_run(path: PathLike, entry: Entry) -> RunRecord:
+    """Return the run of an entry. Raises UserError if its folder is, or holds, another's."""
+    run = read_run_in(Path(os.path.normpath(Path(path).parent / entry["folder"])))
+    if any(getattr(run, key) != entry[key] for key in ("experiment", "model", "lr", "seed")):
+        raise BadRecord(path, f"lists {run.folder} as another run's")
+    if run.info["digest"] != entry["record"]:
+        raise BadRecord(path, f"is older than {run.folder / RUN}; snakemake writes it again")
+    return replace(run, variant=entry["variant"])
 
 
 def read_parquet(path: PathLike, columns: Sequence[str]) -> pa.Table:

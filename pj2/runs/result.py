@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -29,8 +31,9 @@ from pj2.runs.files import (
     steps_table,
 )
 from pj2.runs.trajectory import Trajectory, unpack_probes, unpack_steps
-from pj2.store.files import sha256_file, write_json, write_table
+from pj2.store.files import sha256_file, write_table
 from pj2.store.manifest import Blob
+from pj2.store.records import write_record
 from pj2.store.store import BlobUnavailable, RunStore
 
 
@@ -131,17 +134,27 @@ def write_result(store: RunStore, result: Result, output: Path, predict: Predict
     store.fetch(last, output / LAST)
     for name, table in tables.items():
         write_table(output / name, table)
-    predictions = result.predictions
     restore_or_make(
-        store, "predictions", predictions, output / PREDICTIONS,
+        store, "predictions", result.predictions, output / PREDICTIONS,
         lambda: predict(output / BEST, output / PREDICTIONS),
     )  # fmt: skip
-    if not _are_finite(output / PREDICTIONS):
-        end = Cut(end.epochs, "diverged", None)
-    diverged = end.status == "diverged"
-    information = {
+    artifacts = {
+        BEST: best.sha256,
+        LAST: last.sha256,
+        **{name: sha256_file(output / name) for name in (*tables, PREDICTIONS)},
+    }
+    steps = sum(len(part.loss) for part in records)
+    shown = ending(end, output / PREDICTIONS)
+    write_record(output / RUN, describe(result, shown, steps, artifacts))
+
+
+def describe(result: Result, end: Cut, steps: int, artifacts: Mapping[str, str]) -> dict[str, Any]:
+    """Return what run.json says of a result of so many steps, whose files have these digests."""
+    settings, trajectory = result.settings, result.trajectory
+    rows = [epoch.row for epoch in trajectory.epochs[: end.epochs]]
+    return {
         "status": end.status,
-        "diverged_at_step": sum(len(part.loss) for part in records) if diverged else None,
+        "diverged_at_step": steps if end.status == "diverged" else None,
         "best_epoch": end.best_epoch,
         "epochs_run": len(rows),
         "settings": settings.model_dump(mode="json"),
@@ -152,18 +165,17 @@ def write_result(store: RunStore, result: Result, output: Path, predict: Predict
         "versions": trajectory.versions,
         "fingerprint": result.fingerprint.digest,
         "code": result.fingerprint.code.as_json(),
-        "predictions": {"fingerprint": predictions.digest, "inputs": predictions.inputs},
-        "written_by": code_of(RESULT).digest,
-        "artifacts": {
-            BEST: best.sha256,
-            LAST: last.sha256,
-            **{name: sha256_file(output / name) for name in (*tables, PREDICTIONS)},
+        "predictions": {
+            "fingerprint": result.predictions.digest,
+            "inputs": result.predictions.inputs,
         },
+        "written_by": code_of(RESULT).digest,
+        "artifacts": dict(artifacts),
     }
-    write_json(output / RUN, information)
 
 
-def _are_finite(predictions: Path) -> bool:
+def ending(end: Cut, predictions: Path) -> Cut:
+    """Return how a run ended, given its predictions: it diverged if they are not finite."""
     table = pq.read_table(predictions, columns=["probabilities"])
     values = table["probabilities"].combine_chunks().flatten().to_numpy()
-    return bool(np.isfinite(values).all())
+    return end if np.isfinite(values).all() else Cut(end.epochs, "diverged", None)

@@ -13,9 +13,11 @@ import pyarrow.parquet as pq
 from pj2.config.schema import StudyConfig
 from pj2.config.study import Run
 from pj2.data.layout import DataIdentity, identity_of, prepared_folder
-from pj2.runs.check import Unreadable, read_run, stale_reasons
+from pj2.runs.check import stale_reasons
 from pj2.runs.files import EPOCHS, RUN
 from pj2.runs.progress_file import TRAIN_LOG, JobProgress, progress_beside, read_progress
+from pj2.runs.record import read_run
+from pj2.store.records import BadRecord
 
 State = Literal[
     "running",
@@ -179,7 +181,7 @@ def _read_made(folder: Path, run: Run, data: DataIdentity | None) -> _Made:
             "images_per_second": information["images_per_second"],
             "host": None,
         }
-    except (Unreadable, OSError, ValueError, KeyError, IndexError) as problem:
+    except (BadRecord, OSError, ValueError, IndexError) as problem:
         return _Made("stale", {}, (f"{EPOCHS} or {RUN} is damaged ({type(problem).__name__})",))
     ended = information["status"]
     return _Made(_STATE_OF.get(ended, cast(State, ended)), known, ())

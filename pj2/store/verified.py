@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from pj2.store.files import sha256_file, write_json
+from typing_extensions import TypedDict
+
+from pj2.store.files import sha256_file
+from pj2.store.records import BadRecord, read_record, write_record
 
 VERIFIED = ".pj2/verified.json"
+_LARGEST = 1 << 30  # bytes; a line a file, and there may be millions of images
 
 # A file system's clock may tick this seldom: a younger file can change unnoticed.
 _SETTLED_NANOSECONDS = 2_000_000_000
 
 Entry = tuple[int, int, int, int, str]
 """Size, mtime and ctime in nanoseconds, inode and hex SHA-256 of a file."""
+
+
+class _Known(TypedDict):
+    files: dict[str, Entry]
 
 
 class VerifiedFiles:
@@ -53,7 +60,7 @@ class VerifiedFiles:
             return
         known = {name: entry for name, entry in self._known.items() if os.path.exists(name)}
         with suppress(OSError):
-            write_json(self._path, known)
+            write_record(self._path, {"files": known})
             self._changed = False
 
 
@@ -64,12 +71,6 @@ def _numbers(path: str) -> tuple[int, int, int, int]:
 
 def _read(path: Path) -> dict[str, Entry]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_record(path, _Known, _LARGEST)["files"]
+    except BadRecord:
         return {}
-    known: dict[str, Entry] = {}
-    for name, entry in content.items() if isinstance(content, dict) else ():
-        match entry:
-            case [int(size), int(mtime), int(ctime), int(inode), str(digest)]:
-                known[name] = (size, mtime, ctime, inode, digest)
-    return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -22,10 +23,18 @@ LABELS = [image % 4 for image in range(40)]
 RUNS = Path("results/small/runs/experiment=e")
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def make(study: str, model: str, wrong: int, **more) -> Path:
     predicted = [(label + (image < wrong)) % 4 for image, label in enumerate(LABELS)]
     root = Path("results") / study
-    own = {"labels": LABELS, "predicted": predicted, "fingerprint": f"{root} {model} {more}"}
+    own = {
+        "labels": LABELS,
+        "predicted": predicted,
+        "fingerprint": _digest(f"{root} {model} {more}"),
+    }
     return Path(make_run(root, model, [2.0, 1.0], **own | more)["folder"])
 
 
@@ -200,7 +209,7 @@ def test_runs_that_are_not_finished_are_named(pj2):
     (folder / "run.json").unlink()
     code, _, err = pj2("small", "large")
     assert code == 0
-    assert err == f"pj2: {folder}: has no run.json, so it is not finished; left out\n"
+    assert err == f"pj2: {folder}/run.json: is missing; left out\n"
     code, _, err = pj2("small", folder)
     assert (code, err.count("\n")) == (2, 1)
     assert f"{folder}: no finished run in it" in err

@@ -16,7 +16,7 @@ from pj2.data.layout import prepared_folder
 from pj2.fingerprint.run import run_fingerprint
 from pj2.runs.files import artifact_names
 from pj2.store import verified
-from pj2.store.files import write_json
+from pj2.store.records import write_record
 from tests.helpers.made_up import DATA, make_run
 
 CONFIG = """\
@@ -46,14 +46,24 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
+def write_info(study, source: str) -> None:
+    """Write the dataset.json of a study, prepared from files of this digest."""
+    counts = {"cat": 50, "dog": 50}
+    write_record(
+        Path(prepared_folder(study.dataset), "dataset.json"),
+        {
+            **{"hash": DATA, "name": "cifar10", "source": "sample", "classes": CLASSES},
+            **{"train_images": 100, "test_images": 100, "mean": [0.5] * 3, "std": [0.5] * 3},
+            **{"per_class": {"train": counts, "test": counts}, "source_digest": source},
+        },
+    )
+
+
 @pytest.fixture
 def prepared(here):
     """The fingerprints of the study's runs, by folder."""
     study = load_study("config.yaml")
-    write_json(
-        Path(prepared_folder(study.dataset), "dataset.json"),
-        {"hash": DATA, "classes": CLASSES, "source_digest": source_digest(study.dataset)},
-    )
+    write_info(study, source_digest(study.dataset))
     return {run.folder: run_fingerprint(run.settings, DATA) for run in list_runs(study)}
 
 
@@ -191,7 +201,7 @@ def test_why_of_a_run_that_is_no_longer_in_the_config(pj2, prepared):
 def test_data_whose_files_changed_are_not_compared(pj2, prepared):
     write_run()
     info = Path(prepared_folder(load_study("config.yaml").dataset), "dataset.json")
-    write_json(info, {**json.loads(info.read_text()), "source_digest": "of other files"})
+    write_record(info, {**json.loads(info.read_text()), "source_digest": "0" * 64})
     _, out, _ = pj2("why", RUN)
     assert "data: not prepared as they are now" in out
     code, _, err = pj2("fingerprint", RUN)
@@ -204,10 +214,7 @@ def test_without_the_files_of_the_data_what_was_prepared_counts(pj2, here):
     )
     study = load_study("config.yaml")
     fingerprint = run_fingerprint(list_runs(study)[0].settings, DATA)
-    write_json(
-        Path(prepared_folder(study.dataset), "dataset.json"),
-        {"hash": DATA, "classes": CLASSES, "source_digest": "of what is gone"},
-    )
+    write_info(study, "0" * 64)
     run = list_runs(study)[0].folder
     code, out, err = pj2("why", run)
     assert (code, "trained from the start" in out) == (0, True)
@@ -220,5 +227,7 @@ def test_why_remembers_what_it_hashed(pj2, prepared, monkeypatch):
     monkeypatch.setattr(verified, "_SETTLED_NANOSECONDS", -(10**9))
     write_run()
     pj2("why", RUN)
-    names = {Path(name).name for name in json.loads(Path(".pj2/verified.json").read_text())}
+    names = {
+        Path(name).name for name in json.loads(Path(".pj2/verified.json").read_text())["files"]
+    }
     assert names == set(artifact_names(probed=False))

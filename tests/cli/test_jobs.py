@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from pj2.runs.files import PREDICTIONS
+from pj2.store.records import write_record
 
 SETTINGS = {
     "model": "BasicCNN",
@@ -95,7 +96,8 @@ def test_renamed_classes_train_nothing_and_are_predicted_again(folder):
     shutil.copytree(folder / "data", folder / "renamed")
     info = json.loads((folder / "renamed" / "dataset.json").read_text())
     info["classes"][0] = "aircraft"
-    (folder / "renamed" / "dataset.json").write_text(json.dumps(info))
+    info["per_class"]["train"]["aircraft"] = info["per_class"]["train"].pop("airplane")
+    write_record(folder / "renamed" / "dataset.json", info)
     again = call([*command("renamed run", seed=1), "--data", "renamed"], folder)
     assert again.returncode == 0, again.stderr
     assert "restored from the store and verified" in again.stdout

@@ -9,6 +9,7 @@ import pytest
 
 from pj2.cluster.slurm import check_job, longest_minutes, replace_driver
 from pj2.errors import UserError
+from pj2.store.records import write_record
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def test_jobs_of_a_driver_that_is_gone_are_stopped(program, tmp_path):
     ended = subprocess.Popen(["true"])
     ended.wait()
     assert replace_driver(record, "first") == 0
-    record.write_text(json.dumps(json.loads(record.read_text()) | {"process": ended.pid}))
+    write_record(record, json.loads(record.read_text()) | {"process": ended.pid})
     assert replace_driver(record, "second") == 2
     calls = (tmp_path / "calls").read_text().splitlines()
     assert [call for call in calls if call.startswith("scancel")] == ["scancel 11 12"]
@@ -105,3 +106,16 @@ def test_jobs_of_a_driver_that_lives_are_left_alone(program, tmp_path):
     replace_driver(tmp_path / "record.json", "first")
     assert replace_driver(tmp_path / "record.json", "second") == 0
     assert not (tmp_path / "calls").exists()
+
+
+def test_a_record_that_was_edited_stops_no_jobs(program, tmp_path):
+    """Its prefix would be that of whatever jobs somebody wrote into it."""
+    program("squeue", "echo 11 first_a")
+    program("scancel", "")
+    record, said = tmp_path / "record.json", []
+    replace_driver(record, "first")
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"host": "another"}))
+    assert replace_driver(record, "second", said.append) == 0
+    assert not (tmp_path / "calls").exists()
+    assert [line for line in said if "was edited or damaged" in line] == said
+    assert json.loads(record.read_text())["prefix"] == "second"

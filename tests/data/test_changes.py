@@ -12,6 +12,7 @@ import pytest
 from pj2.config.schema import DatasetConfig
 from pj2.data.changes import is_outdated
 from pj2.data.prepare import prepare
+from pj2.errors import UserError
 from pj2.store import verified
 from tests.data.image_layouts import png, tiny, write_image_folder, write_parquet
 
@@ -123,6 +124,7 @@ def test_data_that_do_not_say_what_they_were_made_from(tmp_path: Path) -> None:
     outdated = _prepared("imagefolder", "images")
     info = Path("out/dataset.json")
     info.write_text(info.read_text().replace("source_digest", "something_else"))
-    assert outdated()
+    with pytest.raises(UserError, match=r"dataset\.json: was edited or damaged"):
+        outdated()
     info.unlink()
     assert not outdated(), "there are none, so they are prepared in any case"

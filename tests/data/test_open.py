@@ -10,6 +10,7 @@ from pj2.config.schema import DatasetConfig
 from pj2.data.open import open_prepared
 from pj2.data.prepare import prepare
 from pj2.errors import UserError
+from pj2.store.records import write_record
 from tests.data.image_layouts import tiny, write_parquet
 
 
@@ -49,7 +50,7 @@ def test_a_missing_or_damaged_file_is_named(folder: Path, name: str, damage: str
 
 def test_images_of_another_preparation_are_refused(folder: Path) -> None:
     info = json.loads((folder / "dataset.json").read_text())
-    (folder / "dataset.json").write_text(json.dumps({**info, "train_images": 39}))
+    write_record(folder / "dataset.json", {**info, "train_images": 39})
     with pytest.raises(UserError, match="counts 39"):
         open_prepared(folder)
 

@@ -18,7 +18,7 @@ from pj2.data.sources import locate
 from pj2.doctor import data
 from pj2.doctor.data import check_prepared, check_source
 from pj2.errors import UserError
-from pj2.store.files import write_json
+from pj2.store.records import write_record
 
 
 @pytest.fixture
@@ -106,11 +106,11 @@ def test_what_was_prepared(subject):
     (finding,) = check_prepared(wanted)
     assert "100 training and 20 test images" in finding.found
     info = json.loads((folder / "dataset.json").read_text())
-    write_json(folder / "dataset.json", {**info, "source_digest": "another"})
+    write_record(folder / "dataset.json", {**info, "source_digest": "0" * 64})
     (finding,) = check_prepared(wanted)
     assert finding.status == "warning"
     assert "changed since" in finding.found
-    write_json(folder / "dataset.json", info)
+    write_record(folder / "dataset.json", info)
     settings = wanted.runs[0].settings.model_copy(update={"validation_fraction": 0.01})
     too_few = replace(wanted, runs=(replace(wanted.runs[0], settings=settings),))
     with pytest.raises(UserError, match="a higher validation_fraction"):

@@ -71,7 +71,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Callable[[], T
         [make_run(root / "variants", f"VGG_A.{level}", losses, variant={"drop": level})
          for level in ("on", "off")],
     )  # fmt: skip
-    about = {"model": "VGG_A", "lr": "0.1", "seed": 0, "config": {"images": 9}}
+    run = {"experiment": "e", "model": "VGG_A", "lr": "0.1", "seed": 0}
+    about = run | {"epoch": 1, "config": {"images": 9}}
     measured = {
         "loss": 1.25, "largest": [9.0, 4.0], "smallest": [-1.0, -0.5],
         "traces": [10.0, 12.0, 14.0], "grid": [0.0], "density": [1.0],

@@ -22,7 +22,8 @@ def measured(tmp_path):
     config = {"images": 9, "lanczos_steps": 8, "eigenvalues": 2}
     paths = []
     for model in ("VGG_A", "VGG_A_BatchNorm"):
-        about = {"experiment": "e", "model": model, "lr": "0.1", "seed": 0, "config": config}
+        run = {"experiment": "e", "model": model, "lr": "0.1", "seed": 0}
+        about = run | {"epoch": 1, "config": config}
         found = {
             "loss": 1.25, "accuracy": 0.5, "largest": [9.0, 4.0], "smallest": [-1.0, -0.5],
             "traces": [10.0, 12.0, 14.0], "grid": [-1.0, 2.0, 9.0], "density": [1.0, 0.5, 1e-12],

@@ -12,7 +12,7 @@ from PIL import Image
 from pj2.errors import UserError
 from pj2.exhibits.confusion.figure import plot_confusion
 from pj2.exhibits.filters.figure import plot_filters
-from pj2.store.files import write_json
+from pj2.store.records import write_record
 from tests.helpers.made_up import make_index, make_run
 
 
@@ -20,7 +20,7 @@ from tests.helpers.made_up import make_index, make_run
 def test_a_model_without_a_convolution_says_so(tmp_path: Path) -> None:
     run = make_run(tmp_path, "A", [1.0])
     path = Path(run["folder"]) / "run.json"
-    write_json(path, {**json.loads(path.read_text()), "first_conv": None})
+    write_record(path, {**json.loads(path.read_text()), "first_conv": None})
     plot_filters(make_index(tmp_path, [run]), tmp_path / "filters")
     assert (tmp_path / "filters.svg").exists()
 

@@ -19,7 +19,10 @@ from pj2.exhibits.measured import (
 )
 from pj2.store.files import write_table
 
-ABOUT = {"model": "VGG_A", "lr": "0.1", "sha256": "ab", "config": {"points": 3}}
+ABOUT = {
+    "experiment": "e", "model": "VGG_A", "lr": "0.1", "seed": 0, "epoch": 1, "weights": "best",
+    "sha256": "ab", "config": {"points": 3},
+}  # fmt: skip
 
 
 def rows(path, first, count, about=ABOUT):
@@ -79,5 +82,5 @@ def test_a_table_without_a_description_is_a_line(tmp_path):
 
 def test_a_foreign_json_is_a_line(tmp_path):
     (tmp_path / "c.json").write_text('[{"about": {}}]')
-    with pytest.raises(UserError, match="not what `pj2 geometry curvature` writes"):
+    with pytest.raises(UserError, match=r"another version wrote it: 0\.about\.experiment: Field"):
         read_curvature(tmp_path / "c.json")

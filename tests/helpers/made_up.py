@@ -19,9 +19,11 @@ from pj2.data.layout import DataIdentity
 from pj2.evaluation.predict import predictions_table
 from pj2.fingerprint.run import run_fingerprint
 from pj2.runs.files import RUN, EpochRecord, ProbeRecords, StepRecords
+from pj2.runs.index import write_index
 from pj2.runs.result import Result, cut, write_result
 from pj2.runs.trajectory import Divergence, Epoch, Facts, Trajectory, pack_probes, pack_steps
-from pj2.store.files import write_json, write_table
+from pj2.store.files import write_table
+from pj2.store.records import write_record
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 
@@ -128,7 +130,7 @@ def change_record(folder: str | Path, **info: Any) -> None:
     for key, value in info.items():
         both = isinstance(value, dict) and isinstance(record.get(key), dict)
         record[key] = record[key] | value if both else value
-    write_json(path, record)
+    write_record(path, record)
 
 
 def _epochs(
@@ -175,7 +177,7 @@ def make_index(root: Path, runs: Sequence[dict[str, Any]]) -> list[Path]:
     paths = []
     for (experiment, model), entries in groups.items():
         path = root / "index" / f"experiment={experiment}" / f"model={model}.json"
-        write_json(path, {"study": "s", "experiment": experiment, "model": model, "runs": entries})
+        write_index(path, {"study": "s", "experiment": experiment, "model": model}, entries)
         paths.append(path)
     return paths
 

@@ -14,7 +14,7 @@ from pj2.publish.citation import Citation
 from pj2.publish.facts import Model, weights_of
 from pj2.publish.limitations import limitations
 from pj2.runs.reading import load_runs
-from tests.helpers.made_up import CLASSES, make_index, make_run
+from tests.helpers.made_up import CLASSES, change_record, make_index, make_run
 
 LABELS = [0, 1, 2, 3] * 5
 CITATION = Citation("We. This.", ("They. That.",))
@@ -37,8 +37,7 @@ def made(root: Path, *, wrong: int = 4, model: str = "VGG_A", monitor: str = "",
         versions={"torch": "2.14"}, **more,
     )  # fmt: skip
     if monitor:
-        path = Path(entry["folder"], "run.json")
-        path.write_text(path.read_text().replace('"val_accuracy"', f'"{monitor}"'))
+        change_record(entry["folder"], settings={"monitor": monitor})
     return entry
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from pj2.errors import UserError
 from pj2.publish.copies import copy_run
-from pj2.store.files import sha256_file, write_json
+from pj2.runs.files import RUN
+from pj2.store.files import sha256_file
+from pj2.store.records import write_record
 from tests.helpers.made_up import make_run
 
 
@@ -56,9 +58,10 @@ def test_a_record_that_names_other_files_is_refused(make, tmp_path, name):
     (source / name).write_bytes(b"echo owned")
     named = json.loads((source / "run.json").read_text())
     named["artifacts"][name] = sha256_file(source / name)
-    write_json(source / "run.json", named)
-    said = re.escape(f"{source / 'run.json'}: artifacts: names {name!r}, ")
-    with pytest.raises(UserError, match=f"^{said}.* expected only .*$") as refused:
+    write_record(source / "run.json", named)
+    with pytest.raises(
+        UserError, match=f"^{re.escape(str(source / RUN))}: .* artifacts"
+    ) as refused:
         copy_run(source, target)
     assert len(str(refused.value).splitlines()) == 1
     assert not (target / name).exists()
@@ -70,6 +73,6 @@ def test_files_of_probes_are_copied(make, tmp_path):
     for name in ("probes.parquet", "covariate_shift.parquet"):
         (source / name).write_bytes(b"measured")
         named["artifacts"][name] = sha256_file(source / name)
-    write_json(source / "run.json", named)
+    write_record(source / "run.json", named)
     assert copy_run(source, tmp_path / "copy") == []
     assert names_in(tmp_path / "copy") == names_in(source) - {"last.safetensors"}

@@ -12,6 +12,8 @@ import pytest
 from pj2.runs.adopt import adopt_run
 from pj2.runs.files import BEST, EPOCHS, LAST, PREDICTIONS, RUN, STEPS
 from pj2.store.files import sha256_file
+from pj2.store.records import write_record
+from tests.helpers.made_up import change_record
 from tests.helpers.small_run import artifacts, flip_a_byte, open_folder, train
 
 DIVERGES = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}}
@@ -72,7 +74,7 @@ def test_predictions_that_are_not_of_the_runs_weights_are_not_taken(tmp_path, ca
     record, others = (json.loads((each / RUN).read_text()) for each in (run, other))
     record["predictions"] = others["predictions"]
     record["artifacts"][PREDICTIONS] = others["artifacts"][PREDICTIONS]
-    (run / RUN).write_text(json.dumps(record))
+    write_record(run / RUN, record)
     (run / PREDICTIONS).write_bytes((other / PREDICTIONS).read_bytes())
     assert not adopt_run(open_folder(tmp_path / "store"), run)
     assert "predictions are not of its weights" in capsys.readouterr().out
@@ -81,9 +83,13 @@ def test_predictions_that_are_not_of_the_runs_weights_are_not_taken(tmp_path, ca
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        (PREDICTIONS, b"not Parquet", "is not a Parquet file"),
-        (STEPS, b"not Parquet", "is not a Parquet file"),
-        (EPOCHS, b"PAR1, its start and end only, PAR1", "is not a Parquet file"),
+        (PREDICTIONS, b"not Parquet", "is not a Parquet file with a run's columns"),
+        (STEPS, b"not Parquet", "is not a Parquet file with a run's columns"),
+        (
+            EPOCHS,
+            b"PAR1, its start and end only, PAR1",
+            "is not a Parquet file with a run's columns",
+        ),
         (STEPS, {"step": [0], "epoch": [0], "loss": [1.0]}, "has no column grad_norm"),
         (STEPS, {"epoch": [0], "loss": [1.0], "grad_norm": [1.0]}, "no steps of epochs 1, 2"),
     ],
@@ -98,7 +104,7 @@ def test_a_table_that_cannot_be_read_is_a_line(tmp_path, capsys, name, content, 
         pq.write_table(pa.table(content), run / name)
     record = json.loads((run / RUN).read_text())
     record["artifacts"][name] = sha256_file(run / name)
-    (run / RUN).write_text(json.dumps(record))
+    write_record(run / RUN, record)
     capsys.readouterr()
     assert not adopt_run(open_folder(tmp_path / "store"), run)
     (line,) = capsys.readouterr().out.splitlines()
@@ -107,14 +113,51 @@ def test_a_table_that_cannot_be_read_is_a_line(tmp_path, capsys, name, content, 
     assert not (tmp_path / "store").exists()
 
 
-def test_a_record_without_a_fact_is_a_line(tmp_path, capsys):
+def test_a_record_that_was_edited_is_not_taken(tmp_path):
+    """With another run's files, whatever it names or does not."""
+    run, other = (tmp_path / name for name in ("run", "other"))
+    train(run, tmp_path / "lost")
+    train(other, tmp_path / "lost", seed=1)
+    record = json.loads((run / RUN).read_text())
+    (run / RUN).write_text(json.dumps(record | {"artifacts": {}}))
+    for name in (BEST, LAST, STEPS, EPOCHS, PREDICTIONS):
+        (run / name).write_bytes((other / name).read_bytes())
+    assert not adopt_run(open_folder(tmp_path / "store"), run)
+    (run / RUN).write_text(json.dumps(record | {"macs": 1}))
+    assert not adopt_run(open_folder(tmp_path / "store"), run)
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"parameters": 12}, "parameters: 12, but best.safetensors holds 1147466"),
+        ({"best_epoch": 1}, "does not say what follows from its files: best_epoch"),
+        ({"epochs_run": 2, "seconds": 1.0}, "does not say what follows from its files: epochs_run"),
+        ({"status": "stopped_early"}, "does not say what follows from its files: status"),
+        ({"fingerprint": "0" * 64}, "does not say what follows from its files: fingerprint"),
+        ({"data": {"validation_images": 5}}, "data.validation_images: 5 are not 0.2 of all"),
+        ({"data": {"test_images": 5}}, "predictions.parquet does not hold the data.test_images"),
+    ],
+)
+def test_facts_that_differ_from_the_files_are_refused_in_a_line(tmp_path, capsys, changes, words):
+    """Though the record's digest is that of what it says."""
     train(tmp_path / "run", tmp_path / "lost")
-    record = json.loads((tmp_path / "run" / RUN).read_text())
-    del record["macs"]
-    (tmp_path / "run" / RUN).write_text(json.dumps(record))
+    change_record(tmp_path / "run", **changes)
     capsys.readouterr()
     assert not adopt_run(open_folder(tmp_path / "store"), tmp_path / "run")
-    assert "run.json has no macs; the run is not" in capsys.readouterr().out
+    (line,) = capsys.readouterr().out.splitlines()
+    assert words in line
+    assert line.endswith("the run is not taken into the store")
+    assert not (tmp_path / "store").exists()
+
+
+def test_facts_that_differ_from_the_store_s_are_refused_in_a_line(tmp_path, capsys):
+    train(tmp_path / "run", tmp_path / "store")
+    change_record(tmp_path / "run", macs=1)
+    capsys.readouterr()
+    assert not adopt_run(open_folder(tmp_path / "store"), tmp_path / "run")
+    assert "are not those that the store has of this run" in capsys.readouterr().out
 
 
 def test_what_is_damaged_in_the_store_is_mended(tmp_path, capsys):

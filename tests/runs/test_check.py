@@ -26,7 +26,8 @@ from pj2.runs.files import (
 )
 from pj2.runs.plan import Machine, actions, restore_run
 from pj2.runs.trajectory import Epoch, State, Trajectory, pack_steps
-from pj2.store.files import write_json, write_table
+from pj2.store.files import write_table
+from pj2.store.records import write_record
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 from pj2.store.verified import VerifiedFiles
@@ -102,7 +103,7 @@ class Made:
     def edit(self, change) -> None:
         record = self.run
         change(record)
-        write_json(self.folder / RUN, record)
+        write_record(self.folder / RUN, record)
 
     def reasons(self, data=IDENTITY, verify=True, **changes):
         return stale_reasons(self.folder, settings(**changes), data, verify)
@@ -216,18 +217,42 @@ def test_a_store_that_lost_its_weights_restores_nothing(made):
     assert made.why() == [f"run.json is missing: {LACKING}"]
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"fingerprint": "0", "settings": []}'])
-def test_a_damaged_run_json(made, content):
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "run.json is damaged: not valid JSON"),
+        ("[]", "run.json is damaged: holds a list"),
+        ('{"fingerprint": "0"}', "run.json has no digest: another version wrote it"),
+        ('{"digest": 3}', "run.json was edited or damaged: its digest is not"),
+    ],
+)
+def test_a_damaged_run_json(made, content, words):
     (made.folder / RUN).write_text(content)
-    assert len(made.reasons()) == 1
-    assert made.reasons()[0].startswith("run.json is damaged")
+    (line,) = made.reasons()
+    assert line.startswith(words)
+    assert made.why() == [f"{line}: {RESTORED}"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("parameters", 12), ("seconds", 0.001), ("hardware", {"name": "H200"})]
+)
+def test_what_neither_settings_nor_files_cover_is_covered_by_the_record_s_digest(made, key, value):
+    text = made.run
+    text[key] = value
+    (made.folder / RUN).write_text(json.dumps(text))
+    edited = "run.json was edited or damaged: its digest is not that of what it says"
+    assert made.reasons() == [edited]
+    made.restore()
+    assert made.why() == [CURRENT]
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (lambda run: run["code"]["modules"].update({"pj2.training.loop": 3}), "is damaged"),
-        (lambda run: run["artifacts"].pop(BEST), f"run.json does not name {BEST}"),
+        (lambda run: run["artifacts"].pop(BEST), f"artifacts: Value error, does not name {BEST}"),
+        (lambda run: run["artifacts"].update({"../x": "0" * 64}), "artifacts.../x.[key]: Value"),
+        (lambda run: run["artifacts"].update({"x": "0" * 64}), "names 'x', no file of a run"),
         (lambda run: run.update(fingerprint="0" * 64), "run.json was edited"),
     ],
 )
@@ -282,14 +307,12 @@ def test_code_that_trains_and_predicts_is_named_once(made):
     assert made.reasons() == ["evaluation/evaluate.py changed: function compute_logits"]
 
 
-def test_a_run_without_predictions(made):
-    """As the versions left it that kept them beside a record of their own."""
-
-    def older(run):
-        del run["predictions"], run["artifacts"][PREDICTIONS]
-
-    made.edit(older)
-    assert made.why() == ["run.json does not name predictions.parquet", f"next: {RESTORED}"]
+def test_a_record_of_an_older_version_is_written_again(made):
+    """As the versions left it that wrote no digest."""
+    older = {key: value for key, value in made.run.items() if key != "digest"}
+    (made.folder / RUN).write_text(json.dumps(older))
+    said = "run.json has no digest: another version wrote it, or it is damaged"
+    assert made.why() == [f"{said}: {RESTORED}"]
 
 
 def test_what_is_restored_is_predicted_once(made):

@@ -22,6 +22,7 @@ from pj2.runs.reading import (
     steps,
     steps_per_epoch,
 )
+from pj2.store.records import write_record
 from tests.helpers.made_up import make_index, make_run
 
 
@@ -46,16 +47,16 @@ def test_every_file_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     (Path(runs[1]["folder"]) / "run.json").write_text('{"status": "completed"}')
     garbled, absent, empty = tmp_path / "g.json", tmp_path / "absent.json", tmp_path / "e.json"
     garbled.write_text("{")
-    empty.write_text('{"runs": [{"experiment": "e"}]}')
+    write_record(empty, {"runs": [{"experiment": "e"}]})
     with pytest.raises(UserError) as caught:
         load_runs([garbled, good, second, absent, empty])
     lines = caught.value.problems
     assert len(lines) == 4
     assert not any("\n" in line for line in lines)
-    assert "g.json: not valid JSON" in lines[0]
-    assert "run.json: has no diverged_at_step, best_epoch" in lines[1]
-    assert "absent.json: cannot be read (No such file" in lines[2]
-    assert "e.json: runs: an entry has no model, lr, seed, variant, folder" in lines[3]
+    assert "g.json: is damaged: not valid JSON" in lines[0]
+    assert "run.json: has no digest: another version wrote it" in lines[1]
+    assert "absent.json: is missing" in lines[2]
+    assert "e.json: is damaged, or another version wrote it: study: Field required" in lines[3]
 
 
 def test_recordings_are_read_as_they_were_written(tmp_path: Path) -> None:

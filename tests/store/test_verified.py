@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 
 import pytest
 
 from pj2.store import verified
+from pj2.store.records import write_record
 from pj2.store.verified import VerifiedFiles
 
 
@@ -100,7 +102,7 @@ def test_a_missing_file_is_an_error_and_is_forgotten(tmp_path, file, hashed):
     with pytest.raises(FileNotFoundError):
         files.sha256(file)
     files.save()
-    assert list(json.loads(cache.read_text())) == [str(other)]
+    assert list(json.loads(cache.read_text())["files"]) == [str(other)]
 
 
 def test_nothing_new_is_not_written(tmp_path, file, hashed):
@@ -132,12 +134,23 @@ def test_nothing_new_is_not_written(tmp_path, file, hashed):
 def test_a_damaged_cache_is_ignored_and_written_anew(tmp_path, file, hashed, content):
     cache = tmp_path / "verified.json"
     cache.write_bytes(content.replace(b"NAME", str(file).encode()))
+    with suppress(ValueError):  # the digest is the right one, whatever it says
+        write_record(cache, {"files": json.loads(cache.read_bytes())})
     files = VerifiedFiles(cache)
     digest = hashlib.sha256(b"some bytes").hexdigest()
     assert files.sha256(file) == digest
     files.save()
     assert VerifiedFiles(cache).sha256(file) == digest
     assert hashed == ["weights"]
+
+
+def test_a_hash_that_somebody_wrote_into_the_cache_is_not_believed(tmp_path, file, hashed):
+    cache = tmp_path / "verified.json"
+    files = VerifiedFiles(cache)
+    digest = files.sha256(file)
+    files.save()
+    cache.write_text(cache.read_text().replace(digest, "0" * 64))
+    assert VerifiedFiles(cache).sha256(file) == digest
 
 
 def test_where_nothing_can_be_written_nothing_is_said(tmp_path, file, hashed):

@@ -19,6 +19,7 @@ from pj2.config.load import load_study
 from pj2.config.study import list_runs
 from pj2.report.page import write_report
 from pj2.store.files import sha256_file, write_json, write_text
+from pj2.store.records import write_record
 from tests.helpers.repository import REPOSITORY
 from tests.workflow.clones import flip_a_byte
 
@@ -177,11 +178,11 @@ def test_a_record_that_names_a_file_elsewhere_writes_none_there(changed, tmp_pat
     record = changed.folder / "results/tiny" / RUN / "run.json"
     content = json.loads(record.read_text())
     content["artifacts"][name] = sha256_file(changed.folder / ".bash_login")
-    write_json(record, content)
+    write_record(record, content)
     result = export(changed, "../target/out")
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
-    assert f"{RUN}/run.json: artifacts: names '{name}'" in line
+    assert f"{RUN}: run.json is damaged, or another version wrote it: artifacts.{name}" in line
     assert list((tmp_path / "target").iterdir()) == []
 
 

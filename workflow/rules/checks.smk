@@ -7,9 +7,11 @@ from pj2.data.changes import is_outdated, source_digest
 from pj2.data.layout import identity_of, prepared_folder, read_info
 from pj2.data.shares import check_class_sizes
 from pj2.store.open import open_store
+from pj2.store.records import BadRecord, says
 from pj2.store.verified import VerifiedFiles
 from pj2.runs.adopt import adopt_run
 from pj2.runs.check import stale_reasons
+from pj2.runs.index import read_index
 from pj2.runs.plan import Restore, actions, expected
 
 DATASET_JSON = STUDY.dataset.model_dump_json()
@@ -21,9 +23,12 @@ VALIDATION_FRACTIONS = sorted({run.settings.validation_fraction for run in RUNS}
 
 try:
     STORE = open_store(STUDY.store.path, STUDY.store.remote)
-    PREPARED = identity_of(DATA)  # None before the data are prepared
 except UserError as error:
     exit_with(error)
+try:
+    PREPARED, UNBELIEVED = identity_of(DATA), None  # nothing before the data are prepared
+except UserError as error:
+    PREPARED, UNBELIEVED = None, error
 
 VERIFIED = VerifiedFiles()
 atexit.register(VERIFIED.save)
@@ -39,7 +44,10 @@ def checked_source(wildcards):
     if not PLANNING:
         return []
     try:
-        if is_outdated(DATA, STUDY.dataset):
+        if UNBELIEVED:
+            print(UNBELIEVED, file=sys.stderr, flush=True)
+            make_again(INFO)
+        elif is_outdated(DATA, STUDY.dataset):
             print(f"{DATA}: the files that it was made from changed", file=sys.stderr, flush=True)
             make_again(INFO)
         elif Path(INFO).exists():
@@ -96,6 +104,19 @@ def checked_info(wildcards):
     if reasons:
         make_again(f"{folder}/run.json")
     return INFO
+
+
+def check_list(path, wanted):
+    """Have a list of what is shown written again, if it is not what the config asks for."""
+    if not PLANNING or not os.path.exists(path):
+        return
+    try:
+        if says(read_index(path), json.loads(wanted)):
+            return
+        print(f"{path}: lists other runs than the config", file=sys.stderr, flush=True)
+    except BadRecord as problem:
+        print(problem, file=sys.stderr, flush=True)
+    make_again(path)
 
 
 def twin(wildcards):

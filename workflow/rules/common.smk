@@ -11,6 +11,7 @@ from pj2.exhibits.catalogue import SECTIONS, exhibits, keys, on_page, paths, sec
 from pj2.exhibits.missing import said_in
 from pj2.fingerprint.code import PACKAGE_FOLDER, code_of, train_digest
 from pj2.runs.files import artifact_names
+from pj2.runs.index import entry_of
 from pj2.store.files import sha256_file
 
 try:
@@ -88,7 +89,8 @@ def of_cells(pattern, chosen):
 
 
 def records(wildcards):
-    """The run.json of every run of a pair."""
+    """The run.json of every run of a pair; on the way, the index that lists them is checked."""
+    check_list(INDEX.format(**wildcards), index_json(wildcards))
     return [f"{RESULTS}/runs/{run.folder}/run.json" for run in CELLS[wildcards.experiment, wildcards.model]]
 
 
@@ -124,15 +126,7 @@ def index_json(wildcards):
     """The runs of one pair, as the tables and figures read them: where they are from there."""
     runs = CELLS[wildcards.experiment, wildcards.model]
     here = os.path.dirname(INDEX)
-    entries = [
-        {
-            **run.wildcards,
-            "seed": run.settings.seed,
-            "variant": dict(run.variant.levels),
-            "folder": os.path.relpath(f"{RESULTS}/runs/{run.folder}", here),
-        }
-        for run in runs
-    ]
+    entries = [entry_of(run, os.path.relpath(f"{RESULTS}/runs/{run.folder}", here)) for run in runs]
     return json.dumps(
         {
             "study": STUDY.study,
