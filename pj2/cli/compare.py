@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pj2.cli.options import Json
+from pj2.errors import in_one_line
 from pj2.wording import named
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def _show_sides(comparison: Comparison, console: Console) -> None:
     _show(console, "Compared", [], lines)
     names = [side.name for side in comparison.sides]
     rows = [
-        {"Setting": key} | dict(zip(names, [_in_words(key, each) for each in values], strict=True))
+        {"Setting": in_one_line(key)}
+        | dict(zip(names, [_in_words(key, each) for each in values], strict=True))
         for key, values in comparison.differing.items()
     ]
     code = f"differs in {named(comparison.code, ', ')}" if comparison.code else "the same"
@@ -81,7 +83,7 @@ def _show_sides(comparison: Comparison, console: Console) -> None:
 
 
 def _in_words(key: str, values: Sequence[Any]) -> str:
-    texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
+    texts = [in_one_line(v) if isinstance(v, str) else json.dumps(v) for v in values]
     if key == "data.hash":
         texts = [text[:12] for text in texts]
     return named(texts, ", ") if texts else "–"

@@ -9,7 +9,7 @@ from typing import Any
 
 from pj2.config.study import BUDGET, Run, RunSettings
 from pj2.data.layout import DataIdentity
-from pj2.errors import UserError
+from pj2.errors import UserError, in_one_line
 from pj2.fingerprint.code import RESULT, code_of
 from pj2.fingerprint.run import (
     Fingerprint,
@@ -46,11 +46,23 @@ def stale_reasons(
             only whether the files are there.
         files: hashes that are known already.
     """
+    return examine(folder, settings, data, verify, files)[1]
+
+
+def examine(
+    folder: Path,
+    settings: RunSettings,
+    data: DataIdentity | None,
+    verify: bool,
+    files: VerifiedFiles | None = None,
+) -> tuple[RunInfo | None, list[str]]:
+    """Return a run's record, None if it cannot be believed, and what `stale_reasons` returns."""
     try:
-        stale, budget = _compare(read_run(folder), folder, settings, data, verify, files)
+        run = read_run(folder)
     except BadRecord as problem:
-        return [problem.in_its_folder]
-    return stale + budget
+        return None, [problem.in_its_folder]
+    stale, budget = _compare(run, folder, settings, data, verify, files)
+    return run, stale + budget
 
 
 def why_stale(
@@ -68,13 +80,13 @@ def why_stale(
     """
     try:
         run = read_run(folder)
-        stale, budget = _compare(run, folder, settings, data, True, files)
     except BadRecord as problem:
         if data is None:
             then = f"what the store has of it is not known before {DATA_COMMAND}"
         else:
             then = _next_action(settings, data, store, machine)
         return [f"{problem.in_its_folder}: {then}"]
+    stale, budget = _compare(run, folder, settings, data, True, files)
     if stale or budget:
         action = _next_action(settings, data or _data_of(run), store, machine)
     if stale:
@@ -131,7 +143,9 @@ def _compare(
         f"predictions: {line}" for line in _prediction_differences(run, now) if line not in stale
     ]
     expected = artifact_names(settings.probe is not None)
-    return stale + _artifact_problems(folder, run, expected, verify, files), budget
+    stale += _artifact_problems(folder, run, expected, verify, files)
+    # What a record says is quoted, and may be anything.
+    return list(map(in_one_line, stale)), list(map(in_one_line, budget))
 
 
 def _prediction_differences(run: RunInfo, data: DataIdentity) -> list[str]:

@@ -21,7 +21,7 @@ from pj2.errors import UserError
 from pj2.runs.interrupt import Interrupted
 from pj2.runs.metrics import Metrics, Sink
 from pj2.store.files import TEMPORARY
-from pj2.store.records import BadRecord, Count, read_record, signed
+from pj2.store.records import BadRecord, Count, Name, read_record, signed
 
 # Where a job's log lies below the study's folder; the braces are Snakemake's wildcards.
 TRAIN_LOG = "logs/train/{experiment}/{model}/lr={lr}/seed={seed}.log"
@@ -51,7 +51,7 @@ class JobProgress(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True)
 
     state: JobState
-    host: str
+    host: Name
     pid: Annotated[int, Field(gt=0, lt=2**31)]
     born: str | None
     epochs: Count

@@ -13,11 +13,10 @@ import pyarrow.parquet as pq
 from pj2.config.schema import StudyConfig
 from pj2.config.study import Run
 from pj2.data.layout import DataIdentity, identity_of, prepared_folder
-from pj2.runs.check import stale_reasons
+from pj2.errors import in_one_line
+from pj2.runs.check import examine
 from pj2.runs.files import EPOCHS, RUN
 from pj2.runs.progress_file import TRAIN_LOG, JobProgress, progress_beside, read_progress
-from pj2.runs.record import read_run
-from pj2.store.records import BadRecord
 
 State = Literal[
     "running",
@@ -127,7 +126,7 @@ class StatusReader:
             if busy or (job.state == "running" and not job.is_here):
                 speed = {"images_per_second": job.images_per_second}
                 return status("running", seconds_left=job.seconds_left, **speed, **known)
-            known["last_line"] = job.error or _last_line(self._place / log)
+            known["last_line"] = in_one_line(job.error or "") or _last_line(self._place / log)
             if job.state == "running":
                 gone = (f"its process {job.pid} is gone: killed, or out of memory",)
                 return status("failed", reasons=gone, **known)
@@ -164,11 +163,10 @@ class _Made:
 
 
 def _read_made(folder: Path, run: Run, data: DataIdentity | None) -> _Made:
-    reasons = stale_reasons(folder, run.settings, data, verify=False)
-    if reasons:
+    information, reasons = examine(folder, run.settings, data, verify=False)
+    if information is None or reasons:
         return _Made("stale", {}, tuple(reasons))
     try:
-        information = read_run(folder)
         # Twice as fast as `read_table`, which looks for data sets of many files.
         with pq.ParquetFile(folder / EPOCHS) as file:
             epochs = file.read(["train_loss", "val_accuracy"], use_threads=False)
@@ -181,7 +179,7 @@ def _read_made(folder: Path, run: Run, data: DataIdentity | None) -> _Made:
             "images_per_second": information["images_per_second"],
             "host": None,
         }
-    except (BadRecord, OSError, ValueError, IndexError) as problem:
+    except (OSError, ValueError, IndexError) as problem:
         return _Made("stale", {}, (f"{EPOCHS} or {RUN} is damaged ({type(problem).__name__})",))
     ended = information["status"]
     return _Made(_STATE_OF.get(ended, cast(State, ended)), known, ())

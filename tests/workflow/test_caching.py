@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import json
 import os
 import random
 import re
@@ -202,6 +203,38 @@ def test_a_flipped_byte_in_an_artifact_is_told_and_mended(clone, study, name):
     assert re.search(rf"lr=0.001/seed=0: {name} (is damaged|was edited)|run.json", text)
     assert exact_digests(run) == exact_digests(study.folder / run.relative_to(clone.folder))
     assert clone.planned_runs(*TARGETS) == set()
+
+
+def test_records_that_were_edited_are_told_and_made_again(clone, study):
+    """Each says by itself that it was, whatever Snakemake knows of it."""
+    results, table = clone.folder / "results", "results/tiny/tables/comparison.csv"
+    (data,) = results.glob("data/*/dataset.json")
+    run = results / "tiny/runs/experiment=landscape/model=VGG_A/lr=0.001/seed=0/run.json"
+    index = results / "tiny/index/experiment=landscape/model=VGG_A.json"
+    for path, edit_it in (
+        (index, lambda record: record["runs"].reverse()),
+        (run, lambda record: record.update(parameters=12)),
+        (data, lambda record: record["classes"].reverse()),
+    ):
+        before = path.read_bytes()
+        record = json.loads(before)
+        edit_it(record)
+        path.write_text(json.dumps(record))
+        text = clone.run(table)
+        assert re.search(rf"{path.name}:? was edited or damaged", text)
+        assert path.read_bytes() == before
+        assert trained(clone) == set()
+        assert clone.planned(table) == {}
+    assert filecmp.cmp(clone.folder / table, study.folder / table, shallow=False)
+
+
+def test_an_index_that_lists_other_runs_is_written_again(clone):
+    """Though it says nothing but the truth of them."""
+    folder = clone.folder / "results/tiny/index/experiment=landscape"
+    shutil.copyfile(folder / "model=VGG_A_BatchNorm.json", folder / "model=VGG_A.json")
+    result = clone.snakemake("-n", "results/tiny/tables/comparison.csv")
+    assert "model=VGG_A.json: lists other runs than the config" in result.stderr
+    assert clone.planned("results/tiny/tables/comparison.csv")["index"] == 1
 
 
 def test_a_flipped_byte_in_the_store_trains_that_run_again(clone, study):
