@@ -170,7 +170,7 @@ def _check(folder: Path, run: RunInfo, result: Result, end: Cut) -> None:
             f"{RUN}: data.validation_images: {data['validation_images']} are not "
             f"{fraction} of all training images"
         )
-    least, most = _trained(folder / BEST)
+    least, most = trained(_sizes(folder / BEST))
     if not least <= run["parameters"] <= most:
         raise NotTaken(f"{RUN}: parameters: {run['parameters']}, but {BEST} holds {most}")
 
@@ -191,21 +191,23 @@ def _known(trajectory: Trajectory) -> list[Any]:
     return [facts.parameters, facts.macs, facts.first_conv, *images]
 
 
-def _trained(weights: Path) -> tuple[int, int]:
-    """Return how many trained numbers a file of weights holds at least, and at most.
-
-    What a model calls a weight or a bias is trained, and BatchNorm's statistics are not.
-    """
-    least = most = 0
+def _sizes(weights: Path) -> dict[str, int]:
+    """Return how many numbers each tensor of a file of weights holds. Raises NotTaken."""
     try:
         with safe_open(weights, framework="numpy") as file:
-            for name in file.keys():  # noqa: SIM118
-                size, last = math.prod(file.get_slice(name).get_shape()), name.rpartition(".")[2]
-                least += size if last in ("weight", "bias") else 0
-                most += size if last not in _STATISTICS else 0
+            return {name: math.prod(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise NotTaken(f"{weights.name} is no file of weights ({error})") from None
-    return least, most
+
+
+def trained(sizes: Mapping[str, int]) -> tuple[int, int]:
+    """Return how many of a model's numbers are trained, at least and at most.
+
+    What it calls a weight or a bias is, and BatchNorm's statistics are not.
+    """
+    own = {name: name.rpartition(".")[2] for name in sizes}
+    least = sum(size for name, size in sizes.items() if own[name] in ("weight", "bias"))
+    return least, sum(size for name, size in sizes.items() if own[name] not in _STATISTICS)
 
 
 def _is_named(path: Path, digest: str | None) -> bool:

@@ -8,8 +8,12 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
-from pj2.runs.adopt import adopt_run
+from pj2.config.catalogue import MODELS
+from pj2.models.inspect import count_parameters
+from pj2.models.registry import build_model
+from pj2.runs.adopt import adopt_run, trained
 from pj2.runs.files import BEST, EPOCHS, LAST, PREDICTIONS, RUN, STEPS
 from pj2.store.files import sha256_file
 from pj2.store.records import write_record
@@ -150,6 +154,14 @@ def test_facts_that_differ_from_the_files_are_refused_in_a_line(tmp_path, capsys
     assert words in line
     assert line.endswith("the run is not taken into the store")
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("model", sorted(MODELS.modules()))
+def test_the_trained_numbers_of_every_model_are_told_from_its_state(model):
+    with torch.device("meta"):
+        built = build_model(model, 10)
+    sizes = {name: tensor.numel() for name, tensor in built.state_dict().items()}
+    assert trained(sizes) == (count_parameters(built),) * 2
 
 
 def test_facts_that_differ_from_the_store_s_are_refused_in_a_line(tmp_path, capsys):

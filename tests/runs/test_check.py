@@ -221,7 +221,7 @@ def test_a_store_that_lost_its_weights_restores_nothing(made):
     ("content", "words"),
     [
         ("", "run.json is damaged: not valid JSON"),
-        ("[]", "run.json is damaged: holds a list"),
+        ("[]", "run.json is damaged, or another version wrote it: Input should be a valid dict"),
         ('{"fingerprint": "0"}', "run.json has no digest: another version wrote it"),
         ('{"digest": 3}', "run.json was edited or damaged: its digest is not"),
     ],
