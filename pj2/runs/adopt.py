@@ -153,12 +153,8 @@ def _check(folder: Path, run: RunInfo, result: Result, end: Cut) -> None:
         kept = []
     if kept != [run["artifacts"][name] for name in (BEST, LAST)]:
         raise NotTaken(f"{BEST} and {LAST} are not the weights of the epochs in {EPOCHS}")
-    restored = describe(
-        result,
-        end,
-        pq.read_metadata(folder / STEPS).num_rows,
-        run["artifacts"],
-    )
+    steps = pq.read_metadata(folder / STEPS).num_rows
+    restored = describe(result, end, steps, run["artifacts"])
     said: Mapping[str, Any] = run
     differing = [key for key in restored if key not in _OTHERWISE and restored[key] != said[key]]
     if differing:

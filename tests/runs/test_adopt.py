@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import json
+import math
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from pj2.config.catalogue import MODELS
+from pj2.evaluation.evaluate import compute_logits
 from pj2.models.inspect import count_parameters
 from pj2.models.registry import build_model
 from pj2.runs.adopt import adopt_run, trained
@@ -39,6 +41,22 @@ def test_it_is_restored_without_training(tmp_path, capsys, changes):
     assert capsys.readouterr().out == ""
     for path in (tmp_path / "run").iterdir():
         assert filecmp.cmp(path, tmp_path / "again" / path.name, shallow=False), path.name
+
+
+def test_a_run_of_which_the_predictions_alone_are_not_finite_is_taken(tmp_path, monkeypatch):
+    """It counts as diverged, though its epochs do not end so."""
+
+    def overflows(model, images):
+        logits = compute_logits(model, images)
+        return logits * math.inf if len(images) == 20 else logits  # the test images
+
+    monkeypatch.setattr("pj2.evaluation.predict.compute_logits", overflows)
+    train(tmp_path / "run", tmp_path / "lost", test_every_epoch=False)
+    assert json.loads((tmp_path / "run" / RUN).read_text())["status"] == "diverged"
+    store = open_folder(tmp_path / "store")
+    assert adopt_run(store, tmp_path / "run")
+    train(tmp_path / "again", store, test_every_epoch=False)
+    assert filecmp.cmp(tmp_path / "run" / RUN, tmp_path / "again" / RUN, shallow=False)
 
 
 def test_a_longer_budget_needs_the_state_that_results_do_not_hold(tmp_path, capsys):
