@@ -233,10 +233,8 @@ def test_what_has_not_changed_is_not_read_again(place, monkeypatch):
     study = study_of(seeds=3)
     job(study)
     calls = []
-    real = status_module.stale_reasons
-    monkeypatch.setattr(
-        status_module, "stale_reasons", lambda *a, **k: calls.append(1) or real(*a, **k)
-    )
+    real = status_module.examine
+    monkeypatch.setattr(status_module, "examine", lambda *a, **k: calls.append(1) or real(*a, **k))
     reader = StatusReader(study, list_runs(study), place)
     first = reader.look()
     assert [each.state for each in first] == ["done", "waiting", "waiting"]
