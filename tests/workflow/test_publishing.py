@@ -183,7 +183,7 @@ def test_a_record_that_names_a_file_elsewhere_writes_none_there(changed, tmp_pat
     write_record(record, content)
     result = export(changed, "../target/out")
     assert result.returncode == 2
-    (line,) = result.stderr.splitlines()
+    line, _ = result.stderr.splitlines()
     assert f"{RUN}: run.json is damaged, or another version wrote it: artifacts.{name}" in line
     assert list((tmp_path / "target").iterdir()) == []
 
