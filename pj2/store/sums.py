@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pj2.store.files import sha256_file, write_text
 
-_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 def sums_path(results: str | os.PathLike[str], first: str) -> Path:
@@ -32,8 +33,13 @@ def read_sums(path: Path) -> dict[str, str]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return {}
+    return parse_sums(lines)
+
+
+def parse_sums(lines: Iterable[str]) -> dict[str, str]:
+    """Return the hex SHA-256 of each name in the lines that have both; others are passed over."""
     found = (_LINE.fullmatch(line) for line in lines)
-    return {match[2]: match[1] for match in found if match}
+    return {posixpath.normpath(match[2]): match[1] for match in found if match}
 
 
 def edited(
