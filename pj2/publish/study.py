@@ -20,6 +20,7 @@ from pj2.exhibits.catalogue import exhibits, on_page
 from pj2.exhibits.declare import Exhibit
 from pj2.exhibits.format import write_all_formats
 from pj2.language import use_language
+from pj2.publish.bundle import SUMS
 from pj2.publish.card import card_folder, model_card, study_page
 from pj2.publish.citation import read_citation
 from pj2.publish.copies import copy_run, refusals
@@ -29,6 +30,7 @@ from pj2.report.contents import read_contents
 from pj2.report.page import write_report
 from pj2.runs.reading import RunRecord, by_model, load_runs
 from pj2.store.files import sha256_file, write_json, write_text
+from pj2.store.sums import write_sums
 
 REPORT = "report.html"
 CARD = "README.md"
@@ -38,12 +40,13 @@ _LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 @dataclass
 class Published:
-    """What was written: `bytes` are those of all `files`."""
+    """What was written: `bytes` are those of all `files`, `digest` is the SHA-256 of their sums."""
 
     runs: int
     models: int
     files: int
     bytes: int
+    digest: str
 
 
 def publish_study(
@@ -92,9 +95,10 @@ def publish_study(
             shutil.copyfile(clone / name, folder / name)
         config = yaml.safe_dump(_asked(study), sort_keys=False, allow_unicode=True)
         write_text(folder / "config.yaml", config)
-        files = files_in(folder)
+        write_sums(folder / SUMS, files_in(folder))
+        digest, files = sha256_file(folder / SUMS), files_in(folder)
         size = sum(file.stat().st_size for file in files)
-    return Published(len(runs), len(models), len(files) + 1, size)
+    return Published(len(runs), len(models), len(files), size, digest)
 
 
 def _refuse(problems: Sequence[str]) -> None:
