@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pj2.cli.options import Sums, record
 from pj2.exhibits import catalogue
 from pj2.exhibits.declare import Exhibit
 
@@ -65,6 +66,7 @@ def _speak(language: str) -> None:
 def band(
     index: Indices,
     output: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+    sums: Sums = None,
 ) -> None:
     """Write the min/max band: model, step, min, max.
 
@@ -77,6 +79,7 @@ def band(
     from pj2.store.files import write_table
 
     write_table(output, landscape_band(load_runs(index)))
+    record(sums, output)
 
 
 def _make(exhibit: Exhibit, given: dict[str, Any]) -> None:
@@ -89,6 +92,7 @@ def _make(exhibit: Exhibit, given: dict[str, Any]) -> None:
         write_all_formats(made_by(given["files"], *options), output)
     else:
         made_by(given["files"], *options, output)
+    record(given["sums"], *(Path(f"{output}.{ending}") for ending in exhibit.endings))
 
 
 def _signature(exhibit: Exhibit) -> inspect.Signature:
@@ -97,15 +101,16 @@ def _signature(exhibit: Exhibit) -> inspect.Signature:
     for option in exhibit.options:
         kind = list[Path] if option.many else Path
         kinds[option.name] = Annotated[kind, typer.Option(help=option.help)]
-    kinds["output"] = _Stem
-    many = {option.name for option in exhibit.options if option.many}
+    kinds |= {"output": _Stem, "sums": Sums}
+    many: dict[str, Any] = {option.name: [] for option in exhibit.options if option.many}
+    defaults = many | {"sums": None}
     return inspect.Signature(
         [
             inspect.Parameter(
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
                 annotation=annotation,
-                default=[] if name in many else inspect.Parameter.empty,
+                default=defaults.get(name, inspect.Parameter.empty),
             )
             for name, annotation in kinds.items()
         ]

@@ -12,7 +12,7 @@ import typer
 from pj2.cli.compute import Compute
 from pj2.cli.exhibits import Indices
 from pj2.cli.jobs import PreparedFolder, parse_section
-from pj2.cli.options import DEFAULT_STORE, StoreOptions, takes_groups
+from pj2.cli.options import DEFAULT_STORE, StoreOptions, Sums, record, takes_groups
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Task:
     data: PreparedFolder
     settings: Annotated[str, typer.Option(help="The config's section, as JSON.")]
     output: Annotated[Path, typer.Option(help="The file to write.")]
+    sums: Sums = None
 
     def surface(self) -> SurfaceConfig:
         """Return the section about surfaces."""
@@ -80,13 +81,14 @@ def rows(
         return surface_rows(around, config, first, config.rows_per_job)
 
     about = _described(run, "best", config)
-    _keep_table(f"surface-rows {first}", run, about, measure, task.output, store)
+    _keep_table(f"surface-rows {first}", run, about, measure, task, store)
 
 
 @app.command("gather-surface")
 def gather(
     parts: Annotated[list[Path], typer.Argument(help="What surface-rows wrote.")],
     output: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+    sums: Sums = None,
 ) -> None:
     """Put the rows of a surface together.
 
@@ -98,6 +100,7 @@ def gather(
     from pj2.store.files import write_table
 
     write_table(output, gather_surface(parts))
+    record(sums, output)
 
 
 @app.command("surface-line")
@@ -121,7 +124,7 @@ def line(index: Indices, task: Task, compute: Compute, store: StoreOptions = DEF
         return surface_line(around, config)
 
     about = _described(run, "best", config)
-    _keep_table("surface-line", run, about, measure, task.output, store)
+    _keep_table("surface-line", run, about, measure, task, store)
 
 
 @app.command()
@@ -150,7 +153,7 @@ def interpolation(
 
     about = _described(first, "best", config)
     about["other"] = _described(second, "best", None)
-    _keep_table("interpolation", first, about, measure, task.output, store)
+    _keep_table("interpolation", first, about, measure, task, store)
 
 
 @app.command()
@@ -191,7 +194,7 @@ def curvature(
             measured.append({"about": about, **by_content[about["sha256"]]})
         write_json(task.output, measured)
 
-    _keep("curvature", run, best | {"other": last}, make, task.output, store)
+    _keep("curvature", run, best | {"other": last}, make, task, store)
 
 
 def _keep_table(
@@ -199,7 +202,7 @@ def _keep_table(
     run: RunRecord,
     about: dict[str, Any],
     measure: Callable[[], pa.Table],
-    output: Path,
+    task: Task,
     store: StoreOptions,
 ) -> None:
     """Write a table and its description from the store, or measure it and keep it there."""
@@ -207,9 +210,9 @@ def _keep_table(
     from pj2.store.files import write_table
 
     def make() -> None:
-        write_table(output, with_description(measure(), about))
+        write_table(task.output, with_description(measure(), about))
 
-    _keep(name, run, about, make, output, store)
+    _keep(name, run, about, make, task, store)
 
 
 def _keep(
@@ -217,7 +220,7 @@ def _keep(
     run: RunRecord,
     about: Mapping[str, Any],
     make: Callable[[], None],
-    output: Path,
+    task: Task,
     store: StoreOptions,
 ) -> None:
     """Write a file from the store, or make it and keep it there."""
@@ -226,8 +229,9 @@ def _keep(
     module = "pj2.evaluation.curvature" if name == "curvature" else "pj2.evaluation.surface"
     info = run.info
     fingerprint = measurement_of(name, about, info["settings"], info["data"]["hash"], module)
-    if restore_or_make(store.open(print), "measurement", fingerprint, output, make):
-        print(f"{output}: restored from the store and verified")
+    if restore_or_make(store.open(print), "measurement", fingerprint, task.output, make):
+        print(f"{task.output}: restored from the store and verified")
+    record(task.sums, task.output)
 
 
 def _described(run: RunRecord, weights: str, config: Any) -> dict[str, Any]:

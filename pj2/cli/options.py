@@ -18,11 +18,22 @@ if TYPE_CHECKING:
 FOUND_PROBLEMS = 1  # the exit code of a command that looked for them
 Config = Annotated[Path, typer.Option(help="The study's config file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Sums = Annotated[
+    Path | None, typer.Option(help="Also write the SHA-256 of what was made, for sha256sum -c.")
+]
 
 
 def to_stderr(line: str) -> None:
     """Print a line that is no part of what a command was asked for."""
     print(line, file=sys.stderr)
+
+
+def record(sums: Path | None, *files: Path) -> None:
+    """Write the digests of files that a command made, if it was asked to."""
+    from pj2.store.sums import write_sums
+
+    if sums:
+        write_sums(sums, files)
 
 
 def takes_groups(command: Callable[..., None]) -> Callable[..., None]:

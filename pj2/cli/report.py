@@ -7,12 +7,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from pj2.cli.options import Sums, record
+
 
 def report(
     index: Annotated[list[Path], typer.Argument(help="Index files: the runs of the study.")],
     contents: Annotated[Path, typer.Option(help="What to show, as the pipeline lists it.")],
     output: Annotated[Path, typer.Option(help="The HTML file to write.")],
     language: Annotated[Literal["en", "zh"], typer.Option(help="Of its words.")] = "en",
+    sums: Sums = None,
 ) -> None:
     """Write a study's tables and figures as one page that needs no network.
 
@@ -25,3 +28,4 @@ def report(
 
     use_language(language)
     write_report(contents, index, output)
+    record(sums, output)

@@ -269,6 +269,33 @@ def _publish(config: Path, output: Path, license: str, as_json: bool) -> None:
         f"published {done.models} models, {done.runs} runs in {done.files} files, "
         f"{_size(done.bytes)}, as {output}"
     )
+    print(f"SHA-256 of its SHA256SUMS, for whoever gets it: {done.digest}")
+
+
+@app.command("verify-bundle")
+def verify_bundle(
+    bundle: Annotated[Path, typer.Argument(help="A published study: a folder, or its tar file.")],
+    digest: Annotated[
+        str | None, typer.Option(help="SHA-256 of its SHA256SUMS, as who published it told it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare a published study with the sums in it, extracting nothing; exit code 1 if it differs.
+
+    Example: pj2 store verify-bundle published --digest 1f0c9a…
+    """
+    from pj2.publish.bundle import check_bundle
+
+    done = check_bundle(bundle, digest)
+    if as_json:
+        _print_json(asdict(done))
+    else:
+        _print_lines(done.problems)
+        state = "as its SHA256SUMS says" if not done.problems else "not as it was published"
+        print(f"{bundle}: {done.files} files, {_size(done.bytes)}: {state}")
+        print(f"SHA-256 of its SHA256SUMS: {done.digest}")
+    if done.problems:
+        raise typer.Exit(FOUND_PROBLEMS)
 
 
 @app.command("import")

@@ -1,4 +1,4 @@
-"""A new folder, or a tar file of one, that appears when it is whole and names its own hashes."""
+"""A new folder, or a tar file of one, that appears when it is whole."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pj2.errors import UserError
-from pj2.store.files import TEMPORARY, atomic_path, sha256_file, write_text
+from pj2.store.files import TEMPORARY, atomic_path
 
-SUMS = "SHA256SUMS"
 _TAR = ".tar"
 _NO_TAR = frozenset({".gz", ".tgz", ".zip", ".xz", ".bz2", ".zst"})
 
 
 @contextmanager
 def new_folder(output: Path, name: str) -> Iterator[Path]:
-    """Yield a folder to fill, by its whole path; it becomes `output`, with a ``SHA256SUMS``.
+    """Yield a folder to fill, by its whole path; it becomes `output`.
 
     Where `output` ends with ``.tar`` it becomes that tar file, of a folder called `name`;
     equal files give equal bytes. On an exception nothing is left. Raises UserError if there
@@ -37,7 +36,6 @@ def new_folder(output: Path, name: str) -> Iterator[Path]:
     try:
         folder.mkdir()  # mkdtemp's own is closed to others
         yield folder
-        _write_sums(folder)
         if output.suffix == _TAR:
             _pack(folder, output)
         else:
@@ -50,13 +48,6 @@ def files_in(folder: Path) -> list[Path]:
     """Return the files in a folder, however deep, in the order of their paths."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return sorted(files, key=lambda path: path.relative_to(folder).as_posix())
-
-
-def _write_sums(folder: Path) -> None:
-    lines = [
-        f"{sha256_file(path)}  {path.relative_to(folder).as_posix()}\n" for path in files_in(folder)
-    ]
-    write_text(folder / SUMS, "".join(lines))
 
 
 def _pack(folder: Path, output: Path) -> None:

@@ -16,20 +16,22 @@ from pj2.config.schema import StudyConfig
 from pj2.config.study import Run, list_runs
 from pj2.data.layout import INFO_FILE, identity_of, prepared_folder, read_info
 from pj2.errors import UserError
-from pj2.exhibits.catalogue import exhibits
+from pj2.exhibits.catalogue import exhibits, on_page
 from pj2.exhibits.declare import Exhibit
 from pj2.exhibits.format import write_all_formats
 from pj2.language import use_language
+from pj2.publish.bundle import SUMS
 from pj2.publish.card import card_folder, model_card, study_page
 from pj2.publish.citation import read_citation
 from pj2.publish.copies import copy_run, refusals
 from pj2.publish.facts import Model
 from pj2.publish.place import files_in, new_folder
-from pj2.report.contents import Contents, read_contents
+from pj2.report.contents import read_contents
 from pj2.report.page import write_report
 from pj2.runs.index import entry_of, write_index
 from pj2.runs.reading import RunRecord, by_model, load_runs
 from pj2.store.files import sha256_file, write_text
+from pj2.store.sums import write_sums
 
 REPORT = "report.html"
 CARD = "README.md"
@@ -39,12 +41,13 @@ _LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 @dataclass
 class Published:
-    """What was written: `bytes` are those of all `files`."""
+    """What was written: `bytes` are those of all `files`, `digest` is the SHA-256 of their sums."""
 
     runs: int
     models: int
     files: int
     bytes: int
+    digest: str
 
 
 def publish_study(
@@ -93,9 +96,10 @@ def publish_study(
             shutil.copyfile(clone / name, folder / name)
         config = yaml.safe_dump(_asked(study), sort_keys=False, allow_unicode=True)
         write_text(folder / "config.yaml", config)
-        files = files_in(folder)
+        write_sums(folder / SUMS, files_in(folder))
+        digest, files = sha256_file(folder / SUMS), files_in(folder)
         size = sum(file.stat().st_size for file in files)
-    return Published(len(runs), len(models), len(files) + 1, size)
+    return Published(len(runs), len(models), len(files), size, digest)
 
 
 def _refuse(problems: Sequence[str]) -> None:
@@ -143,8 +147,10 @@ def _outdated(study: StudyConfig, runs: Sequence[Run], results: Path, prepared: 
     try:
         contents = read_contents(listed)
         if _asked(contents.config) == _asked(study):
-            if not _of_study(contents, runs, results, prepared):
-                return f"{listed} names what is not of the study; delete it, and run snakemake"
+            page = on_page(study, runs)
+            own = (results, prepared, page["figure"], page["table"])
+            if (contents.results, contents.data, contents.figures, contents.tables) != own:
+                return f"{listed} names what is not of the study; snakemake writes it again"
             with tempfile.TemporaryDirectory() as temporary:
                 index = _write_index(Path(temporary), results, study, runs)
                 use_language(study.report.language)
@@ -156,13 +162,6 @@ def _outdated(study: StudyConfig, runs: Sequence[Run], results: Path, prepared: 
     finally:
         use_language("en")
     return "it is not current; snakemake writes it again"
-
-
-def _of_study(contents: Contents, runs: Sequence[Run], results: Path, prepared: Path) -> bool:
-    """Tell whether the folders and keys of a report, which become paths, are a study's own."""
-    keys = {(run.experiment, run.model)[:parts] for run in runs for parts in range(3)}
-    named = set().union(*contents.figures.values(), *contents.tables.values())
-    return (contents.results, contents.data) == (results, prepared) and named <= keys
 
 
 def _asked(study: StudyConfig) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from pj2.config.schema import StudyConfig
+from pj2.errors import UserError
 from pj2.exhibits.catalogue import Key, paths
 from pj2.exhibits.declare import Exhibit
 from pj2.runs.reading import RunRecord
 from pj2.store.records import Name, PathLike, read_json
+from pj2.store.sums import edited, sums_path
 
 
 class Contents(BaseModel):
@@ -34,8 +36,12 @@ class Contents(BaseModel):
     tables: dict[str, list[tuple[Name, ...]]]
 
     def path(self, exhibit: Exhibit, key: Key, ending: str) -> Path:
-        """Return the path of a file of an exhibit."""
-        return self.results / next(paths(exhibit, [key], ending))
+        """Return the path of a file of an exhibit. Raises UserError if it is not what was made."""
+        path = self.results / next(paths(exhibit, [key], ending))
+        problems = edited(sums_path(self.results, next(paths(exhibit, [key]))), [path])
+        if problems:
+            raise UserError([f"{problem}; snakemake makes it again" for problem in problems])
+        return path
 
     def command(self, path: str) -> str:
         """Return the command that makes a file below the results, and what it needs, again."""

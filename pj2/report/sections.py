@@ -91,8 +91,8 @@ class _Maker:
     def _pictures(self, exhibit: Figure, keys: Sequence[Key]) -> Iterator[Item]:
         contents = self._shown.contents
         for place, key in enumerate(keys):
-            path = contents.path(exhibit, key, "png")
-            picture = embed(path) if place < _PICTURES else None
+            shown = place < _PICTURES
+            picture = embed(contents.path(exhibit, key, "png")) if shown else None
             yield self._item(exhibit, key, picture=picture)
 
     def _charts(self, exhibit: Figure) -> Iterator[Item]:

@@ -237,6 +237,30 @@ def test_an_index_that_lists_other_runs_is_written_again(clone):
     assert clone.planned("results/tiny/tables/comparison.csv")["index"] == 1
 
 
+def test_figures_and_tables_that_were_edited_are_made_again_from_the_runs(clone):
+    grids = clone.folder / "results/tiny/figures/filter_grids"
+    table = clone.folder / "results/tiny/tables/comparison.csv"
+    vgg, normed = (grids / "landscape" / name for name in ("VGG_A.png", "VGG_A_BatchNorm.png"))
+    emptied, deleted = grids / "comparison/BasicCNN.svg", normed.with_suffix(".svg")
+    files = [table, table.with_suffix(".md"), vgg, normed, emptied, deleted]
+    made = [path.read_bytes() for path in files]
+    table.write_text(table.read_text().replace("0.01,", "0.02,"))
+    emptied.write_text("")
+    shutil.copy(normed, vgg)
+    deleted.unlink()
+    assert clone.planned(*TARGETS) == {
+        "figure_of_model": 3,
+        "filter_grids": 1,
+        "table_of_study": 1,
+    }
+    text = clone.run(*TARGETS)
+    for path in (table, vgg, emptied):
+        assert f"{path.relative_to(clone.folder)} is damaged" in text
+    assert [path.read_bytes() for path in files] == made
+    os.utime(table)
+    assert clone.planned(*TARGETS) == {}
+
+
 def test_a_flipped_byte_in_the_store_trains_that_run_again(clone, study):
     store = clone.folder / ".pj2" / "store"
     run = "results/tiny/runs/experiment=comparison/model=BasicCNN/lr=0.01/seed=0"

@@ -85,15 +85,19 @@ def test_the_surfaces_centre_is_the_loss_in_the_runs_record(measured):
     assert described.loss[2] == centre.loss
 
 
-def test_a_grid_that_was_interrupted_goes_on_with_the_rows_it_lacks(measured):
+def test_a_grid_goes_on_with_the_rows_that_it_lacks_or_that_were_edited(measured):
     surface = measured.folder / AROUND / "surface.parquet"
-    part = measured.folder / AROUND / "surface" / "first=2.parquet"
-    contents = surface.read_bytes(), part.read_bytes()
+    first, second, third = (
+        measured.folder / AROUND / "surface" / f"first={row}.parquet" for row in (0, 2, 4)
+    )
+    files = (surface, first, second, third)
+    contents = [path.read_bytes() for path in files]
     surface.unlink()
-    part.unlink()
-    assert measured.planned(f"{AROUND}/surface.parquet") == {"surface_rows": 1, "surface": 1}
+    second.unlink()
+    shutil.copy(first, third)
+    assert measured.planned(f"{AROUND}/surface.parquet") == {"surface_rows": 2, "surface": 1}
     measured.run(f"{AROUND}/surface.parquet")
-    assert (surface.read_bytes(), part.read_bytes()) == contents
+    assert [path.read_bytes() for path in files] == contents
 
 
 def test_what_was_measured_is_restored(measured):

@@ -19,9 +19,11 @@ import yaml
 from pj2.config.load import load_study
 from pj2.config.study import list_runs
 from pj2.errors import UserError
+from pj2.publish.bundle import check_bundle
 from pj2.report.page import write_report
 from pj2.store.files import sha256_file, write_json, write_text
 from pj2.store.records import write_record
+from pj2.store.sums import write_sums
 from tests.helpers.repository import REPOSITORY
 from tests.workflow.clones import flip_a_byte
 
@@ -63,9 +65,9 @@ def published(finished) -> Path:
     """The bundle, which no test changes."""
     result = export(finished, "published")
     assert (result.returncode, result.stderr) == (0, "")
-    assert re.fullmatch(
-        r"published 3 models, 6 runs in \d+ files, [\d.]+ MB, as published\n", result.stdout
-    )
+    counts, digest = result.stdout.splitlines()
+    assert re.fullmatch(r"published 3 models, 6 runs in \d+ files, [\d.]+ MB, as published", counts)
+    assert digest.endswith(f" {sha256_file(finished.folder / 'published' / 'SHA256SUMS')}")
     return finished.folder / "published"
 
 
@@ -74,12 +76,8 @@ def changed(study, tmp_path):
     return copied(study, tmp_path / "changed")
 
 
-def test_sha256sum_verifies_every_file(published):
-    check = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
-    assert not subprocess.run(check, cwd=published, check=False).returncode
-    named = {line.split("  ")[1] for line in (published / "SHA256SUMS").read_text().splitlines()}
-    files = {p.relative_to(published).as_posix() for p in published.rglob("*") if p.is_file()}
-    assert files - named == {"SHA256SUMS"}
+def test_it_is_what_its_sums_say_and_no_more(published):
+    assert check_bundle(published).problems == []
 
 
 def test_it_holds_the_weights_that_validation_chose_tables_and_report(study, published):
@@ -190,6 +188,7 @@ def test_a_record_that_names_a_file_elsewhere_writes_none_there(changed, tmp_pat
 
 def name_a_table_elsewhere(results: Path) -> None:
     shutil.copy(results / "tables/comparison.json", results.parent / "another.json")
+    write_sums(results / "another.csv.sha256", [results.parent / "another.json"])
     contents = json.loads((results / "index/report.json").read_text())
     contents["tables"]["landscape"].append(["..", "..", "..", "another"])
     write_json(results / "index/report.json", contents)
@@ -218,6 +217,34 @@ def test_a_report_of_what_is_not_the_study_s_is_left_out(changed, change, why):
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith(f"results/tiny/report.html: left out: {why}")
     assert not (changed.folder / "out" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["tables/comparison.json", "figures/filter_grids/landscape/VGG_A.png"]
+)
+def test_what_was_edited_is_neither_put_on_the_page_nor_published(changed, monkeypatch, name):
+    edited = changed.folder / "results/tiny" / name
+    other = next(path for path in sorted(edited.parent.glob(f"*{edited.suffix}")) if path != edited)
+    content = other.read_bytes()
+    edited.unlink()
+    edited.write_bytes(content)
+    monkeypatch.chdir(changed.folder)
+    results = Path("results/tiny")
+    index = sorted(results.glob("index/experiment=*/*.json"))
+    with pytest.raises(UserError, match=f"results/tiny/{name} is damaged"):
+        write_report(results / "index/report.json", index, results / "report.html")
+    result = export(changed, "out")
+    assert result.stdout.startswith(f"results/tiny/report.html: left out: results/tiny/{name} is")
+    assert not (changed.folder / "out" / "report.html").exists()
+
+
+def test_an_edited_page_and_an_edited_list_of_what_it_shows_are_made_again(changed):
+    results = changed.folder / "results/tiny"
+    write_text(results / "report.html", "")
+    assert changed.planned("all") == {"report": 1, "all": 1}
+    contents = json.loads((results / "index/report.json").read_text())
+    write_json(results / "index/report.json", contents | {"tables": {}})
+    assert changed.planned("all") == {"report_contents": 1, "report": 1, "all": 1}
 
 
 def test_a_report_that_is_not_current_is_left_out(changed):

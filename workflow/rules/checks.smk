@@ -8,6 +8,7 @@ from pj2.data.layout import identity_of, prepared_folder, read_info
 from pj2.data.shares import check_class_sizes
 from pj2.store.open import open_store
 from pj2.store.records import BadRecord, says
+from pj2.store.sums import edited
 from pj2.store.verified import VerifiedFiles
 from pj2.runs.adopt import adopt_run
 from pj2.runs.check import stale_reasons
@@ -93,6 +94,30 @@ def tell_restored():
 
 if PLANNING:
     atexit.register(tell_restored)
+
+
+def as_made(*files):
+    """An input function: no files, but the job runs again if what it made is not as it made it."""
+
+    def check(wildcards):
+        if PLANNING:
+            sums, *made = (Path(path.format(**wildcards)) for path in [sums_of(files[0]), *files])
+            problems = edited(sums, made, VERIFIED.sha256)
+            for line in problems:
+                print(line, file=sys.stderr, flush=True)
+            if problems:
+                make_again(str(sums))
+        return []
+
+    return check
+
+
+def as_listed(wildcards):
+    """No files, but the list of what the page shows is written again where it holds something else."""
+    listed = Path(RESULTS, "index", "report.json")
+    if PLANNING and listed.exists() and listed.read_bytes() != f"{CONTENTS}\n".encode():
+        make_again(str(listed))
+    return []
 
 
 def checked_info(wildcards):

@@ -13,6 +13,7 @@ from pj2.fingerprint.code import PACKAGE_FOLDER, code_of, train_digest
 from pj2.runs.files import artifact_names
 from pj2.runs.index import entry_of
 from pj2.store.files import sha256_file
+from pj2.store.sums import sums_path
 
 try:
     for path in configfiles():
@@ -104,6 +105,16 @@ def runs_of(chosen):
     ]
 
 
+def sums_of(path):
+    """Where the digests are of what a job makes, given the first of its files."""
+    return str(sums_path(RESULTS, os.path.relpath(path, RESULTS)))
+
+
+def with_sums(*files):
+    """The outputs of a job that writes down what it made, for `as_made`."""
+    return {"files": list(files), "sums": sums_of(files[0])}
+
+
 def cells_of(wildcards):
     """The pairs that wildcards name: one, those of an experiment, or those of the study."""
     named = tuple(wildcards[name] for name in ("experiment", "model") if name in wildcards.keys())
@@ -166,6 +177,17 @@ def section(name):
 def code_with_model(module):
     """A params function: the digest of a module and of the model that the job measures."""
     return lambda wildcards: code_of(module, MODELS.modules()[architecture(wildcards)]).digest
+
+
+def to_measure(output):
+    """The inputs of a measurement around weights."""
+    return {
+        "as_made": as_made(output),
+        "index": INDEX,
+        "runs": lambda wildcards: runs_of(cells_of(wildcards)),
+        "info": ancient(INFO),
+        "images": ancient(IMAGES),
+    }
 
 
 def surface_parts(wildcards):
@@ -278,6 +300,11 @@ def shown_on_page(kind, ending):
         for name, chosen in PAGE[kind].items()
         for path in paths(exhibits(kind)[name], chosen, ending)
     ]
+
+
+def sums_on_page(kind):
+    """The digests of these files."""
+    return [sums_of(path) for path in shown_on_page(kind, next(iter(exhibits(kind).values())).endings[0])]
 
 
 def tell_report(path):

@@ -7,9 +7,10 @@ for kind, level in KINDS_AND_LEVELS:
         name:
             f"{kind}_of_{level}"
         input:
+            as_made(*files_of(kind, level)),
             unpack(shown_by(kind)),
         output:
-            files_of(kind, level),
+            **with_sums(*files_of(kind, level)),
         log:
             f"{RESULTS}/logs/{kind}s/{PLACES[level]}.log",
         wildcard_constraints:
@@ -25,16 +26,18 @@ for kind, level in KINDS_AND_LEVELS:
             code=code_behind(kind),
             caption=lambda wildcards, kind=kind: exhibits(kind)[wildcards.exhibit].caption,
         shell:
-            "python -m pj2 {params.command} {input.files} {params.options} --output {params.stem} > {log} 2>&1"
+            "python -m pj2 {params.command} {input.files} {params.options} --output {params.stem} "
+            "--sums {output.sums} > {log} 2>&1"
 
 
 # The min/max band of the training loss over learning rates, which a figure and a table show.
 rule landscape_band:
     input:
+        as_made(BAND),
         index=lambda wildcards: of_cells(INDEX, cells_of(wildcards)),
         runs=lambda wildcards: runs_of(cells_of(wildcards)),
     output:
-        BAND,
+        **with_sums(BAND),
     log:
         f"{RESULTS}/logs/landscape/{{experiment}}.log",
     group:
@@ -44,7 +47,7 @@ rule landscape_band:
     params:
         code=code_of("pj2.exhibits.landscape.numbers").digest,
     shell:
-        "python -m pj2 band {input.index} --output {output} > {log} 2>&1"
+        "python -m pj2 band {input.index} --output {output.files} --sums {output.sums} > {log} 2>&1"
 
 
 for target, made in targets().items():

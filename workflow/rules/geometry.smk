@@ -5,12 +5,9 @@
 # Each of the four measurements below is this rule with another command.
 rule surface_rows:
     input:
-        index=INDEX,
-        runs=lambda wildcards: runs_of(cells_of(wildcards)),
-        info=ancient(INFO),
-        images=ancient(IMAGES),
+        **to_measure(f"{GEOMETRY}/surface/first={{first}}.parquet"),
     output:
-        f"{GEOMETRY}/surface/first={{first}}.parquet",
+        **with_sums(f"{GEOMETRY}/surface/first={{first}}.parquet"),
     log:
         f"{RESULTS}/logs/geometry/{{experiment}}/{{model}}/surface.{{first}}.log",
     wildcard_constraints:
@@ -31,15 +28,16 @@ rule surface_rows:
         data=data_folder,
     shell:
         "python -m pj2 geometry {params.command} {input.index} --data {params.data} "
-        "--settings {params.settings:q} --output {output} --device {resources.device} "
+        "--settings {params.settings:q} --output {output.files} --sums {output.sums} --device {resources.device} "
         "--gpus {resources.gpu_choice} --runs-per-gpu {resources.runs_per_gpu} --threads {threads} > {log} 2>&1"
 
 
 rule surface:
     input:
+        as_made(f"{GEOMETRY}/surface.parquet"),
         surface_parts,
     output:
-        f"{GEOMETRY}/surface.parquet",
+        **with_sums(f"{GEOMETRY}/surface.parquet"),
     log:
         f"{RESULTS}/logs/geometry/{{experiment}}/{{model}}/surface.log",
     group:
@@ -49,12 +47,14 @@ rule surface:
     params:
         code=code_of("pj2.exhibits.measured").digest,
     shell:
-        "python -m pj2 geometry gather-surface {input} --output {output} > {log} 2>&1"
+        "python -m pj2 geometry gather-surface {input} --output {output.files} --sums {output.sums} > {log} 2>&1"
 
 
 use rule surface_rows as surface_line with:
+    input:
+        **to_measure(f"{GEOMETRY}/line.parquet"),
     output:
-        f"{GEOMETRY}/line.parquet",
+        **with_sums(f"{GEOMETRY}/line.parquet"),
     log:
         f"{RESULTS}/logs/geometry/{{experiment}}/{{model}}/line.log",
     params:
@@ -65,8 +65,10 @@ use rule surface_rows as surface_line with:
 
 
 use rule surface_rows as interpolation with:
+    input:
+        **to_measure(f"{GEOMETRY}/interpolation.parquet"),
     output:
-        f"{GEOMETRY}/interpolation.parquet",
+        **with_sums(f"{GEOMETRY}/interpolation.parquet"),
     log:
         f"{RESULTS}/logs/geometry/{{experiment}}/{{model}}/interpolation.log",
     params:
@@ -77,8 +79,10 @@ use rule surface_rows as interpolation with:
 
 
 use rule surface_rows as hessian with:
+    input:
+        **to_measure(f"{GEOMETRY}/curvature.json"),
     output:
-        f"{GEOMETRY}/curvature.json",
+        **with_sums(f"{GEOMETRY}/curvature.json"),
     log:
         f"{RESULTS}/logs/geometry/{{experiment}}/{{model}}/curvature.log",
     params:

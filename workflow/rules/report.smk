@@ -13,7 +13,22 @@ PAGE = on_page(STUDY, RUNS)
 CHARTS = sorted({each.chart.partition(":")[0] for each in exhibits("figure").values() if each.chart})
 
 
+CONTENTS = json.dumps(
+    {
+        "results": os.path.relpath(RESULTS, f"{RESULTS}/index"),
+        "data": os.path.relpath(DATA, f"{RESULTS}/index"),
+        "configfile": CONFIGFILE,
+        "config": STUDY.model_dump(mode="json", include={"study", "dataset", "experiments"}),
+        "figures": PAGE["figure"],
+        "tables": PAGE["table"],
+    },
+    indent=2,
+)
+
+
 rule report_contents:
+    input:
+        as_listed,
     output:
         f"{RESULTS}/index/report.json",
     log:
@@ -22,36 +37,30 @@ rule report_contents:
     conda:
         "../envs/pj2.yaml"
     params:
-        contents=json.dumps(
-            {
-                "results": os.path.relpath(RESULTS, f"{RESULTS}/index"),
-                "data": os.path.relpath(DATA, f"{RESULTS}/index"),
-                "configfile": CONFIGFILE,
-                "config": STUDY.model_dump(mode="json", include={"study", "dataset", "experiments"}),
-                "figures": PAGE["figure"],
-                "tables": PAGE["table"],
-            },
-            indent=2,
-        ),
+        contents=CONTENTS,
     script:
         "../scripts/write_contents.py"
 
 
 rule report:
     input:
+        as_made(REPORT),
         contents=rules.report_contents.output,
         index=of_cells(INDEX, CELLS),
         runs=runs_of(CELLS),
         figures=shown_on_page("figure", "png"),
         tables=shown_on_page("table", "json"),
+        sums=[*sums_on_page("figure"), *sums_on_page("table")],
         info=ancient(INFO),
     output:
-        report(
-            REPORT,
-            caption="../report/page.rst",
-            category="The whole study",
-            subcategory="Everything on one page",
-            labels={"result": "The report"},
+        **with_sums(
+            report(
+                REPORT,
+                caption="../report/page.rst",
+                category="The whole study",
+                subcategory="Everything on one page",
+                labels={"result": "The report"},
+            )
         ),
     log:
         f"{RESULTS}/logs/report.log",
@@ -65,4 +74,4 @@ rule report:
         templates=[sha256_file(path) for path in TEMPLATES],
     shell:
         "python -m pj2 report {input.index} --contents {input.contents} --language {params.language} "
-        "--output {output} > {log} 2>&1"
+        "--output {output.files} --sums {output.sums} > {log} 2>&1"
