@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-# What ends a line or is no letter, but can be part of a name that a problem quotes.
-_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# What ends a line, turns its direction or is no letter, but can be part of a name that is quoted.
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class UserError(Exception):
@@ -18,9 +18,10 @@ class UserError(Exception):
 
     def __init__(self, problems: str | Sequence[str]) -> None:
         lines = (problems,) if isinstance(problems, str) else tuple(problems)
-        self.problems: tuple[str, ...] = tuple(map(_in_one_line, lines))
+        self.problems: tuple[str, ...] = tuple(map(in_one_line, lines))
         super().__init__("\n".join(self.problems))
 
 
-def _in_one_line(text: str) -> str:
+def in_one_line(text: str) -> str:
+    """Return a text as a terminal may show it: what is no letter there is written as an escape."""
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +20,13 @@ from pj2.cli.options import (
     takes_groups,
     to_stderr,
 )
-from pj2.errors import UserError
+from pj2.errors import UserError, in_one_line
 
 if TYPE_CHECKING:
     from pj2.store.contents import Entry
+    from pj2.store.maintain import Cleared
     from pj2.store.manifest import Blob
+    from pj2.store.store import RunStore
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,9 +46,11 @@ def ls(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
     """
     from pj2.store.contents import held_blobs, read_entries
 
-    opened = place.open_existing()
-    entries = read_entries(opened)
-    held = held_blobs(opened.local)
+    with _looked_into(place) as opened:
+        _list(read_entries(opened), held_blobs(opened), as_json)
+
+
+def _list(entries: Sequence[Entry], held: Mapping[Blob, str], as_json: bool) -> None:
     named = _experiments(entries)
     rows = [{**_row(e, held), "experiments": named.get(e.fingerprint, [])} for e in entries]
     total = sum(blob.size for blob in held.keys() & {b for e in entries for b in e.blobs})
@@ -87,14 +92,23 @@ def show(
     Example: pj2 store show "$(pj2 fingerprint model=VGG_A/lr=1e-4/seed=0)"
     """
     from pj2.store.contents import find_entry, held_blobs, read_entries
+
+    with _looked_into(place) as opened:
+        entry = find_entry(read_entries(opened), fingerprint)
+        content = _content(entry, held_blobs(opened))
+        if as_json:
+            _print_json(content)
+        else:
+            _print_entry(content)
+
+
+def _content(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
+    """Return what `show` says of an entry."""
     from pj2.store.manifest import places
 
-    opened = place.open_existing()
-    entry = find_entry(read_entries(opened), fingerprint)
-    held = held_blobs(opened.local)
     body, inputs = entry.newest.body, entry.newest.inputs
     keys = ("epoch", "val_accuracy", "test_accuracy")
-    content = {
+    return {
         **_row(entry, held),
         "settings": entry.settings,
         "data": inputs.get("data"),
@@ -108,16 +122,12 @@ def show(
         ],
         "manifests": [manifest.name for manifest in entry.manifests],
     }
-    if as_json:
-        _print_json(content)
-    else:
-        _print_entry(content)
 
 
 @app.command()
 @takes_groups
 def verify(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
-    """Read every file of the store and check it; exit code 1 if one is damaged or missing.
+    """Read every file of the store; exit code 1 if one is damaged, missing or unreadable.
 
     Example: pj2 store verify
     """
@@ -132,6 +142,7 @@ def verify(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
         print(
             f"{place.store}: {report.manifests} manifests and {report.blobs} blobs are intact; "
             f"{report.damaged} files damaged, {report.missing} missing"
+            + (f", {report.unreadable} files or folders unreadable" if report.unreadable else "")
         )
         notes = {
             "blobs are in the remote tier only": report.remote,
@@ -141,7 +152,7 @@ def verify(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
             "damaged files were set aside before": report.set_aside_before,
         }
         _print_lines(f"{count} {what}" for what, count in notes.items() if count)
-    if report.damaged or report.missing:
+    if problems:
         raise typer.Exit(FOUND_PROBLEMS)
 
 
@@ -180,8 +191,13 @@ def gc(
         raise UserError(f"--grace {grace}: expected a time such as 12h, 1d or 4w")
     rules = [parse_rule(text) for text in keep or ()]
     if not dry_run:
-        place.open_existing().push_pending()
-    cleared = clear(replace(place, remote=None).open_existing(), rules, thin, seconds, dry_run)
+        with _looked_into(place) as opened:
+            opened.push_pending()
+    with _looked_into(replace(place, remote=None)) as opened:
+        _report_cleared(clear(opened, rules, thin, seconds, dry_run), grace, dry_run, as_json)
+
+
+def _report_cleared(cleared: Cleared, grace: str, dry_run: bool, as_json: bool) -> None:
     counts = {key: value for key, value in vars(cleared).items() if key != "entries"}
     if as_json:
         removed = [entry.fingerprint for entry in cleared.entries]
@@ -224,8 +240,8 @@ def export(
 ) -> None:
     """Write entries into a tar file, or a whole study into a folder to publish.
 
-    Exit code 1 if an entry was left out as incomplete; a study of which a run is missing,
-    stale or damaged is refused.
+    Exit code 1 if an entry was left out as incomplete or unreadable; a study of which a run is
+    missing, stale or damaged is refused.
 
     Example: pj2 store export published --study config.yaml
     """
@@ -241,17 +257,17 @@ def export(
     from pj2.store.transfer import export_entries
 
     problems: list[str] = []
-    opened = place.open_existing()
-    entries = read_entries(opened)
-    if fingerprints or config:
-        named = {find_entry(entries, prefix).fingerprint for prefix in fingerprints or ()}
-        named |= set(entries_of_study(entries, config)) if config else set()
-        entries = [entry for entry in entries if entry.fingerprint in named]
-    if not entries:
-        nothing = f"nothing of {config}" if config else "no entries"
-        raise UserError(f"{place.store}: holds {nothing}")
-    done = export_entries(opened, entries, output, problems)
-    _report_transfer("exported", f"to {output}", asdict(done), problems, as_json)
+    with _looked_into(place) as opened:
+        entries = read_entries(opened)
+        if fingerprints or config:
+            named = {find_entry(entries, prefix).fingerprint for prefix in fingerprints or ()}
+            named |= set(entries_of_study(entries, config)) if config else set()
+            entries = [entry for entry in entries if entry.fingerprint in named]
+        if not entries:
+            nothing = f"nothing of {config}" if config else "no entries"
+            raise UserError(f"{place.store}: holds {nothing}")
+        done = export_entries(opened, entries, output, problems)
+        _report_transfer("exported", f"to {output}", asdict(done), problems, as_json)
 
 
 def _publish(config: Path, output: Path, license: str, as_json: bool) -> None:
@@ -282,11 +298,32 @@ def import_(
 
     Example: pj2 store import runs.tar
     """
+    from pj2.store.open import require_remote
     from pj2.store.transfer import import_entries
 
     problems: list[str] = []
-    done = import_entries(place.open(), source, problems)
-    _report_transfer("imported", f"into {place.store}", asdict(done), problems, as_json)
+    with _noticing(place.open) as opened:
+        require_remote(opened)
+        done = import_entries(opened, source, problems)
+        _report_transfer("imported", f"into {place.store}", asdict(done), problems, as_json)
+
+
+def _looked_into(place: StoreOptions) -> AbstractContextManager[RunStore]:
+    return _noticing(place.open_existing)
+
+
+@contextmanager
+def _noticing(open_with: Callable[[Callable[[str], None]], RunStore]) -> Iterator[RunStore]:
+    """Yield a store; a command in which it says that something is wrong ends with exit code 1."""
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        to_stderr(line)
+
+    yield open_with(say)
+    if said:
+        raise typer.Exit(FOUND_PROBLEMS)
 
 
 def _row(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
@@ -377,7 +414,8 @@ def _print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
     if rows:
         # Numbers are left as they stand: a hash of digits is not one.
-        print(tabulate(rows, headers, tablefmt="plain", disable_numparse=True))
+        cells = [["" if cell is None else in_one_line(str(cell)) for cell in row] for row in rows]
+        print(tabulate(cells, headers, tablefmt="plain", disable_numparse=True))
 
 
 def _size(count: int) -> str:
@@ -396,4 +434,4 @@ def _print_json(value: Any) -> None:
 
 def _print_lines(lines: Iterable[str]) -> None:
     for line in lines:
-        print(line)
+        print(in_one_line(line))

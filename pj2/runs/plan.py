@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pj2.config.study import RunSettings
 from pj2.data.layout import DataIdentity
+from pj2.errors import in_one_line
 from pj2.fingerprint.run import Fingerprint, run_fingerprint
 from pj2.runs.derived import Predict, is_kept
 from pj2.runs.precision import auto_precision
@@ -222,7 +223,7 @@ def _why_start(stored: Sequence[Stored], usable: bool) -> str:
     if not stored or usable:
         return ""
     _, trajectory = max(stored, key=lambda each: (len(each[1].epochs), each[0].steps))
-    return (
+    return in_one_line(
         f"{trajectory.length} were made on {trajectory.hardware['name']} in "
         f"{trajectory.facts.precision['used']} with torch {trajectory.versions['torch']}, "
         "whose last digits this machine would not continue"

@@ -17,13 +17,16 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pj2.config.names import canonical_json
+from pj2.store.files import Damaged, Stated
 
 # A later format must take other names as well: this version would set its files aside as damaged.
 FORMAT = 1
 BLOBS, ENTRIES, DAMAGED, PENDING = "blobs", "entries", "damaged", "pending"
+# An epoch takes half a kilobyte of a run's manifest: more than 25,000 epochs fit.
+MANIFEST_BYTES = 1 << 24
 
 Kind = Literal["run", "predictions", "measurement"]
 _NAME = re.compile(
@@ -45,6 +48,11 @@ class Blob:
     def name(self) -> str:
         """Where the file is, in any tier."""
         return f"{BLOBS}/{self.sha256[:2]}/{self.sha256}"
+
+    @property
+    def stated(self) -> Stated:
+        """What its file must be to be read."""
+        return Stated(self.sha256, self.size)
 
     def as_json(self) -> dict[str, Any]:
         """Return how a manifest refers to it."""
@@ -98,15 +106,24 @@ class Manifest:
         return list(dict.fromkeys(blob for _, blob in places(self)))
 
 
-def parse_manifest(name: str, content: bytes) -> Manifest | None:
-    """Read a manifest; None if its content is not what its name says.
+class Source(Protocol):
+    """Where files lie under names: a tier, or an archive."""
+
+    def read(self, name: str, stated: Stated) -> bytes:
+        """Return a file's content, verified. Raises FileNotFoundError, Damaged or another error."""
+
+
+def read_manifest(source: Source, name: str, place: str = "") -> Manifest:
+    """Read a manifest by its name, from another place if it was moved. Raises as `source.read`.
 
     What it refers to is checked to be a blob: a manifest from elsewhere must
     not lead to files outside the store.
     """
     match = _NAME.fullmatch(name)
-    if not match or hashlib.sha256(content).hexdigest()[:16] != match["digest"]:
-        return None
+    if not match:
+        raise Damaged("not the name of a manifest", name)
+    stated = Stated(match["digest"], MANIFEST_BYTES, exact=False)
+    content = source.read(place or name, stated)
     try:
         value = json.loads(content)
         fields = ("kind", "fingerprint", "inputs", "body", "epochs", "steps")
@@ -114,18 +131,28 @@ def parse_manifest(name: str, content: bytes) -> Manifest | None:
         intact = (
             value["format"] == FORMAT
             and manifest.name == name
-            and all(blob_in(blob.name) and blob.size >= 0 for blob in manifest.blobs)
+            and all(blob_in(each.name) and _is_size(each.size) for each in manifest.blobs)
+            and _has_parts(manifest)
         )
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return manifest if intact else None
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        intact = False
+    if not intact:
+        raise Damaged("not a manifest of this version", name)
+    return manifest
 
 
-def is_whole(name: str, content: bytes) -> bool:
-    """Tell whether a blob's or a manifest's content is what its name says."""
-    if blob_in(name):
-        return Blob.of(content).name == name
-    return parse_manifest(name, content) is not None
+def _is_size(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _has_parts(manifest: Manifest) -> bool:
+    """Tell whether what is read of a manifest has the types that every writer gives it."""
+    thinnable(manifest)  # it reads the epochs of a run
+    parts = [
+        *(manifest.inputs.get(key, {}) for key in ("settings", "packages")),
+        *(manifest.body.get(key, {}) for key in ("hardware", "versions")),
+    ]
+    return all(isinstance(part, dict) for part in parts)
 
 
 def entry_folder(fingerprint: str) -> str:
