@@ -39,10 +39,17 @@ _BLOB_NAME = re.compile(rf"{BLOBS}/(?P<start>[0-9a-f]{{2}})/(?P<sha256>(?P=start
 
 @dataclass(frozen=True)
 class Blob:
-    """A file in a store, by its content: hex SHA-256 and size in bytes."""
+    """A file in a store, by its content: hex SHA-256 and size in bytes.
+
+    Raises ValueError if it is not these: no reference leads out of a store.
+    """
 
     sha256: str
     size: int
+
+    def __post_init__(self) -> None:
+        if type(self.size) is not int or self.size < 0 or not blob_in(self.name):
+            raise ValueError(f"{self.sha256!r}, {self.size!r}: not a SHA-256 and a size")
 
     @property
     def name(self) -> str:
@@ -101,6 +108,11 @@ class Manifest:
         return f"{entry_folder(self.fingerprint)}/{last}"
 
     @property
+    def file(self) -> Blob:
+        """The one file of an entry that is no run."""
+        return Blob(**self.body[self.kind])
+
+    @property
     def blobs(self) -> list[Blob]:
         """Every blob that the manifest refers to, each once."""
         return list(dict.fromkeys(blob for _, blob in places(self)))
@@ -116,8 +128,7 @@ class Source(Protocol):
 def read_manifest(source: Source, name: str, place: str = "") -> Manifest:
     """Read a manifest by its name, from another place if it was moved. Raises as `source.read`.
 
-    What it refers to is checked to be a blob: a manifest from elsewhere must
-    not lead to files outside the store.
+    It may come from anybody: that it has the parts that are read of it is checked as well.
     """
     match = _NAME.fullmatch(name)
     if not match:
@@ -128,12 +139,7 @@ def read_manifest(source: Source, name: str, place: str = "") -> Manifest:
         value = json.loads(content)
         fields = ("kind", "fingerprint", "inputs", "body", "epochs", "steps")
         manifest = Manifest(*(value[field] for field in fields))
-        intact = (
-            value["format"] == FORMAT
-            and manifest.name == name
-            and all(blob_in(each.name) and _is_size(each.size) for each in manifest.blobs)
-            and _has_parts(manifest)
-        )
+        intact = value["format"] == FORMAT and manifest.name == name and _has_parts(manifest)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         intact = False
     if not intact:
@@ -141,13 +147,12 @@ def read_manifest(source: Source, name: str, place: str = "") -> Manifest:
     return manifest
 
 
-def _is_size(value: object) -> bool:
-    return type(value) is int and value >= 0
-
-
 def _has_parts(manifest: Manifest) -> bool:
     """Tell whether what is read of a manifest has the types that every writer gives it."""
-    thinnable(manifest)  # it reads the epochs of a run
+    if manifest.kind == "run":
+        needed_blobs(manifest)  # reads the epochs, and every reference
+    elif manifest.blobs != [manifest.file]:
+        return False
     parts = [
         *(manifest.inputs.get(key, {}) for key in ("settings", "packages")),
         *(manifest.body.get(key, {}) for key in ("hardware", "versions")),

@@ -232,6 +232,11 @@ class RunStore:
         self._say(f"store {self.local}: {name} is damaged; it is not used, and was {done}")
         return None
 
+    def report_unusable(self, manifest: Manifest, error: Exception) -> None:
+        """Say why a manifest, though whole, is not used."""
+        reason = str(error).splitlines()[0]
+        self._say(f"store {self.local}: {manifest.name} is not used: it is not of a run ({reason})")
+
     # Below: how
 
     def _intact(self, name: str, read: Callable[[str], Result]) -> Result | None:

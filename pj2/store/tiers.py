@@ -179,7 +179,8 @@ class Folder:
 
     def _below(self, folder: str, onerror: Callable[[OSError], None]) -> list[str]:
         def unless_absent(error: OSError) -> None:
-            if error.errno not in (errno.ENOENT, errno.ESTALE):  # it may vanish meanwhile
+            vanished = error.errno in (errno.ENOENT, errno.ESTALE)
+            if not vanished and (error.errno != errno.ENOTDIR or os.path.isdir(self.root)):
                 onerror(error)
 
         return sorted(
