@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +18,18 @@ from pj2.cli.options import (
     takes_groups,
     to_stderr,
 )
-from pj2.errors import UserError, in_one_line
+from pj2.cli.store_view import (
+    entry_content,
+    entry_row,
+    headline,
+    print_entry,
+    print_json,
+    print_lines,
+    print_rows,
+    print_table,
+    readable_size,
+)
+from pj2.errors import UserError
 
 if TYPE_CHECKING:
     from pj2.store.contents import Entry
@@ -52,32 +61,16 @@ def ls(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
 
 def _list(entries: Sequence[Entry], held: Mapping[Blob, str], as_json: bool) -> None:
     named = _experiments(entries)
-    rows = [{**_row(e, held), "experiments": named.get(e.fingerprint, [])} for e in entries]
+    rows = [{**entry_row(e, held), "experiments": named.get(e.fingerprint, [])} for e in entries]
     total = sum(blob.size for blob in held.keys() & {b for e in entries for b in e.blobs})
     needed = sum(blob.size for blob in held.keys() & {b for e in entries for b in e.needed})
     if as_json:
-        _print_json({"entries": rows, "bytes": total, "only_other_budgets": total - needed})
+        print_json({"entries": rows, "bytes": total, "only_other_budgets": total - needed})
         return
-    first = ["fingerprint", "kind", "experiment"]
-    _print_table(
-        [*first, "model", "lr", "seed", "epochs", "state", "size", "used"],
-        [
-            (
-                _short(row["fingerprint"]),
-                row["kind"],
-                ", ".join(row["experiments"]),
-                *(row[key] for key in ("model", "learning_rate", "seed")),
-                _progress(row),
-                row["state"],
-                _size(row["bytes"]),
-                row["used"] or "in the remote tier",
-            )
-            for row in rows
-        ],
-    )
-    print(f"{len(rows)} entries, {_size(total)}")
-    if total > needed:
-        print(f"only other budgets need {_size(total - needed)} of it (pj2 store gc --thin)")
+    print_rows(rows)
+    print(f"{len(rows)} entries, {readable_size(total)}")
+    if spare := total - needed:
+        print(f"only other budgets need {readable_size(spare)} of it (pj2 store gc --thin)")
 
 
 @app.command()
@@ -95,33 +88,11 @@ def show(
 
     with _looked_into(place) as opened:
         entry = find_entry(read_entries(opened), fingerprint)
-        content = _content(entry, held_blobs(opened))
+        content = entry_content(entry, held_blobs(opened))
         if as_json:
-            _print_json(content)
+            print_json(content)
         else:
-            _print_entry(content)
-
-
-def _content(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
-    """Return what `show` says of an entry."""
-    from pj2.store.manifest import places
-
-    body, inputs = entry.newest.body, entry.newest.inputs
-    keys = ("epoch", "val_accuracy", "test_accuracy")
-    return {
-        **_row(entry, held),
-        "settings": entry.settings,
-        "data": inputs.get("data"),
-        "packages": inputs.get("packages", {}),
-        "hardware": body.get("hardware", {}),
-        "versions": body.get("versions", {}),
-        "epoch_rows": [{key: e["row"].get(key) for key in keys} for e in body.get("epochs", [])],
-        "blobs": [
-            {"place": place, **blob.as_json(), "held": blob in held}
-            for place, blob in places(entry.newest)
-        ],
-        "manifests": [manifest.name for manifest in entry.manifests],
-    }
+            print_entry(content)
 
 
 @app.command()
@@ -136,9 +107,9 @@ def verify(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
     problems: list[str] = []
     report = verify_store(place.open_existing(problems.append), problems)
     if as_json:
-        _print_json({**asdict(report), "problems": problems})
+        print_json({**asdict(report), "problems": problems})
     else:
-        _print_lines(problems)
+        print_lines(problems)
         print(
             f"{place.store}: {report.manifests} manifests and {report.blobs} blobs are intact; "
             f"{report.damaged} files damaged, {report.missing} missing"
@@ -151,7 +122,7 @@ def verify(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
             "temporary files of writers that run or were killed": report.temporary,
             "damaged files were set aside before": report.set_aside_before,
         }
-        _print_lines(f"{count} {what}" for what, count in notes.items() if count)
+        print_lines(f"{count} {what}" for what, count in notes.items() if count)
     if problems:
         raise typer.Exit(FOUND_PROBLEMS)
 
@@ -201,13 +172,13 @@ def _report_cleared(cleared: Cleared, grace: str, dry_run: bool, as_json: bool) 
     counts = {key: value for key, value in vars(cleared).items() if key != "entries"}
     if as_json:
         removed = [entry.fingerprint for entry in cleared.entries]
-        _print_json({"dry_run": dry_run, "entries": removed, **counts})
+        print_json({"dry_run": dry_run, "entries": removed, **counts})
         return
-    _print_table([], [_headline(entry) for entry in cleared.entries])
+    print_table([], [headline(entry) for entry in cleared.entries])
     print(
         f"{'would remove' if dry_run else 'removed'} {len(cleared.entries)} entries "
         f"({cleared.manifests} manifests), {cleared.blobs} blobs ({cleared.thinned} of them "
-        f"thinned), {cleared.temporary} temporary files: {_size(cleared.bytes)}; "
+        f"thinned), {cleared.temporary} temporary files: {readable_size(cleared.bytes)}; "
         f"{cleared.kept} entries are kept"
     )
     if cleared.young:
@@ -278,12 +249,12 @@ def _publish(config: Path, output: Path, license: str, as_json: bool) -> None:
     notes: list[str] = []
     done = publish_study(load_study(config), output, license, checkout(), notes)
     if as_json:
-        _print_json({**asdict(done), "notes": notes})
+        print_json({**asdict(done), "notes": notes})
         return
-    _print_lines(notes)
+    print_lines(notes)
     print(
         f"published {done.models} models, {done.runs} runs in {done.files} files, "
-        f"{_size(done.bytes)}, as {output}"
+        f"{readable_size(done.bytes)}, as {output}"
     )
 
 
@@ -326,22 +297,6 @@ def _noticing(open_with: Callable[[Callable[[str], None]], RunStore]) -> Iterato
         raise typer.Exit(FOUND_PROBLEMS)
 
 
-def _row(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
-    """Return what `ls` says of an entry; sizes in bytes, times in UTC."""
-    newest = entry.newest
-    used = datetime.fromtimestamp(entry.used, UTC) if entry.used is not None else None
-    return {
-        "fingerprint": newest.fingerprint,
-        "kind": newest.kind,
-        **{key: entry.settings.get(key) for key in ("model", "learning_rate", "seed")},
-        "epochs": newest.epochs,
-        "steps": newest.steps,
-        "state": entry.state,
-        "bytes": sum(blob.size for blob in entry.blobs if blob in held),
-        "used": used.strftime("%Y-%m-%dT%H:%M:%SZ") if used else None,
-    }
-
-
 def _experiments(entries: Sequence[Entry]) -> dict[str, list[str]]:
     """Return the experiments of the working directory's config.yaml that entries belong to."""
     from pj2.store.keep import entries_of_study
@@ -354,84 +309,16 @@ def _experiments(entries: Sequence[Entry]) -> dict[str, list[str]]:
         return {}
 
 
-def _headline(entry: Entry) -> list[Any]:
-    row = _row(entry, {})
-    keys = ("kind", "model", "learning_rate", "seed")
-    return [_short(row["fingerprint"]), *(row[key] for key in keys)]
-
-
-def _progress(row: Mapping[str, Any]) -> str:
-    if row["kind"] != "run":
-        return ""
-    return f"{row['epochs']} +{row['steps']} steps" if row["steps"] else str(row["epochs"])
-
-
-def _print_entry(content: Mapping[str, Any]) -> None:
-    head = {
-        **{key: content[key] for key in ("fingerprint", "kind", "state")},
-        "epochs": _progress(content),
-        "used": content["used"] or "in the remote tier",
-        "size": _size(content["bytes"]),
-        "data": content["data"],
-    }
-    _print_lines(f"{key}: {value}" for key, value in head.items() if value)
-    for key in ("settings", "packages", "hardware", "versions"):
-        if content[key]:
-            print(f"{key}:")
-            _print_lines(f"  {name} = {json.dumps(value)}" for name, value in content[key].items())
-    rows = [list(row.values()) for row in content["epoch_rows"]]
-    _print_table(["epoch", "val_accuracy", "test_accuracy"], rows)
-    print(f"blobs: {len(content['blobs'])}")
-    held = {True: "", False: "not held here"}
-    _print_table(
-        ["place", "sha256", "size", ""],
-        [
-            (blob["place"], _short(blob["sha256"]), _size(blob["size"]), held[blob["held"]])
-            for blob in content["blobs"]
-        ],
-    )
-    print("manifests, the most advanced first:")
-    _print_lines(f"  {name}" for name in content["manifests"])
-
-
 def _report_transfer(
     verb: str, target: str, counts: dict[str, int], problems: list[str], as_json: bool
 ) -> None:
     if as_json:
-        _print_json({**counts, "problems": problems})
+        print_json({**counts, "problems": problems})
     else:
-        _print_lines(problems)
-        size = _size(counts["bytes"])
+        print_lines(problems)
+        size = readable_size(counts["bytes"])
         print(
             f"{verb} {counts['manifests']} manifests and {counts['blobs']} blobs, {size}, {target}"
         )
     if problems:
         raise typer.Exit(FOUND_PROBLEMS)
-
-
-def _print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    from tabulate import tabulate
-
-    if rows:
-        # Numbers are left as they stand: a hash of digits is not one.
-        cells = [["" if cell is None else in_one_line(str(cell)) for cell in row] for row in rows]
-        print(tabulate(cells, headers, tablefmt="plain", disable_numparse=True))
-
-
-def _size(count: int) -> str:
-    from rich.filesize import decimal
-
-    return decimal(count)
-
-
-def _short(digest: str) -> str:
-    return digest[:12]
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2))
-
-
-def _print_lines(lines: Iterable[str]) -> None:
-    for line in lines:
-        print(in_one_line(line))

@@ -151,7 +151,7 @@ def _has_parts(manifest: Manifest) -> bool:
     """Tell whether what is read of a manifest has the types that every writer gives it."""
     if manifest.kind == "run":
         needed_blobs(manifest)  # reads the epochs, and every reference
-    elif manifest.blobs != [manifest.file]:
+    elif manifest.body != {manifest.kind: manifest.file.as_json()}:
         return False
     parts = [
         *(manifest.inputs.get(key, {}) for key in ("settings", "packages")),

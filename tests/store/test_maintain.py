@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import io
-import json
 import os
 import tarfile
 from pathlib import Path
@@ -26,6 +25,7 @@ from tests.store.made_entries import (
     new_store,
     predictions_entry,
     published,
+    study,
     weights,
 )
 
@@ -36,13 +36,6 @@ def cleared(store, *rules, **options):
 
 def fingerprints(store):
     return {manifest.fingerprint for manifest in store.all_manifests()}
-
-
-def study(path: Path, **experiment) -> Path:
-    """Write a config of one run: that of `run_entry` unless something is changed."""
-    grid = {"models": ["BasicCNN"], "learning_rates": [0.001], **experiment}
-    path.write_text(json.dumps({"study": "s", "experiments": {"e": grid}}))
-    return path
 
 
 # Looking into it
