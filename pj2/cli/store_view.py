@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from pj2.store.contents import Entry
     from pj2.store.manifest import Blob
 
+_LAST = 253402300799  # the end of the year 9999, with which dates end
+
 
 def entry_row(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
     """Return what `ls` says of an entry; sizes in bytes, times in UTC."""
     newest = entry.newest
-    used = datetime.fromtimestamp(entry.used, UTC) if entry.used is not None else None
+    used = None if entry.used is None else datetime.fromtimestamp(min(entry.used, _LAST), UTC)
     return {
         "fingerprint": newest.fingerprint,
         "kind": newest.kind,
