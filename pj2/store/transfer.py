@@ -197,7 +197,9 @@ class _Archive:
             for member in archive:
                 # A sparse file is read as more bytes than it has.
                 if not member.isreg() or member.issparse():
-                    raise UserError(f"{self._source}: holds links or folders; nothing imported")
+                    raise UserError(
+                        f"{self._source}: holds links, folders or sparse files; nothing imported"
+                    )
                 if not 0 <= member.size <= end - member.offset_data:
                     raise tarfile.ReadError(f"{member.size} bytes, which it has not")
                 self.members[member.name] = member.offset_data, member.size
