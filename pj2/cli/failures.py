@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 
-from pj2.errors import UserError
+from pj2.errors import UserError, in_one_line
 from pj2.runs.interrupt import EXIT_INTERRUPTED, Interrupted
 
 DEBUG = "PJ2_DEBUG"
@@ -32,7 +32,7 @@ def report(error: Exception) -> int:
     if os.environ.get(DEBUG) or (code == INTERNAL_ERROR and not sys.stderr.isatty()):
         traceback.print_exception(error)
     for line in lines:
-        print(f"pj2: {line}", file=sys.stderr)
+        print(f"pj2: {in_one_line(line)}", file=sys.stderr)
     return code
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from pj2.errors import in_one_line
+
 if TYPE_CHECKING:
     from pj2.store.store import RunStore
 
@@ -25,7 +27,7 @@ Sums = Annotated[
 
 def to_stderr(line: str) -> None:
     """Print a line that is no part of what a command was asked for."""
-    print(line, file=sys.stderr)
+    print(in_one_line(line), file=sys.stderr)
 
 
 def record(sums: Path | None, *files: Path) -> None:

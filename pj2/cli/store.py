@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,11 +18,24 @@ from pj2.cli.options import (
     takes_groups,
     to_stderr,
 )
+from pj2.cli.store_view import (
+    entry_content,
+    entry_row,
+    headline,
+    print_entry,
+    print_json,
+    print_lines,
+    print_rows,
+    print_table,
+    readable_size,
+)
 from pj2.errors import UserError
 
 if TYPE_CHECKING:
     from pj2.store.contents import Entry
+    from pj2.store.maintain import Cleared
     from pj2.store.manifest import Blob
+    from pj2.store.store import RunStore
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,36 +55,22 @@ def ls(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
     """
     from pj2.store.contents import held_blobs, read_entries
 
-    opened = place.open_existing()
-    entries = read_entries(opened)
-    held = held_blobs(opened.local)
+    with _looked_into(place) as opened:
+        _list(read_entries(opened), held_blobs(opened), as_json)
+
+
+def _list(entries: Sequence[Entry], held: Mapping[Blob, str], as_json: bool) -> None:
     named = _experiments(entries)
-    rows = [{**_row(e, held), "experiments": named.get(e.fingerprint, [])} for e in entries]
+    rows = [{**entry_row(e, held), "experiments": named.get(e.fingerprint, [])} for e in entries]
     total = sum(blob.size for blob in held.keys() & {b for e in entries for b in e.blobs})
     needed = sum(blob.size for blob in held.keys() & {b for e in entries for b in e.needed})
     if as_json:
-        _print_json({"entries": rows, "bytes": total, "only_other_budgets": total - needed})
+        print_json({"entries": rows, "bytes": total, "only_other_budgets": total - needed})
         return
-    first = ["fingerprint", "kind", "experiment"]
-    _print_table(
-        [*first, "model", "lr", "seed", "epochs", "state", "size", "used"],
-        [
-            (
-                _short(row["fingerprint"]),
-                row["kind"],
-                ", ".join(row["experiments"]),
-                *(row[key] for key in ("model", "learning_rate", "seed")),
-                _progress(row),
-                row["state"],
-                _size(row["bytes"]),
-                row["used"] or "in the remote tier",
-            )
-            for row in rows
-        ],
-    )
-    print(f"{len(rows)} entries, {_size(total)}")
-    if total > needed:
-        print(f"only other budgets need {_size(total - needed)} of it (pj2 store gc --thin)")
+    print_rows(rows)
+    print(f"{len(rows)} entries, {readable_size(total)}")
+    if spare := total - needed:
+        print(f"only other budgets need {readable_size(spare)} of it (pj2 store gc --thin)")
 
 
 @app.command()
@@ -87,37 +85,20 @@ def show(
     Example: pj2 store show "$(pj2 fingerprint model=VGG_A/lr=1e-4/seed=0)"
     """
     from pj2.store.contents import find_entry, held_blobs, read_entries
-    from pj2.store.manifest import places
 
-    opened = place.open_existing()
-    entry = find_entry(read_entries(opened), fingerprint)
-    held = held_blobs(opened.local)
-    body, inputs = entry.newest.body, entry.newest.inputs
-    keys = ("epoch", "val_accuracy", "test_accuracy")
-    content = {
-        **_row(entry, held),
-        "settings": entry.settings,
-        "data": inputs.get("data"),
-        "packages": inputs.get("packages", {}),
-        "hardware": body.get("hardware", {}),
-        "versions": body.get("versions", {}),
-        "epoch_rows": [{key: e["row"].get(key) for key in keys} for e in body.get("epochs", [])],
-        "blobs": [
-            {"place": place, **blob.as_json(), "held": blob in held}
-            for place, blob in places(entry.newest)
-        ],
-        "manifests": [manifest.name for manifest in entry.manifests],
-    }
-    if as_json:
-        _print_json(content)
-    else:
-        _print_entry(content)
+    with _looked_into(place) as opened:
+        entry = find_entry(read_entries(opened), fingerprint)
+        content = entry_content(entry, held_blobs(opened))
+        if as_json:
+            print_json(content)
+        else:
+            print_entry(content)
 
 
 @app.command()
 @takes_groups
 def verify(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
-    """Read every file of the store and check it; exit code 1 if one is damaged or missing.
+    """Read every file of the store; exit code 1 if one is damaged, missing or unreadable.
 
     Example: pj2 store verify
     """
@@ -126,12 +107,13 @@ def verify(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
     problems: list[str] = []
     report = verify_store(place.open_existing(problems.append), problems)
     if as_json:
-        _print_json({**asdict(report), "problems": problems})
+        print_json({**asdict(report), "problems": problems})
     else:
-        _print_lines(problems)
+        print_lines(problems)
         print(
             f"{place.store}: {report.manifests} manifests and {report.blobs} blobs are intact; "
             f"{report.damaged} files damaged, {report.missing} missing"
+            + (f", {report.unreadable} files or folders unreadable" if report.unreadable else "")
         )
         notes = {
             "blobs are in the remote tier only": report.remote,
@@ -140,8 +122,8 @@ def verify(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
             "temporary files of writers that run or were killed": report.temporary,
             "damaged files were set aside before": report.set_aside_before,
         }
-        _print_lines(f"{count} {what}" for what, count in notes.items() if count)
-    if report.damaged or report.missing:
+        print_lines(f"{count} {what}" for what, count in notes.items() if count)
+    if problems:
         raise typer.Exit(FOUND_PROBLEMS)
 
 
@@ -180,18 +162,23 @@ def gc(
         raise UserError(f"--grace {grace}: expected a time such as 12h, 1d or 4w")
     rules = [parse_rule(text) for text in keep or ()]
     if not dry_run:
-        place.open_existing().push_pending()
-    cleared = clear(replace(place, remote=None).open_existing(), rules, thin, seconds, dry_run)
+        with _looked_into(place) as opened:
+            opened.push_pending()
+    with _looked_into(replace(place, remote=None)) as opened:
+        _report_cleared(clear(opened, rules, thin, seconds, dry_run), grace, dry_run, as_json)
+
+
+def _report_cleared(cleared: Cleared, grace: str, dry_run: bool, as_json: bool) -> None:
     counts = {key: value for key, value in vars(cleared).items() if key != "entries"}
     if as_json:
         removed = [entry.fingerprint for entry in cleared.entries]
-        _print_json({"dry_run": dry_run, "entries": removed, **counts})
+        print_json({"dry_run": dry_run, "entries": removed, **counts})
         return
-    _print_table([], [_headline(entry) for entry in cleared.entries])
+    print_table([], [headline(entry) for entry in cleared.entries])
     print(
         f"{'would remove' if dry_run else 'removed'} {len(cleared.entries)} entries "
         f"({cleared.manifests} manifests), {cleared.blobs} blobs ({cleared.thinned} of them "
-        f"thinned), {cleared.temporary} temporary files: {_size(cleared.bytes)}; "
+        f"thinned), {cleared.temporary} temporary files: {readable_size(cleared.bytes)}; "
         f"{cleared.kept} entries are kept"
     )
     if cleared.young:
@@ -224,8 +211,8 @@ def export(
 ) -> None:
     """Write entries into a tar file, or a whole study into a folder to publish.
 
-    Exit code 1 if an entry was left out as incomplete; a study of which a run is missing,
-    stale or damaged is refused.
+    Exit code 1 if an entry was left out as incomplete or unreadable; a study of which a run is
+    missing, stale or damaged is refused.
 
     Example: pj2 store export published --study config.yaml
     """
@@ -241,17 +228,17 @@ def export(
     from pj2.store.transfer import export_entries
 
     problems: list[str] = []
-    opened = place.open_existing()
-    entries = read_entries(opened)
-    if fingerprints or config:
-        named = {find_entry(entries, prefix).fingerprint for prefix in fingerprints or ()}
-        named |= set(entries_of_study(entries, config)) if config else set()
-        entries = [entry for entry in entries if entry.fingerprint in named]
-    if not entries:
-        nothing = f"nothing of {config}" if config else "no entries"
-        raise UserError(f"{place.store}: holds {nothing}")
-    done = export_entries(opened, entries, output, problems)
-    _report_transfer("exported", f"to {output}", asdict(done), problems, as_json)
+    with _looked_into(place) as opened:
+        entries = read_entries(opened)
+        if fingerprints or config:
+            named = {find_entry(entries, prefix).fingerprint for prefix in fingerprints or ()}
+            named |= set(entries_of_study(entries, config)) if config else set()
+            entries = [entry for entry in entries if entry.fingerprint in named]
+        if not entries:
+            nothing = f"nothing of {config}" if config else "no entries"
+            raise UserError(f"{place.store}: holds {nothing}")
+        done = export_entries(opened, entries, output, problems)
+        _report_transfer("exported", f"to {output}", asdict(done), problems, as_json)
 
 
 def _publish(config: Path, output: Path, license: str, as_json: bool) -> None:
@@ -262,12 +249,12 @@ def _publish(config: Path, output: Path, license: str, as_json: bool) -> None:
     notes: list[str] = []
     done = publish_study(load_study(config), output, license, checkout(), notes)
     if as_json:
-        _print_json({**asdict(done), "notes": notes})
+        print_json({**asdict(done), "notes": notes})
         return
-    _print_lines(notes)
+    print_lines(notes)
     print(
         f"published {done.models} models, {done.runs} runs in {done.files} files, "
-        f"{_size(done.bytes)}, as {output}"
+        f"{readable_size(done.bytes)}, as {output}"
     )
     print(f"SHA-256 of its SHA256SUMS, for whoever gets it: {done.digest}")
 
@@ -309,27 +296,32 @@ def import_(
 
     Example: pj2 store import runs.tar
     """
+    from pj2.store.open import require_remote
     from pj2.store.transfer import import_entries
 
     problems: list[str] = []
-    done = import_entries(place.open(), source, problems)
-    _report_transfer("imported", f"into {place.store}", asdict(done), problems, as_json)
+    with _noticing(place.open) as opened:
+        require_remote(opened)
+        done = import_entries(opened, source, problems)
+        _report_transfer("imported", f"into {place.store}", asdict(done), problems, as_json)
 
 
-def _row(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
-    """Return what `ls` says of an entry; sizes in bytes, times in UTC."""
-    newest = entry.newest
-    used = datetime.fromtimestamp(entry.used, UTC) if entry.used is not None else None
-    return {
-        "fingerprint": newest.fingerprint,
-        "kind": newest.kind,
-        **{key: entry.settings.get(key) for key in ("model", "learning_rate", "seed")},
-        "epochs": newest.epochs,
-        "steps": newest.steps,
-        "state": entry.state,
-        "bytes": sum(blob.size for blob in entry.blobs if blob in held),
-        "used": used.strftime("%Y-%m-%dT%H:%M:%SZ") if used else None,
-    }
+def _looked_into(place: StoreOptions) -> AbstractContextManager[RunStore]:
+    return _noticing(place.open_existing)
+
+
+@contextmanager
+def _noticing(open_with: Callable[[Callable[[str], None]], RunStore]) -> Iterator[RunStore]:
+    """Yield a store; a command in which it says that something is wrong ends with exit code 1."""
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        to_stderr(line)
+
+    yield open_with(say)
+    if said:
+        raise typer.Exit(FOUND_PROBLEMS)
 
 
 def _experiments(entries: Sequence[Entry]) -> dict[str, list[str]]:
@@ -344,83 +336,16 @@ def _experiments(entries: Sequence[Entry]) -> dict[str, list[str]]:
         return {}
 
 
-def _headline(entry: Entry) -> list[Any]:
-    row = _row(entry, {})
-    keys = ("kind", "model", "learning_rate", "seed")
-    return [_short(row["fingerprint"]), *(row[key] for key in keys)]
-
-
-def _progress(row: Mapping[str, Any]) -> str:
-    if row["kind"] != "run":
-        return ""
-    return f"{row['epochs']} +{row['steps']} steps" if row["steps"] else str(row["epochs"])
-
-
-def _print_entry(content: Mapping[str, Any]) -> None:
-    head = {
-        **{key: content[key] for key in ("fingerprint", "kind", "state")},
-        "epochs": _progress(content),
-        "used": content["used"] or "in the remote tier",
-        "size": _size(content["bytes"]),
-        "data": content["data"],
-    }
-    _print_lines(f"{key}: {value}" for key, value in head.items() if value)
-    for key in ("settings", "packages", "hardware", "versions"):
-        if content[key]:
-            print(f"{key}:")
-            _print_lines(f"  {name} = {json.dumps(value)}" for name, value in content[key].items())
-    rows = [list(row.values()) for row in content["epoch_rows"]]
-    _print_table(["epoch", "val_accuracy", "test_accuracy"], rows)
-    print(f"blobs: {len(content['blobs'])}")
-    held = {True: "", False: "not held here"}
-    _print_table(
-        ["place", "sha256", "size", ""],
-        [
-            (blob["place"], _short(blob["sha256"]), _size(blob["size"]), held[blob["held"]])
-            for blob in content["blobs"]
-        ],
-    )
-    print("manifests, the most advanced first:")
-    _print_lines(f"  {name}" for name in content["manifests"])
-
-
 def _report_transfer(
     verb: str, target: str, counts: dict[str, int], problems: list[str], as_json: bool
 ) -> None:
     if as_json:
-        _print_json({**counts, "problems": problems})
+        print_json({**counts, "problems": problems})
     else:
-        _print_lines(problems)
-        size = _size(counts["bytes"])
+        print_lines(problems)
+        size = readable_size(counts["bytes"])
         print(
             f"{verb} {counts['manifests']} manifests and {counts['blobs']} blobs, {size}, {target}"
         )
     if problems:
         raise typer.Exit(FOUND_PROBLEMS)
-
-
-def _print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    from tabulate import tabulate
-
-    if rows:
-        # Numbers are left as they stand: a hash of digits is not one.
-        print(tabulate(rows, headers, tablefmt="plain", disable_numparse=True))
-
-
-def _size(count: int) -> str:
-    from rich.filesize import decimal
-
-    return decimal(count)
-
-
-def _short(digest: str) -> str:
-    return digest[:12]
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2))
-
-
-def _print_lines(lines: Iterable[str]) -> None:
-    for line in lines:
-        print(line)

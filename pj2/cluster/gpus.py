@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import runpy
+import stat
 import subprocess
 import tempfile
 import time
@@ -63,30 +64,59 @@ def take_gpu(choice: Choice, runs_per_gpu: int, places: Path | None = None) -> G
     Args:
         choice: the GPUs to choose from.
         runs_per_gpu: how many processes may hold one.
-        places: folder of the locks; by default one of this user, below the temporary folder.
+        places: folder of the locks; by default one below the temporary folder. It must be
+            this user's alone: one that anybody else can write to is not used, and GPUs are
+            shared out without being reserved.
     """
     gpus = find_gpus(choice)
     if not gpus:
         return None
     if len(gpus) == 1 and VISIBLE in os.environ:
         return gpus[0]
-    folder = places or Path(tempfile.gettempdir(), f"pj2-gpus-{os.getuid()}")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = places or Path(tempfile.gettempdir(), f"pj2-gpus-{os.getuid()}")
+    folder = _own_folder(path)
+    if folder is None:
+        print(f"{path}: is no folder of this user alone; GPUs are not reserved", flush=True)
+        return _show(gpus[os.getpid() % len(gpus)])
     told = False
     while True:
         for place in range(runs_per_gpu):
             for gpu in gpus:
-                if _lock(folder / f"{gpu.uuid}.{place}"):
-                    os.environ[VISIBLE] = gpu.uuid
-                    return gpu
+                if _lock(f"{gpu.uuid}.{place}", folder):
+                    os.close(folder)
+                    return _show(gpu)
         if not told:
             print(f"waits for a GPU: {runs_per_gpu} runs are on each of {len(gpus)}", flush=True)
             told = True
         time.sleep(1)
 
 
-def _lock(path: Path) -> bool:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _show(gpu: Gpu) -> Gpu:
+    """Let CUDA see this GPU only."""
+    os.environ[VISIBLE] = gpu.uuid
+    return gpu
+
+
+def _own_folder(path: Path) -> int | None:
+    """Open a folder, made if it is missing; None unless it is this user's, and closed to others.
+
+    In a temporary folder that all share, anybody may have made it, or a link of its name.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    status = os.fstat(folder)
+    if status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & 0o077:
+        return folder
+    os.close(folder)
+    return None
+
+
+def _lock(name: str, folder: int) -> bool:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    descriptor = os.open(name, flags, 0o600, dir_fd=folder)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -35,7 +35,7 @@ def check_store(subject: Subject) -> Iterator[Finding]:
     if not root.exists():
         yield Finding("ok", "store", f"{root}: none yet; the first run makes it")
         return
-    before = len(store.local.names(DAMAGED))
+    before = len(store.names(DAMAGED))
     problems: list[str] = []
     if thorough:
         found = verify(store, problems)
@@ -79,7 +79,7 @@ def check_remote(subject: Subject) -> Iterator[Finding]:
             "check the network, the address and the keys (AWS_ACCESS_KEY_ID, …)",
         )
         return
-    waiting = len(store.local.names(PENDING))
+    waiting = len(store.names(PENDING))
     if waiting:
         waits = "1 entry waits" if waiting == 1 else f"{waiting} entries wait"
         yield Finding(
@@ -95,7 +95,7 @@ def check_remote(subject: Subject) -> Iterator[Finding]:
 def _read_some(store: RunStore, problems: list[str], mirrored: bool) -> str:
     """Look at all entries and at the content of those last used; return what was read."""
     entries = read_entries(store)
-    held = held_blobs(store.local)
+    held = held_blobs(store)
     read: set[Blob] = set()
     left = SAMPLE_BYTES
     for entry in entries:

@@ -12,7 +12,7 @@ from pj2.config.study import RunSettings
 from pj2.data.layout import DataIdentity
 from pj2.fingerprint.code import code_of
 from pj2.fingerprint.run import Fingerprint, prediction_fingerprint
-from pj2.store.manifest import Blob, Manifest
+from pj2.store.manifest import Manifest
 from pj2.store.store import BlobUnavailable, RunStore
 
 Kind = Literal["predictions", "measurement"]
@@ -47,7 +47,7 @@ def measurement_of(
 def is_kept(store: RunStore, kind: Kind, fingerprint: Fingerprint) -> bool:
     """Tell whether the store seems to have a file; its content is not read."""
     stored = store.manifests(fingerprint.digest, kind)
-    return any(store.has(_blob(manifest)) for manifest in stored)
+    return any(store.has(manifest.file) for manifest in stored)
 
 
 def restore_or_make(
@@ -56,7 +56,7 @@ def restore_or_make(
     """Write a file from the store, or else make it and keep it; tell whether it was restored."""
     for manifest in store.manifests(fingerprint.digest, kind):
         with suppress(BlobUnavailable):
-            store.fetch(_blob(manifest), path)
+            store.fetch(manifest.file, path)
             store.touch(manifest)
             return True
     make()
@@ -71,7 +71,3 @@ def keep(store: RunStore, kind: Kind, fingerprint: Fingerprint, path: Path) -> M
     body: dict[str, Any] = {kind: store.put(path.read_bytes()).as_json()}
     manifest = Manifest(kind, fingerprint.digest, fingerprint.inputs, body)
     return manifest if store.publish(manifest) else None
-
-
-def _blob(manifest: Manifest) -> Blob:
-    return Blob(**manifest.body[manifest.kind])

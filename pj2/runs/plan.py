@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from pj2.config.study import RunSettings
 from pj2.data.layout import DataIdentity
+from pj2.errors import in_one_line
 from pj2.fingerprint.run import Fingerprint, run_fingerprint
 from pj2.runs.derived import Predict, is_kept
 from pj2.runs.precision import auto_precision
 from pj2.runs.result import Cut, Result, cut, has_result, write_result
-from pj2.runs.trajectory import Trajectory
+from pj2.runs.trajectory import Trajectory, stored_trajectories
 from pj2.store.manifest import Manifest
 from pj2.store.store import BlobUnavailable, RunStore
 
@@ -96,14 +97,18 @@ def actions(
         yield from _finished(settings, data, prints, store, machine, remote)
     here = machine()
     precision = settings.precision if len(prints) == 1 else auto_precision(here.hardware)
-    stored = _stored(store, prints[precision])
+    stored = list(stored_trajectories(store, prints[precision].digest))
     usable = [each for each in stored if continues_exactly(each[1], here)]
     for position, (_, trajectory) in enumerate(usable):
         # One that has all the epochs was tried before, and lacks what the result needs.
         if trajectory.state and not cut(trajectory, settings):
             older = [manifest for manifest, _ in usable[position:]]
             yield Continue(prints[precision], precision, trajectory, older)
-    others = [_stored(store, other) for key, other in prints.items() if key != precision]
+    others = [
+        stored_trajectories(store, other.digest)
+        for key, other in prints.items()
+        if key != precision
+    ]
     candidates = [*stored, *(each for found in others for each in found)]
     yield Start(prints[precision], precision, _why_start(candidates, bool(usable)))
 
@@ -179,7 +184,7 @@ def _finished(
     found = {
         precision: [
             Restore(manifest, Result(settings, data, fingerprint, trajectory, end))
-            for manifest, trajectory in _stored(store, fingerprint, remote)
+            for manifest, trajectory in stored_trajectories(store, fingerprint.digest, remote)
             if (end := cut(trajectory, settings))
         ]
         for precision, fingerprint in prints.items()
@@ -201,11 +206,6 @@ def _finished(
     yield from (each for key, those in as_auto.items() if key != own for each in those)
 
 
-def _stored(store: RunStore, fingerprint: Fingerprint, remote: bool = True) -> list[Stored]:
-    manifests = store.manifests(fingerprint.digest, remote=remote)
-    return [(manifest, Trajectory.of(manifest)) for manifest in manifests]
-
-
 def _seems_there(action: Restore | Continue, store: RunStore) -> bool:
     """Tell whether the store has the blobs that an action needs; their content is not read."""
     if isinstance(action, Restore):
@@ -222,7 +222,7 @@ def _why_start(stored: Sequence[Stored], usable: bool) -> str:
     if not stored or usable:
         return ""
     _, trajectory = max(stored, key=lambda each: (len(each[1].epochs), each[0].steps))
-    return (
+    return in_one_line(
         f"{trajectory.length} were made on {trajectory.hardware['name']} in "
         f"{trajectory.facts.precision['used']} with torch {trajectory.versions['torch']}, "
         "whose last digits this machine would not continue"

@@ -10,13 +10,16 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from pj2.fingerprint.run import Fingerprint
 from pj2.runs.files import EpochRecord, ProbeRecords, StepRecords
 from pj2.store.manifest import Blob, Manifest
+from pj2.store.store import BlobUnavailable, RunStore
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,8 @@ class Trajectory:
                 }
                 for epoch in self.epochs
             ],
-            "divergence": _as_json(self.divergence),
-            "state": _as_json(self.state),
+            "divergence": asdict(self.divergence) if self.divergence else None,
+            "state": asdict(self.state) if self.state else None,
         }
         steps = self.divergence.count if self.divergence else self.state.steps if self.state else 0
         return Manifest(
@@ -135,24 +138,39 @@ class Trajectory:
 
     @classmethod
     def of(cls, manifest: Manifest) -> Trajectory:
-        """Read a trajectory out of its manifest."""
-        body = manifest.body
-        return cls(
-            Facts(**body["facts"]),
-            body["hardware"],
-            body["versions"],
-            tuple(
-                Epoch(
-                    EpochRecord(**epoch["row"]),
-                    Blob(**epoch["steps"]),
-                    Blob(**epoch["weights"]) if epoch["weights"] else None,
-                    Blob(**epoch["probes"]) if epoch.get("probes") else None,
-                )
-                for epoch in body["epochs"]
-            ),
-            _from_json(Divergence, body["divergence"]),
-            _from_json(State, body["state"]),
-        )
+        """Read a trajectory out of its manifest. Raises ValueError if it holds none."""
+        made = _adapter().validate_python(manifest.body)
+        numbers = [epoch.row.epoch for epoch in made.epochs]
+        if numbers != list(range(manifest.epochs)):
+            raise ValueError(f"epochs {numbers}, where {manifest.epochs} are stated")
+        for key, part in {
+            "name": made.hardware,
+            "threads": made.hardware,
+            "torch": made.versions,
+            "used": made.facts.precision,
+        }.items():
+            if key not in part:
+                raise ValueError(f"no {key}")
+        return made
+
+
+def stored_trajectories(
+    store: RunStore, fingerprint: str, remote: bool = True
+) -> Iterator[tuple[Manifest, Trajectory]]:
+    """Yield what the store has of a run, the most advanced first; see `RunStore.manifests`.
+
+    A manifest that is whole, and yet holds no trajectory, is reported and left out.
+    """
+    for manifest in store.manifests(fingerprint, remote=remote):
+        try:
+            yield manifest, Trajectory.of(manifest)
+        except ValueError as error:
+            store.report_unusable(manifest, error)
+
+
+@cache
+def _adapter() -> TypeAdapter[Trajectory]:
+    return TypeAdapter(Trajectory)
 
 
 def pack_steps(steps: StepRecords) -> bytes:
@@ -167,10 +185,17 @@ def pack_steps(steps: StepRecords) -> bytes:
 
 
 def unpack_steps(data: bytes) -> StepRecords:
-    """Read what `pack_steps` wrote."""
-    table = np.load(io.BytesIO(data), allow_pickle=False)
-    loss, grad_norm, *others = (np.ascontiguousarray(table[name]) for name in table.dtype.names)
-    return StepRecords(loss, grad_norm, dict(zip(table.dtype.names[2:], others, strict=True)))
+    """Read what `pack_steps` wrote. Raises BlobUnavailable if it is something else."""
+    try:
+        # Unlike np.load it takes no archive, which may hold more than it has bytes.
+        table = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        names = list(table.dtype.fields or ())
+        if table.ndim != 1 or table.dtype != [(name, np.float32) for name in names]:
+            raise ValueError("no columns of float32")
+        loss, grad_norm, *others = (np.ascontiguousarray(table[name]) for name in names)
+    except (ValueError, TypeError, EOFError, MemoryError) as error:
+        raise BlobUnavailable(f"no record of steps: {error}") from None
+    return StepRecords(loss, grad_norm, dict(zip(names[2:], others, strict=True)))
 
 
 def pack_probes(probes: ProbeRecords) -> bytes:
@@ -179,18 +204,8 @@ def pack_probes(probes: ProbeRecords) -> bytes:
 
 
 def unpack_probes(data: bytes) -> ProbeRecords:
-    """Read what `pack_probes` wrote."""
-    return ProbeRecords(**json.loads(data))
-
-
-def _as_json(part: Divergence | State | None) -> dict[str, Any] | None:
-    if part is None:
-        return None
-    values = {name: getattr(part, name) for name in part.__dataclass_fields__}
-    return {key: v.as_json() if isinstance(v, Blob) else v for key, v in values.items()}
-
-
-def _from_json(kind: type, value: Mapping[str, Any] | None) -> Any:
-    if value is None:
-        return None
-    return kind(**{key: Blob(**v) if isinstance(v, dict) else v for key, v in value.items()})
+    """Read what `pack_probes` wrote. Raises BlobUnavailable if it is something else."""
+    try:
+        return TypeAdapter(ProbeRecords).validate_json(data)
+    except ValueError as error:
+        raise BlobUnavailable(f"no record of probes: {error}") from None

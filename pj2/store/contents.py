@@ -100,11 +100,11 @@ def find_entry(entries: Iterable[Entry], prefix: str) -> Entry:
     raise UserError(f"{prefix}: {len(matching)} entries begin with it: {candidates}")
 
 
-def held_blobs(local: Folder) -> dict[Blob, str]:
-    """Return the blobs in a folder, each with its name, taking the file's size for the blob's."""
+def held_blobs(store: RunStore) -> dict[Blob, str]:
+    """Return the blobs held locally, each with its name, taking the file's size for the blob's."""
     held = {}
-    for name in local.names(BLOBS):
-        sha256, size = blob_in(name), local.size(name)
+    for name in store.names(BLOBS):
+        sha256, size = blob_in(name), store.size(name)
         if sha256 and size is not None:  # otherwise no blob, or removed in the meantime
             held[Blob(sha256, size)] = name
     return held

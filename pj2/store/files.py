@@ -1,25 +1,53 @@
-"""Atomic writes and content hashes.
+"""Atomic writes, and reads of files that may be anything.
 
 Every artifact is written beside its final place and renamed into it, so a
-reader sees the old file or the new one, never half of one.
+reader sees the old file or the new one, never half of one. What lies under a
+name may have been put there by anybody: it is read only as far as it is what
+it is stated to be.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 TEMPORARY = ".tmp-"
 _CHUNK = 1 << 20
+
+
+class Damaged(OSError):
+    """A file is not what it is stated to be: not regular, or of another size or content."""
+
+    def __init__(self, what: str, path: str | os.PathLike[str] = "") -> None:
+        super().__init__(errno.EINVAL, what, os.fspath(path))
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What is known of a file before it is read: how its hex SHA-256 begins, and its size in bytes.
+
+    ``exact``: it has that size; otherwise it may be smaller.
+    """
+
+    digest: str
+    size: int
+    exact: bool = True
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 @contextmanager
@@ -67,10 +95,42 @@ def write_table(path: str | os.PathLike[str], table: pa.Table) -> None:
         pq.write_table(table, temporary, compression="zstd")
 
 
+def read_stated(file: _Readable, size: int, stated: Stated) -> bytes:
+    """Return what an open file of `size` bytes holds. Raises Damaged unless it is as stated.
+
+    A file of another size is not read at all, whatever it would take.
+    """
+    if size > stated.size or (stated.exact and size < stated.size):
+        raise Damaged(f"{size} bytes, where {stated.size} are stated")
+    try:
+        data = file.read(size)
+    except MemoryError:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from None
+    if len(data) != size or not hashlib.sha256(data).hexdigest().startswith(stated.digest):
+        raise Damaged("not the bytes that its name states")
+    return data
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file to read it. Raises Damaged if it is a pipe, a device or a folder.
+
+    None of these is waited for, as opening a pipe that nobody writes to would.
+    """
+
+    def without_waiting(name: str, flags: int) -> int:
+        descriptor = os.open(name, flags | os.O_NONBLOCK)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise Damaged("not a regular file", name)
+        return descriptor
+
+    return open(path, "rb", opener=without_waiting)
+
+
 def sha256_file(path: str | os.PathLike[str]) -> str:
     """Return the hex SHA-256 of a file's content, read in 1 MiB pieces."""
     digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         while piece := file.read(_CHUNK):
             digest.update(piece)
     return digest.hexdigest()

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pj2.config.load import load_study
 from pj2.config.names import canonical_json
@@ -70,7 +69,7 @@ def entries_of_study(entries: Sequence[Entry], config: Path) -> dict[str, list[s
             identity = canonical_json(run.settings.computed_in(precision).identity())
             wanted.setdefault(identity, []).append(run.experiment)
     found: dict[str, list[str]] = {}
-    weights: dict[Any, list[str]] = {}
+    weights: dict[str, list[str]] = {}
     for entry in entries:
         if names := wanted.get(canonical_json(entry.settings)):
             found[entry.fingerprint] = names
@@ -78,7 +77,7 @@ def entries_of_study(entries: Sequence[Entry], config: Path) -> dict[str, list[s
     predictions = {
         entry.fingerprint: weights[sha256]
         for entry in entries
-        if (sha256 := entry.settings.get("weights")) in weights
+        if (sha256 := str(entry.settings.get("weights"))) in weights
     }
     return found | predictions
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from pj2.errors import UserError
 from pj2.store.contents import Entry, entries_of, held_blobs
+from pj2.store.files import Damaged, sha256_file
 from pj2.store.keep import Rule
 from pj2.store.manifest import (
-    BLOBS,
     DAMAGED,
     ENTRIES,
     Blob,
@@ -17,27 +19,29 @@ from pj2.store.manifest import (
     blob_in,
     fingerprint_in,
     needed_blobs,
-    parse_manifest,
+    read_manifest,
     thinnable,
 )
 from pj2.store.store import RunStore
-from pj2.store.tiers import Folder
+from pj2.store.tiers import Folder, stale_is_absent
 
 DAY = 86400
+Result = TypeVar("Result")
 
 
 @dataclass
 class Verified:
-    """What `verify` counted; `damaged` and `missing` are what went wrong.
+    """What `verify` counted; `damaged`, `missing` and `unreadable` are what went wrong.
 
-    ``missing`` blobs are needed and nowhere; ``remote`` ones are in the remote
-    tier only; ``thinned`` ones are those that only another budget needs.
+    ``missing`` blobs are needed and nowhere, or cannot be looked at; ``remote`` ones
+    are in the remote tier only; ``thinned`` ones are those that only another budget needs.
     """
 
     manifests: int = 0
     blobs: int = 0
     damaged: int = 0
     missing: int = 0
+    unreadable: int = 0
     remote: int = 0
     thinned: int = 0
     unreferenced: int = 0
@@ -65,32 +69,30 @@ class Cleared:
 def verify(store: RunStore, problems: list[str]) -> Verified:
     """Read every file of a store; add a line to `problems` for each entry that lacks blobs.
 
-    What is damaged is set aside, which the store reports itself.
+    What is damaged is set aside, which the store reports itself. What cannot be listed or
+    read is a line as well, and not what is called intact.
     """
-    local = store.local
-    counts = Verified(set_aside_before=len(local.names(DAMAGED)))
-    intact: set[Blob] = set()
-    manifests: list[Manifest] = []
-    for name in [*_names(local, BLOBS, blob_in), *_names(local, ENTRIES, fingerprint_in)]:
-        try:
-            whole = _read_whole(local, name)
-        except FileNotFoundError:
-            continue  # removed by its writer in the meantime
-        except OSError as error:
-            problems.append(f"{name}: cannot be read ({error.strerror})")
-            counts.damaged += 1
-            continue
-        if isinstance(whole, Blob):
-            intact.add(whole)
-        elif whole:
-            manifests.append(whole)
-        else:
-            counts.damaged += store.set_aside(name)
+    counts, local = Verified(), store.local
+
+    def unreadable(error: OSError) -> None:
+        counts.unreadable += 1
+        problems.append(f"{error.filename}: cannot be read ({error.strerror})")
+
+    names = local.names("", onerror=unreadable)
+    counts.set_aside_before = sum(name.startswith(f"{DAMAGED}/") for name in names)
+    reading = partial(read_manifest, local)
+    manifests = list(_intact(store, filter(fingerprint_in, names), reading, counts, problems))
+    referred = _references(manifests)
+    sizes: dict[str, set[int]] = {}
+    for blob in referred:
+        sizes.setdefault(blob.name, set()).add(blob.size)
+    checking = partial(_check_blob, local, sizes)
+    intact = set(_intact(store, filter(blob_in, names), checking, counts, problems))
     counts.manifests, counts.blobs = len(manifests), len(intact)
     for manifest in manifests:
         _count_lacking(store, manifest, intact, counts, problems)
-    counts.unreferenced = len(intact - _references(manifests))
-    counts.temporary = len(local.temporaries())
+    counts.unreferenced = 0 if counts.unreadable else len(intact - referred)
+    counts.temporary = len(local.temporaries(onerror=lambda _: None))  # it was said
     return counts
 
 
@@ -111,8 +113,8 @@ def clear(
     says. `store` is one without a remote tier, whose files are not this one's
     to remove.
 
-    Raises UserError if a manifest cannot be read, OSError if a file cannot be
-    removed.
+    Raises UserError if a manifest cannot be read or a folder listed, OSError if a
+    file cannot be removed.
     """
     local, now = store.local, store.local.now()
     entries = entries_of(_read_manifests(store), local)
@@ -127,7 +129,7 @@ def clear(
     manifests = [m for m in _read_manifests(store) if m.name not in gone]
     needed = _references(manifests)
     spared = needed - set().union(*map(needed_blobs, manifests)) if thin else set()
-    for blob, name in held_blobs(local).items():
+    for blob, name in held_blobs(store).items():
         if blob in needed and blob not in spared:
             continue
         if _young(local, name, now - grace):
@@ -136,28 +138,56 @@ def clear(
         cleared.blobs += 1
         cleared.thinned += blob in spared
         _remove(local, name, dry_run, cleared)
-    for name in local.temporaries():
+    for name in local.temporaries(onerror=_refuse):
         if not _young(local, name, now - grace):
             cleared.temporary += 1
             _remove(local, name, dry_run, cleared)
     return cleared
 
 
-def _read_whole(local: Folder, name: str) -> Blob | Manifest | None:
-    """Read a blob or a manifest; None if it is not what its name says."""
-    content = local.read(name)
-    if blob_in(name):
-        blob = Blob.of(content)
-        return blob if blob.name == name else None
-    return parse_manifest(name, content)
+def _intact(
+    store: RunStore,
+    names: Iterable[str],
+    check: Callable[[str, str], Result],
+    counts: Verified,
+    problems: list[str],
+) -> Iterator[Result]:
+    """Yield what `check` makes of each file, given its name and its place; count the others."""
+    for name in names:
+        try:
+            yield check(name, name)
+        except FileNotFoundError:
+            continue  # removed by its writer in the meantime
+        except Damaged:
+            mended = store.set_aside(name, partial(check, name))
+            if mended is None:
+                counts.damaged += 1
+            else:
+                yield mended
+        except OSError as error:
+            problems.append(f"{name}: cannot be read ({error.strerror})")
+            counts.unreadable += 1
+
+
+@stale_is_absent()
+def _check_blob(local: Folder, sizes: Mapping[str, set[int]], name: str, place: str) -> Blob:
+    """Return a blob that lies in a place; none of a size that no manifest states is read.
+
+    Only a blob that no manifest refers to may have any size. Raises Damaged.
+    """
+    path = local.path(place)
+    blob = Blob(name.rpartition("/")[2], path.stat().st_size)
+    if blob.size not in sizes.get(name, {blob.size}) or sha256_file(path) != blob.sha256:
+        raise Damaged("not the bytes that its name states", path)
+    return blob
 
 
 def _count_lacking(
     store: RunStore, manifest: Manifest, intact: set[Blob], counts: Verified, problems: list[str]
 ) -> None:
     # What was written or removed while the files were read is not a problem.
-    lacking = {b for b in set(manifest.blobs) - intact if store.local.size(b.name) != b.size}
-    if not lacking or store.local.size(manifest.name) is None:
+    lacking = {b for b in set(manifest.blobs) - intact if store.size(b.name) != b.size}
+    if not lacking or store.size(manifest.name) is None:
         return
     remote = {blob for blob in lacking if store.has(blob)}
     thinned = (lacking - remote) & thinnable(manifest)
@@ -174,29 +204,21 @@ def _references(manifests: Collection[Manifest]) -> set[Blob]:
     return {blob for manifest in manifests for blob in manifest.blobs}
 
 
-def _names(local: Folder, folder: str, is_one: Callable[[str], str | None]) -> list[str]:
-    """Return the names in a folder that are a blob's or a manifest's; others are left alone."""
-    return [name for name in local.names(folder) if is_one(name)]
-
-
 def _read_manifests(store: RunStore) -> list[Manifest]:
     """Return every manifest. Raises UserError if one cannot be read: its blobs are unknown."""
-
-    def refuse(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):
-            raise UserError(
-                f"{error.filename}: cannot be read ({error.strerror}), "
-                "so gc cannot know what is needed"
-            ) from None
-
     manifests = []
-    for name in store.local.names(ENTRIES, onerror=refuse):
-        if fingerprint_in(name):
-            try:
-                manifests.append(store.read_manifest(name))
-            except OSError as error:
-                refuse(error)
+    for name in filter(fingerprint_in, store.local.names(ENTRIES, onerror=_refuse)):
+        try:
+            manifests.append(store.read_manifest(name))
+        except OSError as error:
+            _refuse(error)
     return [manifest for manifest in manifests if manifest]
+
+
+def _refuse(error: OSError) -> None:
+    raise UserError(
+        f"{error.filename}: cannot be read ({error.strerror}), so gc cannot know what is needed"
+    ) from None
 
 
 def _young(local: Folder, name: str, since: float) -> bool:

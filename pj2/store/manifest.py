@@ -17,13 +17,16 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pj2.config.names import canonical_json
+from pj2.store.files import Damaged, Stated
 
 # A later format must take other names as well: this version would set its files aside as damaged.
 FORMAT = 1
 BLOBS, ENTRIES, DAMAGED, PENDING = "blobs", "entries", "damaged", "pending"
+# An epoch takes half a kilobyte of a run's manifest: more than 25,000 epochs fit.
+MANIFEST_BYTES = 1 << 24
 
 Kind = Literal["run", "predictions", "measurement"]
 _NAME = re.compile(
@@ -36,15 +39,27 @@ _BLOB_NAME = re.compile(rf"{BLOBS}/(?P<start>[0-9a-f]{{2}})/(?P<sha256>(?P=start
 
 @dataclass(frozen=True)
 class Blob:
-    """A file in a store, by its content: hex SHA-256 and size in bytes."""
+    """A file in a store, by its content: hex SHA-256 and size in bytes.
+
+    Raises ValueError if it is not these: no reference leads out of a store.
+    """
 
     sha256: str
     size: int
+
+    def __post_init__(self) -> None:
+        if type(self.size) is not int or self.size < 0 or not blob_in(self.name):
+            raise ValueError(f"{self.sha256!r}, {self.size!r}: not a SHA-256 and a size")
 
     @property
     def name(self) -> str:
         """Where the file is, in any tier."""
         return f"{BLOBS}/{self.sha256[:2]}/{self.sha256}"
+
+    @property
+    def stated(self) -> Stated:
+        """What its file must be to be read."""
+        return Stated(self.sha256, self.size)
 
     def as_json(self) -> dict[str, Any]:
         """Return how a manifest refers to it."""
@@ -93,39 +108,56 @@ class Manifest:
         return f"{entry_folder(self.fingerprint)}/{last}"
 
     @property
+    def file(self) -> Blob:
+        """The one file of an entry that is no run."""
+        return Blob(**self.body[self.kind])
+
+    @property
     def blobs(self) -> list[Blob]:
         """Every blob that the manifest refers to, each once."""
         return list(dict.fromkeys(blob for _, blob in places(self)))
 
 
-def parse_manifest(name: str, content: bytes) -> Manifest | None:
-    """Read a manifest; None if its content is not what its name says.
+class Source(Protocol):
+    """Where files lie under names: a tier, or an archive."""
 
-    What it refers to is checked to be a blob: a manifest from elsewhere must
-    not lead to files outside the store.
+    def read(self, name: str, stated: Stated) -> bytes:
+        """Return a file's content, verified. Raises FileNotFoundError, Damaged or another error."""
+
+
+def read_manifest(source: Source, name: str, place: str = "") -> Manifest:
+    """Read a manifest by its name, from another place if it was moved. Raises as `source.read`.
+
+    It may come from anybody: that it has the parts that are read of it is checked as well.
     """
     match = _NAME.fullmatch(name)
-    if not match or hashlib.sha256(content).hexdigest()[:16] != match["digest"]:
-        return None
+    if not match:
+        raise Damaged("not the name of a manifest", name)
+    stated = Stated(match["digest"], MANIFEST_BYTES, exact=False)
+    content = source.read(place or name, stated)
     try:
         value = json.loads(content)
         fields = ("kind", "fingerprint", "inputs", "body", "epochs", "steps")
         manifest = Manifest(*(value[field] for field in fields))
-        intact = (
-            value["format"] == FORMAT
-            and manifest.name == name
-            and all(blob_in(blob.name) and blob.size >= 0 for blob in manifest.blobs)
-        )
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return manifest if intact else None
+        intact = value["format"] == FORMAT and manifest.name == name and _has_parts(manifest)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        intact = False
+    if not intact:
+        raise Damaged("not a manifest of this version", name)
+    return manifest
 
 
-def is_whole(name: str, content: bytes) -> bool:
-    """Tell whether a blob's or a manifest's content is what its name says."""
-    if blob_in(name):
-        return Blob.of(content).name == name
-    return parse_manifest(name, content) is not None
+def _has_parts(manifest: Manifest) -> bool:
+    """Tell whether what is read of a manifest has the types that every writer gives it."""
+    if manifest.kind == "run":
+        needed_blobs(manifest)  # reads the epochs, and every reference
+    elif manifest.body != {manifest.kind: manifest.file.as_json()}:
+        return False
+    parts = [
+        *(manifest.inputs.get(key, {}) for key in ("settings", "packages")),
+        *(manifest.body.get(key, {}) for key in ("hardware", "versions")),
+    ]
+    return all(isinstance(part, dict) for part in parts)
 
 
 def entry_folder(fingerprint: str) -> str:

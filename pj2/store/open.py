@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from pathlib import Path
 
 from pj2.errors import UserError
-from pj2.store.manifest import BLOBS, DAMAGED, ENTRIES
+from pj2.store.manifest import BLOBS, DAMAGED, ENTRIES, PENDING
 from pj2.store.store import RunStore
-from pj2.store.tiers import Folder, open_tier
+from pj2.store.tiers import Folder, TierError, open_tier
 
 
 def open_store(
@@ -24,7 +24,8 @@ def open_store(
             "(or in the variable PJ2_STORE_REMOTE)"
         )
     local = Folder(path)
-    if local.root.exists() and not local.root.is_dir():
+    # These ask nothing of a folder that may not be looked into: it is as good as one not there.
+    if os.path.exists(local.root) and not os.path.isdir(local.root):
         raise UserError(f"store.path: {path}: is a file; expected a folder")
     return RunStore(local, open_tier(remote) if remote else None, say)
 
@@ -34,13 +35,36 @@ def open_existing(
 ) -> RunStore:
     """Return a store that is to be looked into: one that is not there is a mistyped name.
 
-    Raises UserError also if `path` holds no store and no remote tier is named.
+    Raises UserError also if `path` holds no store and no remote tier is named, if it
+    cannot be listed, or if the remote tier is not there or cannot be read.
     """
     store = open_store(path, remote, say)
-    folders = (store.local.path(name) for name in (ENTRIES, BLOBS, DAMAGED))
-    if not store.remote and not any(map(Path.is_dir, folders)):
-        what = "holds no store" if store.local.root.exists() else "there is no such folder"
+    try:
+        there = os.listdir(store.local.root)
+    except FileNotFoundError:
+        there = None
+    except OSError as error:
+        raise UserError(f"--store {path}: cannot be read ({error.strerror})") from None
+    if not store.remote and not {ENTRIES, BLOBS, DAMAGED} & set(there or ()):
+        what = "there is no such folder" if there is None else "holds no store"
         raise UserError(
             f"--store {path}: {what}; a study's first training makes the one that its config names"
         )
+    if isinstance(store.remote, Folder) and not os.path.isdir(store.remote.root):
+        raise UserError(
+            f"--remote {remote}: there is no such folder; the first finished run makes it"
+        )
+    require_remote(store)
     return store
+
+
+def require_remote(store: RunStore) -> None:
+    """Raise UserError unless a store's remote tier, if it has one, can be read."""
+    remote = store.remote
+    if remote is None:
+        return
+    try:
+        remote.names(PENDING)  # nothing is ever there: this asks for an answer only
+    except TierError as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise UserError(f"--remote {remote}: cannot be read ({reason})") from None

@@ -1,12 +1,14 @@
 """The run store: what was trained once, kept, and handed out only after verification.
 
 A local folder comes first; an optional remote tier is read through and written
-behind. Neither failing stops a run: what cannot be kept is held in memory, and
-the user is told in one line.
+behind. Neither failing stops a run: what cannot be kept is held in memory, what
+cannot be read is done without, and the user is told in one line.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
@@ -14,24 +16,26 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pj2.store.files import atomic_path
+from pj2.errors import in_one_line
+from pj2.store.files import Damaged, atomic_path
 from pj2.store.manifest import (
     DAMAGED,
     ENTRIES,
+    MANIFEST_BYTES,
     PENDING,
     Blob,
     Kind,
     Manifest,
     entry_folder,
     fingerprint_in,
-    is_whole,
-    parse_manifest,
     progress_of,
+    read_manifest,
     thinnable,
 )
 from pj2.store.tiers import Folder, Tier, TierError
 
 Result = TypeVar("Result")
+Choose = Callable[[list[str]], list[str]]
 
 # A manifest and the one before it: should the newer be damaged, the older is used.
 GENERATIONS = 2
@@ -57,8 +61,10 @@ class RunStore:
         self.remote = remote
         self.writable = True
         self._mirrored = remote is not None  # stays so when the remote tier fails
-        self._say = say
+        self._show = say
+        self._said: set[str] = set()
         self._memory: dict[str, bytes] = {}
+        self._damaged_there: set[str] = set()  # names in the remote tier, until they are mended
 
     # Writing
 
@@ -82,6 +88,8 @@ class RunStore:
         """Write a manifest, after all its blobs; return whether it is on disk."""
         if self.writable and not any(blob.sha256 in self._memory for blob in manifest.blobs):
             try:
+                if len(manifest.content) > MANIFEST_BYTES:  # nobody would read it
+                    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
                 self.local.keep(manifest.name, manifest.content)
                 return True
             except OSError as error:
@@ -115,7 +123,7 @@ class RunStore:
 
     def push_pending(self) -> None:
         """Write those entries to the remote tier that could not be written before."""
-        for name in self.local.names(PENDING):
+        for name in self.names(PENDING):
             waiting = name.removeprefix(f"{PENDING}/").replace("+", "/")
             if self.remote is None or not self._push(waiting):
                 return
@@ -132,15 +140,28 @@ class RunStore:
         Damaged ones are set aside and reported. The remote tier is asked only
         if the local ones were not enough for the caller, and `remote` allows it.
         """
-        yield from self._manifests(lambda tier: _of_entry(tier, fingerprint, kind), remote)
+        wanted = partial(_of_entry, fingerprint, kind)
+        yield from self._manifests(entry_folder(fingerprint), wanted, remote)
 
     def all_manifests(self) -> Iterator[Manifest]:
         """Yield every intact manifest, local ones first, as `manifests` does."""
-        yield from self._manifests(_of_all_entries)
+        yield from self._manifests(ENTRIES, lambda names: list(filter(fingerprint_in, names)))
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of local files below a folder, without what cannot be listed."""
+        return self.local.names(folder, self._not_listed)
+
+    def size(self, name: str) -> int | None:
+        """Return the size of a local file; None if it is gone, or its folder is closed."""
+        try:
+            return self.local.size(name)
+        except OSError as error:
+            self._not_read(name.rpartition("/")[0], error)
+            return None
 
     def has(self, blob: Blob) -> bool:
         """Tell whether a blob seems to be there: its content is checked when it is fetched."""
-        if blob.sha256 in self._memory or self.local.size(blob.name) == blob.size:
+        if blob.sha256 in self._memory or self.size(blob.name) == blob.size:
             return True
         remote = self.remote
         return remote is not None and self._guarded(lambda: remote.size(blob.name)) == blob.size
@@ -164,8 +185,8 @@ class RunStore:
         One that came from the remote tier is held here from now on, as its
         blobs are that were fetched.
         """
-        if self.local.size(manifest.name) is not None:
-            self.local.touch(manifest.name)
+        if self.size(manifest.name) is not None:
+            self.local.touch(manifest.name, manifest.content)
         else:
             self.publish(manifest)
 
@@ -174,63 +195,70 @@ class RunStore:
 
         One that is damaged is set aside and reported.
         """
-        return self._readable(blob.name, lambda data: data if Blob.of(data) == blob else None)
+        return self._readable(blob.name, lambda place: self.local.read(place, blob.stated))
 
     def local_manifest(self, name: str) -> Manifest | None:
         """Read a manifest of the local tier; None if it is gone, damaged or unreadable.
 
         One that is damaged is set aside and reported.
         """
-        return self._readable(name, partial(parse_manifest, name))
+        return self._readable(name, partial(read_manifest, self.local, name))
 
     def read_manifest(self, name: str) -> Manifest | None:
         """Read one as `local_manifest` does. Raises OSError if it cannot be read."""
-        return self._intact(name, partial(parse_manifest, name))
+        return self._intact(name, partial(read_manifest, self.local, name))
 
-    def set_aside(self, name: str) -> bool:
+    def set_aside(self, name: str, read: Callable[[str], Result]) -> Result | None:
         """Move a damaged file where nothing reads it, and report that.
 
-        Return False if it is whole: another process has mended it since it was read.
+        Return what it holds if it is whole: another process has mended it since it was read.
+
+        Args:
+            read: given a place, returns what a file holds there, or raises Damaged.
         """
         place = f"{DAMAGED}/{name.rpartition('/')[2]}.{time.time_ns()}"
         try:
             self.local.path(DAMAGED).mkdir(parents=True, exist_ok=True)
             self.local.path(name).rename(self.local.path(place))
-            if is_whole(name, self.local.read(place)):
+            with suppress(Damaged):
+                mended = read(place)
                 self.local.path(place).replace(self.local.path(name))
-                return False
+                return mended
             done = f"set aside as {place}"
         except FileNotFoundError:
             done = "set aside by another process"
         except OSError as error:
             done = f"left there ({error.strerror})"
         self._say(f"store {self.local}: {name} is damaged; it is not used, and was {done}")
-        return True
+        return None
+
+    def report_unusable(self, manifest: Manifest, error: Exception) -> None:
+        """Say why a manifest, though whole, is not used."""
+        reason = str(error).splitlines()[0]
+        self._say(f"store {self.local}: {manifest.name} is not used: it is not of a run ({reason})")
 
     # Below: how
 
-    def _intact(self, name: str, parse: Callable[[bytes], Result | None]) -> Result | None:
-        """Read a local file; None if it is gone, or damaged: `parse` gives None then."""
-        for _ in range(2):
-            try:
-                found = parse(self.local.read(name))
-            except FileNotFoundError:
-                return None  # replaced by its writer in the meantime
-            if found is not None or self.set_aside(name):
-                return found
-        return None
+    def _intact(self, name: str, read: Callable[[str], Result]) -> Result | None:
+        """Read a local file; None if it is gone, or damaged, in which case it is set aside."""
+        try:
+            return read(name)
+        except FileNotFoundError:
+            return None  # replaced by its writer in the meantime
+        except Damaged:
+            return self.set_aside(name, read)
 
-    def _readable(self, name: str, parse: Callable[[bytes], Result | None]) -> Result | None:
+    def _readable(self, name: str, read: Callable[[str], Result]) -> Result | None:
         """Read a file as `_intact` does; if it cannot be read, say so and do without it."""
         try:
-            return self._intact(name, parse)
+            return self._intact(name, read)
         except OSError as error:
-            self._say(f"store {self.local}: {name} cannot be read ({error.strerror})")
+            self._not_read(name, error)
             return None
 
-    def _local_manifests(self, names_in: Callable[[Tier], list[str]]) -> Iterator[Manifest]:
+    def _local_manifests(self, folder: str, wanted: Choose) -> Iterator[Manifest]:
         tried: set[str] = set()
-        while names := [name for name in names_in(self.local) if name not in tried]:
+        while names := [name for name in wanted(self.names(folder)) if name not in tried]:
             for name in names:
                 tried.add(name)
                 manifest = self.local_manifest(name)
@@ -241,35 +269,37 @@ class RunStore:
                 return
 
     def _manifests(
-        self, names_in: Callable[[Tier], list[str]], remote_too: bool = True
+        self, folder: str, wanted: Choose, remote_too: bool = True
     ) -> Iterator[Manifest]:
         seen = set()
-        for manifest in self._local_manifests(names_in):
+        for manifest in self._local_manifests(folder, wanted):
             seen.add(manifest.name)
             yield manifest
-        if self.remote is None or not remote_too:
-            return
         remote = self.remote
-        for name in self._guarded(lambda: names_in(remote)) or []:
-            if name in seen or self.remote is None:
-                continue
-            content = self._guarded(partial(remote.read, name))
-            if content is None:
-                continue
-            found = parse_manifest(name, content)
-            if found:
-                yield found
-            else:
-                self._say(f"store {remote}: {name} is damaged; it is not used")
+        if remote is None or not remote_too:
+            return
+        for name in wanted(self._guarded(lambda: remote.names(folder)) or []):
+            if name not in seen:
+                found = self._read_through(name, partial(read_manifest, name=name))
+                if found:
+                    yield found
+
+    def _read_through(self, name: str, read: Callable[[Tier], Result]) -> Result | None:
+        """Read a file of the remote tier; None if it is gone or damaged, or nothing answers."""
+        remote = self.remote
+        if remote is None:
+            return None
+        try:
+            return self._guarded(lambda: read(remote))
+        except Damaged:
+            self._damaged_there.add(name)
+            self._say(f"store {remote}: {name} is damaged; it is not used")
+            return None
 
     def _download(self, blob: Blob) -> bytes:
-        remote = self.remote
-        data = self._guarded(lambda: remote.read(blob.name)) if remote is not None else None
+        data = self._read_through(blob.name, lambda tier: tier.read(blob.name, blob.stated))
         if data is None:
             raise BlobUnavailable(f"{blob.sha256[:12]} is not in the store")
-        if Blob.of(data) != blob:
-            self._say(f"store {remote}: blob {blob.sha256[:12]} is damaged; it is not used")
-            raise BlobUnavailable(f"{blob.sha256[:12]} is damaged")
         if self.writable:
             try:
                 self.local.write(blob.name, data)
@@ -287,7 +317,8 @@ class RunStore:
 
         def copy() -> bool:
             for blob in manifest.blobs:
-                if remote.size(blob.name) != blob.size:
+                damaged = blob.name in self._damaged_there
+                if damaged or remote.size(blob.name) != blob.size:
                     try:
                         data = self.read(blob)
                     except BlobUnavailable:
@@ -295,7 +326,12 @@ class RunStore:
                             continue
                         return True  # it was reported; an entry without it is of no use there
                     remote.write(blob.name, data)
+                    self._damaged_there.discard(blob.name)
             remote.write(manifest.name, manifest.content)
+            self._damaged_there.discard(manifest.name)
+            for other in self._damaged_there:
+                if fingerprint_in(other) == manifest.fingerprint:
+                    _remove_damaged(remote, other)  # this one stands in its place
             return True
 
         return bool(self._guarded(copy))
@@ -308,24 +344,52 @@ class RunStore:
         )
 
     def _guarded(self, action: Callable[[], Result]) -> Result | None:
-        """Do something with the remote tier; if it fails, say so once and do without it."""
+        """Do something with the remote tier; if it fails, say so once and do without it.
+
+        Raises Damaged if it read something that is.
+        """
         try:
             return action()
         except FileNotFoundError:
             return None
+        except Damaged:
+            raise
         except TierError as error:
             reason = str(error).splitlines()[0]
             self._say(f"store {self.remote}: not reachable ({reason}); going on without it")
             self.remote = None
             return None
 
+    def _not_listed(self, error: OSError) -> None:
+        self._not_read(os.path.relpath(error.filename, self.local.root), error)
 
-def _of_entry(tier: Tier, fingerprint: str, kind: Kind) -> list[str]:
-    """Return the names of an entry's manifests, the most advanced first."""
-    names = tier.names(entry_folder(fingerprint))
-    names = [name for name in names if name.rpartition("/")[2].startswith(f"{kind}.")]
-    return sorted(names, key=lambda name: (progress_of(name), name), reverse=True)
+    def _not_read(self, name: str, error: OSError) -> None:
+        reason = error.strerror or error
+        self._say(f"store {self.local}: {name} cannot be read ({reason}); going on without it")
+
+    def _say(self, line: str) -> None:
+        """Tell the user something, once."""
+        line = in_one_line(line)
+        if line not in self._said:
+            self._said.add(line)
+            self._show(line)
 
 
-def _of_all_entries(tier: Tier) -> list[str]:
-    return [name for name in tier.names(ENTRIES) if fingerprint_in(name)]
+def _of_entry(fingerprint: str, kind: Kind, names: list[str]) -> list[str]:
+    """Return the names of an entry's manifests among some, the most advanced first."""
+    own = [
+        name
+        for name in names
+        if fingerprint_in(name) == fingerprint and name.rpartition("/")[2].startswith(f"{kind}.")
+    ]
+    return sorted(own, key=lambda name: (progress_of(name), name), reverse=True)
+
+
+def _remove_damaged(remote: Tier, name: str) -> None:
+    """Remove a manifest that was found damaged, unless it has been mended since."""
+    try:
+        read_manifest(remote, name)
+    except FileNotFoundError:
+        pass
+    except Damaged:
+        remote.remove(name)

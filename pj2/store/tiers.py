@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -20,12 +22,16 @@ from urllib.parse import parse_qsl, urlsplit
 from pyarrow import ArrowException, fs
 
 from pj2.errors import UserError
-from pj2.store.files import TEMPORARY, atomic_path
+from pj2.store.files import TEMPORARY, Stated, atomic_path, open_regular, read_stated
+from pj2.store.manifest import Blob
 
 READ_ONLY = 0o444
 # Object stores show a file only once it is complete; elsewhere it is moved into place.
 _OBJECT_STORES = ("s3", "gcs", "abfs")
-_CONNECT_SECONDS, _REQUEST_SECONDS, _ATTEMPTS = 5, 60, 2
+_ANSWER_SECONDS, _REQUEST_SECONDS, _ATTEMPTS = 3, 30, 2
+_S3_OPTIONS = {"endpoint_override", "scheme", "region", "anonymous"}
+_KEYS = "keys come from the environment (AWS_ACCESS_KEY_ID, …)"
+_HIDDEN = "***"
 
 TierError = (OSError, ArrowException)
 """What reading from or writing to a tier may raise."""
@@ -34,8 +40,11 @@ TierError = (OSError, ArrowException)
 class Tier(Protocol):
     """Named files; a name is a relative path with forward slashes."""
 
-    def read(self, name: str) -> bytes:
-        """Return a file's content. Raises FileNotFoundError, or another of TierError."""
+    def read(self, name: str, stated: Stated) -> bytes:
+        """Return a file's content, verified.
+
+        Raises Damaged, FileNotFoundError, or another of TierError.
+        """
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file as a whole. Raises one of TierError."""
@@ -44,14 +53,17 @@ class Tier(Protocol):
         """Return a file's size in bytes, None if there is none."""
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of all files below a folder, none if it does not exist."""
+        """Return the names of all files below a folder, none if it does not exist.
+
+        Raises one of TierError if a part of it cannot be listed.
+        """
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
 
 
 @contextmanager
-def _stale_is_absent() -> Iterator[None]:
+def stale_is_absent() -> Iterator[None]:
     """Take a file that another node removed while NFS still showed it for one that is not there."""
     try:
         yield
@@ -59,6 +71,10 @@ def _stale_is_absent() -> Iterator[None]:
         if error.errno != errno.ESTALE:
             raise
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), error.filename) from None
+
+
+def _fail(error: OSError) -> None:
+    raise error
 
 
 class Folder:
@@ -77,10 +93,11 @@ class Folder:
         """Return where a file is, or would be."""
         return self.root / name
 
-    @_stale_is_absent()
-    def read(self, name: str) -> bytes:
-        """Return a file's content."""
-        return self.path(name).read_bytes()
+    @stale_is_absent()
+    def read(self, name: str, stated: Stated) -> bytes:
+        """Return a file's content, verified."""
+        with open_regular(self.path(name)) as file:
+            return read_stated(file, os.fstat(file.fileno()).st_size, stated)
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file beside its place and rename it into it."""
@@ -93,16 +110,18 @@ class Folder:
 
     def keep(self, name: str, data: bytes) -> bool:
         """Make a file hold `data`, written anew unless it does; return whether it was written."""
-        with suppress(OSError):  # what cannot be read is written anew
-            if self.size(name) == len(data) and self.read(name) == data and self.touch(name):
-                return False
+        with suppress(OSError):  # what is damaged or cannot be read is written anew
+            if self.size(name) == len(data):
+                self.read(name, Blob.of(data).stated)
+                if self.touch(name, data):
+                    return False
         self.write(name, data)
         return True
 
     def size(self, name: str) -> int | None:
         """Return a file's size."""
         try:
-            with _stale_is_absent():
+            with stale_is_absent():
                 return self.path(name).stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -110,7 +129,7 @@ class Folder:
     def used(self, name: str) -> float | None:
         """Return when a file was last used, in seconds of Unix time; None if there is none."""
         try:
-            with _stale_is_absent():
+            with stale_is_absent():
                 return self.path(name).stat().st_mtime
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -124,65 +143,87 @@ class Folder:
         except OSError:  # it cannot be written, or is not there
             return time.time()
 
-    def names(self, folder: str, onerror: Callable[[OSError], None] | None = None) -> list[str]:
+    def names(self, folder: str, onerror: Callable[[OSError], None] = _fail) -> list[str]:
         """Return the files below a folder; those half written are left out.
 
-        So are those in a folder that cannot be listed, which `onerror` is told.
+        `onerror` is told of what cannot be listed, if it is to be left out as well.
         """
         return [name for name in self._below(folder, onerror) if TEMPORARY not in name]
 
-    def temporaries(self) -> list[str]:
-        """Return the files that are being written, or whose writer was killed."""
-        return [name for name in self._below("") if TEMPORARY in name]
+    def temporaries(self, onerror: Callable[[OSError], None] = _fail) -> list[str]:
+        """Return the files that are being written, or whose writer was killed; see `names`."""
+        return [name for name in self._below("", onerror) if TEMPORARY in name]
 
     def remove(self, name: str) -> None:
         """Remove a file."""
-        with suppress(FileNotFoundError), _stale_is_absent():
+        with suppress(FileNotFoundError), stale_is_absent():
             self.path(name).unlink()
 
-    def touch(self, name: str) -> bool:
-        """Mark a file as used now, where that is allowed; return whether it is there."""
+    def touch(self, name: str, data: bytes) -> bool:
+        """Mark a file that holds `data` as used now, if that is allowed; return if it is there."""
         with suppress(OSError):  # a store shared read-only keeps the times that it has
             try:
-                with _stale_is_absent():
+                with stale_is_absent():
                     os.utime(self.path(name))
             except FileNotFoundError:
                 return False
             except PermissionError:
                 # Another user's file: only its owner sets its time, but all may replace it.
-                self.write(name, self.read(name))
+                self.write(name, data)
         return True
 
-    @_stale_is_absent()
+    @stale_is_absent()
     def _write(self, name: str, data: bytes) -> None:
         with atomic_path(self.path(name), READ_ONLY) as temporary:
             temporary.write_bytes(data)
 
-    def _below(self, folder: str, onerror: Callable[[OSError], None] | None = None) -> list[str]:
-        # Unlike Path.rglob, walk does not fail where a folder vanishes under it.
+    def _below(self, folder: str, onerror: Callable[[OSError], None]) -> list[str]:
+        def unless_absent(error: OSError) -> None:
+            vanished = error.errno in (errno.ENOENT, errno.ESTALE)
+            if not vanished and (error.errno != errno.ENOTDIR or os.path.isdir(self.root)):
+                onerror(error)
+
         return sorted(
             Path(parent, file).relative_to(self.root).as_posix()
-            for parent, _, files in os.walk(self.path(folder), onerror=onerror)
+            for parent, _, files in os.walk(self.path(folder), onerror=unless_absent)
             for file in files
         )
 
 
 class Remote:
-    """A place that pyarrow.fs opens, such as ``s3://bucket/prefix``."""
+    """A place that pyarrow.fs opens, such as ``s3://bucket/prefix``.
 
-    def __init__(self, filesystem: fs.FileSystem, root: str, address: str) -> None:
-        self._files = filesystem
+    Args:
+        filesystem: what reads and writes there.
+        root: where in it the names begin.
+        address: what the user is told; see `without_secrets`.
+        ask: called before the first use, to fail soon where nothing answers, or nothing is there.
+    """
+
+    def __init__(
+        self,
+        filesystem: fs.FileSystem,
+        root: str,
+        address: str,
+        ask: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._filesystem = filesystem
         self._root = root.rstrip("/")
         self._address = address
+        self._ask = ask
 
     def __str__(self) -> str:
         return self._address
 
-    def read(self, name: str) -> bytes:
-        """Return a file's content."""
-        with self._files.open_input_stream(self._path(name)) as stream:
-            data: bytes = stream.read()
-        return data
+    @cached_property
+    def _files(self) -> fs.FileSystem:
+        self._ask()
+        return self._filesystem
+
+    def read(self, name: str, stated: Stated) -> bytes:
+        """Return a file's content, verified."""
+        with self._files.open_input_file(self._path(name)) as file:
+            return read_stated(file, file.size(), stated)
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file so that it is never seen half."""
@@ -236,30 +277,56 @@ def open_tier(address: str) -> Tier:
     parts = urlsplit(address)
     if not parts.scheme or parts.scheme == "file":
         return Folder(os.path.expanduser(parts.path))
+    shown = without_secrets(address)
     try:
         if parts.scheme == "s3":
-            if not parts.netloc:
-                raise ValueError("no bucket; expected s3://bucket/prefix")
-            return Remote(_s3(dict(parse_qsl(parts.query))), parts.netloc + parts.path, address)
+            return _open_s3(parts.netloc, parts.path, dict(parse_qsl(parts.query)), shown)
         filesystem, root = fs.FileSystem.from_uri(address)
     except (ArrowException, ValueError, TypeError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"store.remote: {address}: cannot be opened ({reason})") from None
-    return Remote(filesystem, root, address)
+        reason = str(error).splitlines()[0].replace(address, shown)
+        raise UserError(f"store.remote: {shown}: cannot be opened ({reason})") from None
+    return Remote(filesystem, root, shown)
 
 
-def _s3(options: dict[str, str]) -> fs.FileSystem:
-    known = {"endpoint_override", "scheme", "region", "anonymous"}
-    unknown = sorted(options.keys() - known)
+def without_secrets(address: str) -> str:
+    """Return an address without user and password, and without the values of unknown options."""
+    place, mark, options = address.partition("?")
+    place = re.sub("(?<=://).*@", f"{_HIDDEN}@", place)
+    shown = [
+        option if option.partition("=")[0] in _S3_OPTIONS else _hide_value(option)
+        for option in options.split("&")
+    ]
+    return place + mark + "&".join(shown)
+
+
+def _hide_value(option: str) -> str:
+    key, equals, value = option.partition("=")
+    return key + equals + (_HIDDEN if value else "")
+
+
+def _open_s3(bucket: str, prefix: str, options: dict[str, str], shown: str) -> Remote:
+    if not bucket:
+        raise ValueError("no bucket; expected s3://bucket/prefix")
+    if "@" in bucket + prefix:
+        raise ValueError(f"a user or password is no part of the address; {_KEYS}")
+    unknown = sorted(options.keys() - _S3_OPTIONS)
     if unknown:
-        raise ValueError(
-            f"unknown option {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+        known = ", ".join(sorted(_S3_OPTIONS))
+        raise ValueError(f"unknown option {', '.join(unknown)}; known are {known}; {_KEYS}")
+    anonymous = options.pop("anonymous", "") == "true"
+
+    def connect(seconds: int) -> fs.FileSystem:
+        return fs.S3FileSystem(
+            **options,
+            anonymous=anonymous,
+            connect_timeout=_ANSWER_SECONDS,
+            request_timeout=seconds,
+            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
         )
-    return fs.S3FileSystem(
-        **{key: value for key, value in options.items() if key != "anonymous"},
-        anonymous=options.get("anonymous") == "true",
-        # A store that does not answer must not hold up a run.
-        connect_timeout=_CONNECT_SECONDS,
-        request_timeout=_REQUEST_SECONDS,
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
-    )
+
+    def ask() -> None:
+        # A store that does not answer must not hold up a run; one that does may take its time.
+        if connect(_ANSWER_SECONDS).get_file_info(bucket).type == fs.FileType.NotFound:
+            raise OSError(f"there is no bucket {bucket}")
+
+    return Remote(connect(_REQUEST_SECONDS), bucket + prefix, shown, ask)

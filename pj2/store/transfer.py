@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from pj2.errors import UserError
 from pj2.store.contents import Entry
-from pj2.store.files import atomic_path
+from pj2.store.files import Stated, atomic_path, open_regular, read_stated
 from pj2.store.manifest import (
     BLOBS,
     ENTRIES,
@@ -19,11 +21,15 @@ from pj2.store.manifest import (
     Manifest,
     blob_in,
     fingerprint_in,
-    parse_manifest,
+    read_manifest,
     thinnable,
 )
 from pj2.store.store import BlobUnavailable, RunStore
 from pj2.store.tiers import Folder
+
+# An extended header holds a name, which has fewer than 200 letters.
+_LONGEST_HEADER = 1 << 16
+_LEFT_OUT = "damaged, or cannot be read; left out"
 
 
 @dataclass
@@ -82,29 +88,26 @@ def import_entries(store: RunStore, source: Path, problems: list[str]) -> Transf
     Raises UserError if the source cannot be read, or holds what no store
     holds; nothing is taken over then.
     """
-    with _opened(source) as (names, read):
-        if not names:
+    with _opened(source, problems) as (names, files):
+        if not names and not problems:
             raise UserError(f"{source}: holds no entries; expected a tar file or a store's folder")
         strangers = [name for name in names if not (blob_in(name) or fingerprint_in(name))]
         if strangers:
             raise UserError(f"{source}: {strangers[0]!r} is no file of a store; nothing imported")
         manifests = []
         for name in sorted(filter(fingerprint_in, names)):
-            content = _content(read, name)
-            manifest = parse_manifest(name, content) if content is not None else None
-            if manifest:
-                manifests.append(manifest)
-            else:
-                problems.append(f"{source}: {name}: damaged, or cannot be read; left out")
-        return _take(store, manifests, set(names), read, str(source), problems)
+            try:
+                manifests.append(read_manifest(files, name))
+            except OSError:
+                problems.append(f"{source}: {name}: {_LEFT_OUT}")
+        return _take(store, manifests, set(names), files, problems)
 
 
 def _take(
     store: RunStore,
     manifests: Sequence[Manifest],
     names: set[str],
-    read: Callable[[str], bytes],
-    source: str,
+    files: Folder | _Archive,
     problems: list[str],
 ) -> Transferred:
     done = Transferred()
@@ -112,9 +115,10 @@ def _take(
     for blob in dict.fromkeys(blob for manifest in manifests for blob in manifest.blobs):
         if blob.name not in names:
             continue
-        data = _content(read, blob.name)
-        if data is None or Blob.of(data) != blob:
-            problems.append(f"{source}: {blob.name}: damaged, or cannot be read; left out")
+        try:
+            data = files.read(blob.name, blob.stated)
+        except OSError:
+            problems.append(f"{files}: {blob.name}: {_LEFT_OUT}")
             continue
         store.local.keep(blob.name, data)
         here.add(blob)
@@ -123,20 +127,12 @@ def _take(
     for manifest in manifests:
         lacking = {blob for blob in manifest.blobs if blob not in here and not store.has(blob)}
         if not lacking <= thinnable(manifest):
-            problems.append(f"{source}: {manifest.name}: left out, since blobs of it are lacking")
+            problems.append(f"{files}: {manifest.name}: left out, since blobs of it are lacking")
             continue
         store.local.keep(manifest.name, manifest.content)
         store.push(manifest)
         done.manifests += 1
     return done
-
-
-def _content(read: Callable[[str], bytes], name: str) -> bytes | None:
-    """Return a file's content; None if it cannot be read, or a live store let it go just now."""
-    try:
-        return read(name)
-    except OSError:
-        return None
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
@@ -146,42 +142,83 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
-    """Yield the names in a source, and what reads one of them."""
+def _opened(source: Path, problems: list[str]) -> Iterator[tuple[list[str], Folder | _Archive]]:
+    """Yield the names in a source, and what reads them."""
+
+    def not_listed(error: OSError) -> None:
+        problems.append(f"{error.filename}: cannot be read ({error.strerror}); left out")
+
     if source.is_dir():
         folder = Folder(source)
-        names = [*folder.names(BLOBS), *folder.names(ENTRIES)]
+        names = [*folder.names(BLOBS, not_listed), *folder.names(ENTRIES, not_listed)]
         # A folder holds strangers that nobody sent: .DS_Store, or .nfs… of a file just removed.
-        yield [name for name in names if blob_in(name) or fingerprint_in(name)], folder.read
+        yield [name for name in names if blob_in(name) or fingerprint_in(name)], folder
         return
     try:
-        with tarfile.open(source, "r:") as archive:
-            members = {member.name: member for member in archive.getmembers()}
-            _check_end(archive, source)
-            if not all(member.isreg() for member in members.values()):
-                raise UserError(f"{source}: holds links or folders; nothing imported")
-            yield list(members), lambda name: _member(archive, members[name])
-    except tarfile.TarError as error:
-        raise UserError(f"{source}: is not a whole tar file ({error})") from None
+        file = open_regular(source)
     except OSError as error:
-        if error.filename != str(source):
-            raise
         raise UserError(f"{source}: cannot be read ({error.strerror})") from None
+    with file:
+        archive = _Archive(source, file)
+        yield list(archive.members), archive
 
 
-def _check_end(archive: tarfile.TarFile, source: Path) -> None:
-    """Raise UserError unless the members go on to the tar file's end mark.
+class _Archive:
+    """A tar file: of each member its name, its size and where its bytes begin.
 
-    The tarfile module takes a damaged header for the end, and what comes after
-    it would be lost without a word.
+    Raises UserError if it is not whole, or has members that are more than that.
     """
-    assert archive.fileobj is not None
-    archive.fileobj.seek(archive.offset)
-    if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise UserError(f"{source}: is damaged in the middle, or cut off; nothing imported")
+
+    def __init__(self, source: Path, file: BinaryIO) -> None:
+        self.members: dict[str, tuple[int, int]] = {}
+        self._source = source
+        self._file = file
+        try:
+            self._read_headers()
+        except UserError:
+            raise
+        except Exception as error:  # tarfile raises whatever it meets in a header that is forged
+            reason = str(error) or type(error).__name__
+            raise UserError(f"{source}: is not a whole tar file ({reason})") from None
+
+    def __str__(self) -> str:
+        return str(self._source)
+
+    def read(self, name: str, stated: Stated) -> bytes:
+        """Return a member's content, verified."""
+        start, size = self.members[name]
+        self._file.seek(start)
+        return read_stated(self._file, size, stated)
+
+    def _read_headers(self) -> None:
+        end = os.fstat(self._file.fileno()).st_size
+        headers = cast(BinaryIO, _Headers(self._file))
+        with tarfile.open(fileobj=headers, mode="r:") as archive:
+            for member in archive:
+                # A sparse file is read as more bytes than it has.
+                if not member.isreg() or member.issparse():
+                    raise UserError(
+                        f"{self._source}: holds links, folders or sparse files; nothing imported"
+                    )
+                if not 0 <= member.size <= end - member.offset_data:
+                    raise tarfile.ReadError(f"{member.size} bytes, which it has not")
+                self.members[member.name] = member.offset_data, member.size
+            self._file.seek(archive.offset)
+        # The module takes a damaged header for the end, and what comes after it would be lost.
+        if self._file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise UserError(
+                f"{self._source}: is damaged in the middle, or cut off; nothing imported"
+            )
 
 
-def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    stream = archive.extractfile(member)
-    assert stream is not None
-    return stream.read()
+class _Headers:
+    """What tarfile reads of an archive: its headers, none of which may be of any size."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= _LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {size} bytes")
+        return self._file.read(size)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import uuid
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from pj2.runs.trajectory import State
 from pj2.store.manifest import Blob
-from pj2.store.store import RunStore
+from pj2.store.store import BlobUnavailable, RunStore
 from pj2.training.loop import PartialEpoch
 from pj2.training.trainer import Trainer
 
@@ -49,9 +50,8 @@ def own_blobs(state: State) -> set[Blob]:
 
 def load_state(store: RunStore, trainer: Trainer, epoch: int, state: State) -> None:
     """Bring a trainer to a saved state. Raises BlobUnavailable if part of it is lost."""
-    weights = load(store.read(state.weights))
-    optimizer = load(store.read(state.optimizer))
-    partial = _unpack(store.read(state.partial)) if state.partial else None
+    weights, optimizer = _load(store, state.weights), _load(store, state.optimizer)
+    partial = _unpack(_load(store, state.partial)) if state.partial else None
     trainer.restore(epoch, weights, optimizer, partial)
 
 
@@ -65,8 +65,14 @@ def _pack(partial: PartialEpoch) -> dict[str, Tensor]:
     }
 
 
-def _unpack(data: bytes) -> PartialEpoch:
-    tensors = load(data)
+def _load(store: RunStore, blob: Blob) -> dict[str, Tensor]:
+    try:
+        return load(store.read(blob))
+    except SafetensorError as error:
+        raise BlobUnavailable(f"no tensors: {error}") from None
+
+
+def _unpack(tensors: dict[str, Tensor]) -> PartialEpoch:
     return PartialEpoch(
         losses=tensors["losses"],
         grad_norms=tensors["grad_norms"],

@@ -204,6 +204,8 @@ def test_export_and_import(tmp_path, manifests):
         (["export", "out", "--study", "s.yaml", "--license", "My own"], "--license My own: exp"),
         (["import", "absent.tar"], "absent.tar: cannot be read"),
         (["ls", "--remote", "s3://b/x?colour=red"], "unknown option colour"),
+        (["ls", "--remote", "s3://me:hunter2@b/x"], "remote: s3://***@b/x: cannot be opened"),
+        (["gc", "--thin", "--remote", "absent"], "--remote absent: there is no such folder"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(tmp_path, manifests, arguments, words):
@@ -214,3 +216,20 @@ def test_mistakes_are_one_line_and_exit_code_2(tmp_path, manifests, arguments, w
     assert words in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [["ls"], ["verify"], ["import", ".pj2/store"]])
+def test_a_remote_tier_that_does_not_answer_ends_a_command(tmp_path, manifests, arguments):
+    remote = "s3://bucket/x?endpoint_override=127.0.0.1:9&scheme=http&region=x"
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "hunter2"}
+    result = pj2(*arguments, "--remote", remote, cwd=tmp_path, **keys)
+    assert (result.returncode, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"pj2: --remote {remote}: cannot be read (")
+    assert "hunter2" not in line
+
+
+def test_a_date_that_no_calendar_has_is_shown(tmp_path, manifests):
+    for manifest in manifests:
+        os.utime(tmp_path / ".pj2/store" / manifest.name, (10**12, 10**12))
+    assert pj2("ls", cwd=tmp_path).returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -27,7 +28,8 @@ sys.stdin.read()
 @pytest.fixture(autouse=True)
 def cuda(monkeypatch):
     monkeypatch.setattr(gpus, "_torch_has_cuda", lambda: True)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # so that it is as before when a test has set it
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
 
 
 @contextmanager
@@ -119,3 +121,38 @@ def test_cuda_is_shown_the_gpu_that_was_taken(nvidia_smi, tmp_path, monkeypatch)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-bb,GPU-aa")
     assert take_gpu("auto", 1, tmp_path) == Gpu(1, "GPU-bb")
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-bb"
+
+
+@pytest.mark.parametrize("trap", ["link", "file", "open to all"])
+def test_a_folder_of_locks_that_others_may_have_made_is_not_used(
+    nvidia_smi, tmp_path, capsys, trap
+):
+    nvidia_smi("GPU-aa", "GPU-bb")
+    folder, victim = tmp_path / "places", tmp_path / "victim"
+    victim.mkdir(mode=0o700)
+    if trap == "link":
+        folder.symlink_to(victim)
+    elif trap == "file":
+        folder.touch()
+    else:
+        folder.mkdir()
+        folder.chmod(0o777)
+        (folder / "GPU-aa.0").symlink_to(victim / "made_through_the_link")
+    taken = take_gpu("auto", 1, folder)
+    assert taken in find_gpus()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == taken.uuid
+    assert list(victim.iterdir()) == []
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{folder}: is no folder of this user alone")
+
+
+def test_another_users_folder_of_locks_is_not_waited_for(nvidia_smi, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root can act as two users")
+    nvidia_smi("GPU-aa")
+    folder = tmp_path / "places"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65534, -1)
+    with (folder / "GPU-aa.0").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert take_gpu("auto", 1, folder) == Gpu(0, "GPU-aa")

@@ -89,7 +89,7 @@ def test_a_store_that_is_a_file(here):
 
 
 def test_a_store_that_cannot_be_read(here, store, monkeypatch):
-    def refuse(self, name):
+    def refuse(self, name, stated):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Folder, "read", refuse)

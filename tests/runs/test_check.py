@@ -267,7 +267,7 @@ def test_artifacts(made):
     (made.folder / EPOCHS).unlink()
     (made.folder / EPOCHS).mkdir()
     damaged = "best.safetensors is damaged: its bytes are not those that run.json names"
-    unreadable = "epochs.parquet cannot be read (Is a directory)"
+    unreadable = "epochs.parquet cannot be read (not a regular file)"
     expected = [damaged, "last.safetensors is missing", unreadable]
     assert made.reasons() == expected
     assert made.reasons(verify=False) == expected[1:2]

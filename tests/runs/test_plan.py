@@ -147,7 +147,7 @@ def test_a_thinned_run_is_restored_and_a_longer_one_starts_over(tmp_path, capsys
     assert "continues after 3 epochs" in str(
         expected(actions(longer, DATA, store, lambda: here), store)
     )
-    held = sum(blob.size for blob in held_blobs(store.local))
+    held = sum(blob.size for blob in held_blobs(store))
     cleared = clear(store, [], thin=True, grace=0)
     assert cleared.thinned
     assert cleared.bytes < held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -63,6 +64,13 @@ def published(store, **arguments):
     manifest = run_entry(store, **arguments)
     assert store.publish(manifest)
     return manifest
+
+
+def study(path: Path, **experiment) -> Path:
+    """Write a config of one run: that of `run_entry` unless something is changed."""
+    grid = {"models": ["BasicCNN"], "learning_rates": [0.001], **experiment}
+    path.write_text(json.dumps({"study": "s", "experiments": {"e": grid}}))
+    return path
 
 
 def weights(manifest, epoch):

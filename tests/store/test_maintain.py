@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import io
-import json
 import os
 import tarfile
 from pathlib import Path
@@ -26,6 +25,7 @@ from tests.store.made_entries import (
     new_store,
     predictions_entry,
     published,
+    study,
     weights,
 )
 
@@ -36,13 +36,6 @@ def cleared(store, *rules, **options):
 
 def fingerprints(store):
     return {manifest.fingerprint for manifest in store.all_manifests()}
-
-
-def study(path: Path, **experiment) -> Path:
-    """Write a config of one run: that of `run_entry` unless something is changed."""
-    grid = {"models": ["BasicCNN"], "learning_rates": [0.001], **experiment}
-    path.write_text(json.dumps({"study": "s", "experiments": {"e": grid}}))
-    return path
 
 
 # Looking into it
@@ -137,7 +130,7 @@ def test_a_time_keeps_what_was_used_within_it(store, said):
     assert [entry.fingerprint for entry in result.entries] == [old.fingerprint]
     assert (result.manifests, result.blobs, result.kept) == (1, len(old.blobs), 1)
     assert fingerprints(store) == {new.fingerprint}
-    assert set(held_blobs(store.local)) == set(new.blobs)
+    assert set(held_blobs(store)) == set(new.blobs)
     assert verify(store, said).missing == 0
 
 
@@ -165,7 +158,7 @@ def test_a_size_keeps_the_last_used_and_counts_shared_blobs_once(store):
     assert cleared(store, "1499B", dry_run=True).kept == 0
     cleared(store, "2KB")
     assert fingerprints(store) == {"b" * 64, "c" * 64}
-    assert sorted(blob.size for blob in held_blobs(store.local)) == [500, 500, 1000]
+    assert sorted(blob.size for blob in held_blobs(store)) == [500, 500, 1000]
 
 
 def test_a_config_keeps_its_runs_and_their_predictions(store, tmp_path):
@@ -251,7 +244,7 @@ def test_thin_drops_only_weights_that_no_result_needs(store, said):
     result = cleared(store, thin=True)
     assert (result.blobs, result.thinned, result.manifests, result.entries) == (2, 2, 0, [])
     optimizer = dict(places(run))["state.optimizer"]
-    assert set(held_blobs(store.local)) == set(run.blobs) - {spare[0], optimizer}
+    assert set(held_blobs(store)) == set(run.blobs) - {spare[0], optimizer}
     found = verify(store, said)
     assert (found.missing, found.thinned) == (0, 2)
     assert said == []
@@ -334,7 +327,7 @@ def test_export_and_import_give_identical_files(store, exported, tmp_path):
     done = import_entries(other, exported, problems)
     assert contents(other.local.root) == referred_to(store.local.root)
     assert (done.manifests, problems, said) == (3, [], [])
-    assert done.bytes == sum(blob.size for blob in held_blobs(other.local))
+    assert done.bytes == sum(blob.size for blob in held_blobs(other))
     assert verify(other, said).thinned == 1
     assert import_entries(other, exported, problems).manifests == 3
     assert problems == []
@@ -367,10 +360,10 @@ def test_what_a_live_store_lets_go_while_it_is_imported_is_left_out(
 
 
 def forgetful(read, names):
-    def read_or_fail(folder, name):
+    def read_or_fail(folder, name, stated):
         if name in names:
             raise FileNotFoundError(name)
-        return read(folder, name)
+        return read(folder, name, stated)
 
     return read_or_fail
 
@@ -428,7 +421,7 @@ def test_a_flipped_byte_in_a_manifest_costs_that_entry_only(store, exported, tmp
     assert import_entries(other, exported, problems).manifests == 2
     assert len(problems) == 1
     assert hit.name in problems[0]
-    assert not held_blobs(other.local).keys() & set(hit.blobs)
+    assert not held_blobs(other).keys() & set(hit.blobs)
 
 
 def refused(tar, tmp_path):
@@ -460,7 +453,7 @@ def test_a_tar_with_links_is_refused(exported, tmp_path, kind):
         member = tarfile.TarInfo(Blob.of(b"x").name)
         member.type, member.linkname = kind, "/etc/passwd"
         archive.addfile(member)
-    assert "links or folders" in refused(exported, tmp_path)
+    assert "holds links, folders" in refused(exported, tmp_path)
 
 
 def test_a_forged_manifest_leads_nowhere(tmp_path, store):
@@ -478,6 +471,39 @@ def test_a_forged_manifest_leads_nowhere(tmp_path, store):
     assert len(problems) == 1
     assert contents(store.local.root) == {}
     assert secret.read_bytes() == b"secret"
+
+
+BOMB = {"GNU.sparse.map": f"{10 << 30},0", "GNU.sparse.size": str(10 << 30)}
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({**BOMB, "GNU.sparse.name": Blob.of(b"x").name}, "or sparse files"),
+        ({"GNU.sparse.map": "a,b", "GNU.sparse.size": "5"}, "not a whole tar file"),
+        ({"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}, "not a whole tar file"),
+        ({"size": str(10**30)}, "not a whole tar file"),
+        ({"size": str(10**9)}, "not a whole tar file"),
+        ({"size": "-1024"}, "not a whole tar file"),
+        ({"comment": "x" * 100_000}, "not a whole tar file (a header of"),
+    ],
+)
+def test_a_tar_with_a_forged_header_is_refused(exported, tmp_path, headers, words):
+    with tarfile.open(exported, "a", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo(Blob.of(b"x").name)
+        member.pax_headers = headers
+        archive.addfile(member)
+    assert words in refused(exported, tmp_path)
+
+
+def test_a_header_that_goes_back_is_refused(exported, tmp_path):
+    """A negative size would send whoever follows it round in circles."""
+    member = tarfile.TarInfo("x")
+    header = bytearray(member.tobuf())
+    header[124:136] = (256**12 - 1024).to_bytes(12, "big")
+    header[148:156] = f"{tarfile.calc_chksums(header)[0]:06o}\0 ".encode()
+    exported.write_bytes(bytes(header) + exported.read_bytes())
+    assert "not a whole tar file" in refused(exported, tmp_path)
 
 
 @pytest.mark.parametrize("what", ["blob", "manifest"])

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pj2.errors import UserError
+from pj2.store.files import Damaged
 from pj2.store.keep import parse_rule
 from pj2.store.maintain import clear, verify
 from pj2.store.store import BlobUnavailable, RunStore
@@ -120,8 +121,8 @@ class Interfering(Folder):
         super().__init__(root)
         self.after_read = after_read
 
-    def read(self, name):
-        content = super().read(name)
+    def read(self, name, stated):
+        content = super().read(name, stated)
         action = self.after_read.pop(name, None)
         return content if action is None else action(content)
 
@@ -149,7 +150,11 @@ def test_what_another_node_has_mended_is_not_set_aside(store, tmp_path, what):
     manifest = published(store)
     name = manifest.name if what == "manifest" else manifest.blobs[0].name
     before = contents(store.local.root)
-    other, said = interfered(store.local.root, {name: lambda content: content[:-1]})
+
+    def was_damaged(content):
+        raise Damaged("as it was before", name)
+
+    other, said = interfered(store.local.root, {name: was_damaged})
     assert list(other.manifests(manifest.fingerprint)) == [manifest]
     assert other.read(manifest.blobs[0])
     assert said == []
@@ -184,7 +189,7 @@ def stale(*_, **__):
 def test_a_stale_handle_is_a_file_that_is_gone(store, said, monkeypatch, tmp_path):
     manifest = published(store)
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", stale)
+        patch.setattr(os, "open", stale)
         assert list(store.manifests(manifest.fingerprint)) == []
         assert verify(store, said).damaged == 0
         with pytest.raises(BlobUnavailable):

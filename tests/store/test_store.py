@@ -127,7 +127,7 @@ def test_what_a_killed_writer_left_is_ignored(store, said):
     manifest = published(store)
     for name in (manifest.name, manifest.blobs[0].name):
         half = store.local.path(name).parent / ".tmp-killed.json"
-        half.write_bytes(store.local.read(name)[:10])
+        half.write_bytes(store.local.path(name).read_bytes()[:10])
     assert names(store.manifests(manifest.fingerprint)) == [manifest.name]
     assert names(store.all_manifests()) == [manifest.name]
     assert said == []

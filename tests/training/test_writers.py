@@ -22,6 +22,7 @@ from tests.helpers.made_up import FACTS
 from tests.helpers.small_run import open_folder, small_settings
 
 EPOCHS, ROUNDS = 6, 5
+HARDWARE = {"name": "cpu", "threads": 1}
 
 
 class Trained:
@@ -47,7 +48,7 @@ def recorder_of(store, settings):
     fingerprint = run_fingerprint(settings, "0" * 64)
     generations = list(store.manifests(fingerprint.digest))
     if not generations:
-        return Recorder(store, fingerprint, settings, Trajectory(FACTS, {}, {}), [])
+        return Recorder(store, fingerprint, settings, Trajectory(FACTS, HARDWARE, {"torch": "2"}), [])
     newest = Trajectory.of(generations[0])
     return Recorder(store, fingerprint, settings, newest, generations)
 
