@@ -74,7 +74,7 @@ def test_a_file_without_a_table_is_a_users_mistake(tmp_path):
     (tmp_path / "t.json").write_text('{"caption": "no table here"}')
     with pytest.raises(UserError, match=r"t\.json: is damaged, .*: headings: Field required"):
         read_table(tmp_path / "t.json")
-    with pytest.raises(UserError, match=r"u\.json: cannot be read"):
+    with pytest.raises(UserError, match=r"u\.json: is missing"):
         read_table(tmp_path / "u.json")
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pj2.compare.sides import runs_below
 from pj2.config.study import RunSettings
-from pj2.errors import UserError
+from pj2.errors import UserError, in_one_line
 from pj2.exhibits.comparison.table import comparison_table
 from pj2.exhibits.efficiency.table import efficiency_table
 from pj2.publish.copies import copy_run
@@ -104,7 +104,7 @@ def said(study: Study, target: Path) -> list[str]:
 
 
 def is_one_line(line: str) -> bool:
-    return line.isprintable()
+    return in_one_line(line) == line
 
 
 @FEW
