@@ -31,7 +31,7 @@ app = typer.Typer(
 
     \b
     Example: pj2 geometry curvature --output curvature.json \\
-        --data results/data/cifar10-sample-fb085f76 \\
+        --data results/data/cifar10-sample-b528cc08 \\
         --settings '{"images": 16, "eigenvalues": 1, "lanczos_steps": 6}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """,
@@ -67,7 +67,7 @@ def rows(
 
     \b
     Example: pj2 geometry surface-rows --first 0 --output rows.parquet \\
-        --data results/data/cifar10-sample-fb085f76 \\
+        --data results/data/cifar10-sample-b528cc08 \\
         --settings '{"points": 9, "images": 100, "rows_per_job": 3}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
@@ -110,7 +110,7 @@ def line(index: Indices, task: Task, compute: Compute, store: StoreOptions = DEF
 
     \b
     Example: pj2 geometry surface-line --output line.parquet \\
-        --data results/data/cifar10-sample-fb085f76 \\
+        --data results/data/cifar10-sample-b528cc08 \\
         --settings '{"line_points": 11, "images": 100}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
@@ -136,7 +136,7 @@ def interpolation(
 
     \b
     Example: pj2 geometry interpolation --output interpolation.parquet \\
-        --data results/data/cifar10-sample-fb085f76 \\
+        --data results/data/cifar10-sample-b528cc08 \\
         --settings '{"line_points": 11, "images": 100}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
@@ -165,7 +165,7 @@ def curvature(
 
     \b
     Example: pj2 geometry curvature --output curvature.json \\
-        --data results/data/cifar10-sample-fb085f76 \\
+        --data results/data/cifar10-sample-b528cc08 \\
         --settings '{"images": 16, "eigenvalues": 1, "lanczos_steps": 6}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """

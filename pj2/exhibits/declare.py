@@ -33,7 +33,7 @@ class Option:
     many: bool = False
 
 
-IMAGES = Option("data", "Folder that `pj2 prepare` wrote.", "results/data/cifar10-sample-fb085f76")
+IMAGES = Option("data", "Folder that `pj2 prepare` wrote.", "results/data/cifar10-sample-b528cc08")
 BAND = Option(
     "band", "The file that `pj2 band` wrote.", "results/default/landscape/landscape.parquet"
 )

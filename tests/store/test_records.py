@@ -38,7 +38,7 @@ def refused(path, schema=Made) -> str:
         read_record(path, schema)
     (line,) = caught.value.problems
     assert line.startswith(f"{path}: ")
-    assert line.isprintable()
+    assert in_one_line(line) == line
     assert caught.value.in_its_folder.startswith(f"{path.name} ")
     return line.removeprefix(f"{path}: ")
 
