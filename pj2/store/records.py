@@ -143,9 +143,8 @@ def _as(schema: type[Schema], value: Any, path: PathLike) -> Schema:
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)[0]
         where = "".join(f"{part}: " for part in [".".join(map(str, found["loc"]))] if part)
-        raise BadRecord(
-            path, f"is damaged, or another version wrote it: {where}{found['msg']}"
-        ) from None
+        said = where + found["msg"].removeprefix("Value error, ")
+        raise BadRecord(path, f"is damaged, or another version wrote it: {said}") from None
     return believed
 
 

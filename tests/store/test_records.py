@@ -90,8 +90,8 @@ def test_what_is_no_record_is_a_line(path, content, words):
         ({"name": "a", "count": -1}, "count: Input should be greater"),
         ({"name": "a", "count": 10**400}, "count: "),
         ({"name": "a", "count": {}}, "count: Input should be a valid integer"),
-        ({"name": "../a", "count": 1}, "name: Value error, '../a' is not the plain name"),
-        ({"name": "\x1b[2Ja", "count": 1}, r"name: Value error, '\x1b[2Ja' is not the plain name"),
+        ({"name": "../a", "count": 1}, "name: '../a' is not the plain name"),
+        ({"name": "\x1b[2Ja", "count": 1}, r"name: '\x1b[2Ja' is not the plain name"),
     ],
 )
 def test_wrong_types_are_a_line_however_they_are_signed(path, value, words):
