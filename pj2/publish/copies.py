@@ -11,6 +11,7 @@ from pj2.data.layout import DataIdentity
 from pj2.runs.check import stale_reasons
 from pj2.runs.files import BEST, LAST, PREDICTIONS, RUN
 from pj2.runs.record import read_run
+from pj2.store.files import Damaged, open_regular
 from pj2.store.records import write_record
 
 _CHUNK = 1 << 20
@@ -38,17 +39,22 @@ def copy_run(source: Path, target: Path) -> list[str]:
     target.mkdir(parents=True)
     write_record(target / RUN, run)
     left_out = {LAST} if run["best_epoch"] is not None else {LAST, BEST, PREDICTIONS}
-    return [
-        f"{source / name}: damaged: its bytes are not those that {RUN} names"
-        for name, digest in sorted(run["artifacts"].items())
-        if name not in left_out and _copy(source / name, target / name) != digest
-    ]
+    problems = []
+    for name in sorted(run["artifacts"].keys() - left_out):
+        try:
+            if _copy(source / name, target / name) != run["artifacts"][name]:
+                problems.append(
+                    f"{source / name}: damaged: its bytes are not those that {RUN} names"
+                )
+        except Damaged as problem:
+            problems.append(f"{source / name}: damaged: {problem.strerror}")
+    return problems
 
 
 def _copy(source: Path, target: Path) -> str:
     """Copy a file and return the hex SHA-256 of what was written."""
     digest = hashlib.sha256()
-    with source.open("rb") as reading, target.open("xb") as writing:
+    with open_regular(source) as reading, target.open("xb") as writing:
         while piece := reading.read(_CHUNK):
             digest.update(piece)
             writing.write(piece)

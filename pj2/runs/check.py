@@ -102,7 +102,11 @@ def why_stale(
 
 def check_weights(path: Path, run: Mapping[str, Any]) -> None:
     """Raise UserError unless the weights are those that run.json speaks of."""
-    if sha256_file(path) != run["artifacts"][path.name]:
+    try:
+        intact = sha256_file(path) == run["artifacts"][path.name]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); run snakemake again") from None
+    if not intact:
         raise UserError(f"{path}: damaged: not the bytes that run.json names; run snakemake again")
 
 

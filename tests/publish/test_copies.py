@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import json
+import os
 import re
 from pathlib import Path
 
@@ -50,6 +51,14 @@ def test_each_damaged_file_is_named(make, tmp_path):
         f"{source}/best.safetensors: {said} run.json names",
         f"{source}/predictions.parquet: {said} run.json names",
     ]
+
+
+def test_a_pipe_in_the_place_of_a_file_is_named_and_not_waited_for(make, tmp_path):
+    source = make()
+    (source / "steps.parquet").unlink()
+    os.mkfifo(source / "steps.parquet")
+    (problem,) = copy_run(source, tmp_path / "copy")
+    assert problem == f"{source}/steps.parquet: damaged: not a regular file"
 
 
 @pytest.mark.parametrize("name", ["../.bash_login", "notes.txt", "two\nlines"])

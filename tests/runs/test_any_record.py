@@ -26,7 +26,7 @@ from tests.helpers.made_up import make_index, make_run
 
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-    | st.sampled_from(["../..", "\x1b[2J", 10**400, -1, 1e308, "0" * 64]),
+    | st.sampled_from(["../..", "\x1b[2J", "\u202e", 10**400, -1, 1e308, "0" * 64]),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=5,

@@ -90,8 +90,8 @@ def test_what_is_no_record_is_a_line(path, content, words):
         ({"name": "a", "count": -1}, "count: Input should be greater"),
         ({"name": "a", "count": 10**400}, "count: "),
         ({"name": "a", "count": {}}, "count: Input should be a valid integer"),
-        ({"name": "../a", "count": 1}, "name: Value error, '../a' is not the plain name"),
-        ({"name": "\x1b[2Ja", "count": 1}, r"name: Value error, '\x1b[2Ja' is not the plain name"),
+        ({"name": "../a", "count": 1}, "name: '../a' is not the plain name"),
+        ({"name": "\x1b[2Ja", "count": 1}, r"name: '\x1b[2Ja' is not the plain name"),
     ],
 )
 def test_wrong_types_are_a_line_however_they_are_signed(path, value, words):
@@ -110,9 +110,9 @@ def test_what_is_no_file_to_read_is_a_line_and_is_not_waited_for(path, kind):
     elif kind == "closed":
         path.symlink_to(path)
     words = {
-        "pipe": "is not a regular file",
-        "folder": "Is a directory",
-        "device": "is not a regular file",
+        "pipe": "cannot be read (not a regular file)",
+        "folder": "cannot be read (not a regular file)",
+        "device": "cannot be read (not a regular file)",
         "missing": "is missing",
         "closed": "cannot be read (Too many levels",
     }
