@@ -48,7 +48,9 @@ def recorder_of(store, settings):
     fingerprint = run_fingerprint(settings, "0" * 64)
     generations = list(store.manifests(fingerprint.digest))
     if not generations:
-        return Recorder(store, fingerprint, settings, Trajectory(FACTS, HARDWARE, {"torch": "2"}), [])
+        return Recorder(
+            store, fingerprint, settings, Trajectory(FACTS, HARDWARE, {"torch": "2"}), []
+        )
     newest = Trajectory.of(generations[0])
     return Recorder(store, fingerprint, settings, newest, generations)
 
