@@ -275,11 +275,11 @@ def verify_bundle(
 
     done = check_bundle(bundle, digest)
     if as_json:
-        _print_json(asdict(done))
+        print_json(asdict(done))
     else:
-        _print_lines(done.problems)
+        print_lines(done.problems)
         state = "as its SHA256SUMS says" if not done.problems else "not as it was published"
-        print(f"{bundle}: {done.files} files, {_size(done.bytes)}: {state}")
+        print(f"{bundle}: {done.files} files, {readable_size(done.bytes)}: {state}")
         print(f"SHA-256 of its SHA256SUMS: {done.digest}")
     if done.problems:
         raise typer.Exit(FOUND_PROBLEMS)
