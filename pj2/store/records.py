@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Hashable, Mapping
 from functools import cache
 from typing import Annotated, Any, TypeVar, cast
@@ -20,7 +19,7 @@ from pydantic_core import from_json
 
 from pj2.config.names import canonical_json
 from pj2.errors import UserError, in_one_line
-from pj2.store.files import write_json
+from pj2.store.files import open_regular, write_json
 
 PathLike = str | os.PathLike[str]
 Schema = TypeVar("Schema")
@@ -124,17 +123,11 @@ def says(value: Any, wanted: Any) -> bool:
 
 def _content(path: PathLike, largest: int) -> bytes:
     """Return the bytes of a regular file. Nothing that is none, such as a pipe, is waited for."""
-    with open(path, "rb", opener=_without_waiting) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise BadRecord(path, "is not a regular file")
+    with open_regular(path) as file:
         content = file.read(largest + 1)
     if len(content) > largest:
         raise BadRecord(path, f"is longer than any record: more than {largest:,} bytes")
     return content
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _as(schema: type[Schema], value: Any, path: PathLike) -> Schema:

@@ -110,9 +110,9 @@ def test_what_is_no_file_to_read_is_a_line_and_is_not_waited_for(path, kind):
     elif kind == "closed":
         path.symlink_to(path)
     words = {
-        "pipe": "is not a regular file",
-        "folder": "Is a directory",
-        "device": "is not a regular file",
+        "pipe": "cannot be read (not a regular file)",
+        "folder": "cannot be read (not a regular file)",
+        "device": "cannot be read (not a regular file)",
         "missing": "is missing",
         "closed": "cannot be read (Too many levels",
     }
