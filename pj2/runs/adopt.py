@@ -41,8 +41,16 @@ from pj2.runs.files import (
 )
 from pj2.runs.record import RunInfo, read_run
 from pj2.runs.result import Cut, Result, cut, describe, ending, has_result, kept_weights
-from pj2.runs.trajectory import Divergence, Epoch, Facts, Trajectory, pack_probes, pack_steps
-from pj2.store.files import sha256_file
+from pj2.runs.trajectory import (
+    Divergence,
+    Epoch,
+    Facts,
+    Trajectory,
+    pack_probes,
+    pack_steps,
+    stored_trajectories,
+)
+from pj2.store.files import open_parquet, sha256_file
 from pj2.store.manifest import Blob
 from pj2.store.records import BadRecord
 from pj2.store.store import BlobUnavailable, RunStore
@@ -85,7 +93,7 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
         contents: dict[Blob, bytes] = {}
         result = _result(folder, run, settings, contents)
         predictions = _predictions(folder, run) if whole else None
-        stored = [Trajectory.of(each) for each in store.manifests(result.fingerprint.digest)]
+        stored = [each for _, each in stored_trajectories(store, result.fingerprint.digest)]
         end = ending(result.end, folder / PREDICTIONS) if whole else result.end
         _check(folder, run, result, end)
         _compare(result.trajectory, stored)
@@ -270,7 +278,8 @@ def _predictions(folder: Path, run: RunInfo) -> Fingerprint:
 def _read_table(path: Path, schema: pa.Schema) -> pa.Table:
     """Return the columns of a schema, in its types. Raises NotTaken if a file has them not."""
     try:
-        table = pq.ParquetFile(path).read()
+        with open_parquet(path) as file:
+            table = file.read()
         missing = [name for name in schema.names if name not in table.column_names]
         if missing:
             raise NotTaken(f"{path.name} has no column {', '.join(missing)}")

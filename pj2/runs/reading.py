@@ -23,7 +23,7 @@ from pj2.language import tr
 from pj2.runs.files import RUN
 from pj2.runs.index import Entry, read_index
 from pj2.runs.record import read_run
-from pj2.store.files import open_regular
+from pj2.store.files import open_parquet
 from pj2.store.records import BadRecord, parse_json
 from pj2.store.records import PathLike as PathLike
 
@@ -368,8 +368,7 @@ def _listed_run(path: PathLike, entry: Entry) -> RunRecord:
 def read_parquet(path: PathLike, columns: Sequence[str]) -> pa.Table:
     """Read a Parquet file that must hold `columns`; others are left out."""
     try:
-        with open_regular(path) as file:
-            parquet = pq.ParquetFile(file)
+        with open_parquet(path) as parquet:
             missing = [name for name in columns if name not in parquet.schema_arrow.names]
             if missing:
                 raise UserError(f"{path}: has no column {', '.join(missing)}")

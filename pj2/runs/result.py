@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from pj2.config.study import RunSettings
 from pj2.data.layout import DataIdentity
+from pj2.errors import UserError
 from pj2.fingerprint.code import RESULT, code_of
 from pj2.fingerprint.run import Fingerprint
 from pj2.runs.derived import Predict, predictions_of, restore_or_make
@@ -31,7 +32,7 @@ from pj2.runs.files import (
     steps_table,
 )
 from pj2.runs.trajectory import Trajectory, unpack_probes, unpack_steps
-from pj2.store.files import sha256_file, write_table
+from pj2.store.files import open_parquet, sha256_file, write_table
 from pj2.store.manifest import Blob
 from pj2.store.records import write_record
 from pj2.store.store import BlobUnavailable, RunStore
@@ -175,7 +176,17 @@ def describe(result: Result, end: Cut, steps: int, artifacts: Mapping[str, str])
 
 
 def ending(end: Cut, predictions: Path) -> Cut:
-    """Return how a run ended, given its predictions: it diverged if they are not finite."""
-    table = pq.read_table(predictions, columns=["probabilities"])
+    """Return how a run ended, given its predictions: it diverged if they are not finite.
+
+    Raises UserError if they are not what is written of them.
+    """
+    try:
+        with open_parquet(predictions) as file:
+            table = file.read(columns=["probabilities"])
+            if table.column_names != ["probabilities"]:
+                raise pa.ArrowInvalid("no column probabilities")
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{predictions}: not a readable Parquet file: {reason}") from None
     values = table["probabilities"].combine_chunks().flatten().to_numpy()
     return end if np.isfinite(values).all() else Cut(end.epochs, "diverged", None)

@@ -25,6 +25,8 @@ import pyarrow.parquet as pq
 
 TEMPORARY = ".tmp-"
 _CHUNK = 1 << 20
+# The probabilities of a million images of 250 classes are as many.
+MOST_VALUES = 1 << 28
 
 
 class Damaged(OSError):
@@ -125,6 +127,23 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         return descriptor
 
     return open(path, "rb", opener=without_waiting)
+
+
+@contextmanager
+def open_parquet(path: str | os.PathLike[str]) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file to read it.
+
+    Raises OSError or pa.ArrowException if it is none, or if its footer states more values
+    than any file of a study has: one may take eight bytes in memory, and none in the file.
+    """
+    with open_regular(path) as file:
+        parquet = pq.ParquetFile(file)
+        footer = parquet.metadata
+        groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+        values = sum(g.column(i).num_values for g in groups for i in range(footer.num_columns))
+        if values > MOST_VALUES:
+            raise pa.ArrowInvalid(f"it states {values:,} values, more than {MOST_VALUES:,}")
+        yield parquet
 
 
 def sha256_file(path: str | os.PathLike[str]) -> str:

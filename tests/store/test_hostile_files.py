@@ -8,14 +8,18 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
 from pj2.cli.main import app
 from pj2.errors import UserError
+from pj2.runs.reading import read_parquet
+from pj2.runs.result import Cut, ending
+from pj2.store import files as files_module
 from pj2.store import store as store_module
 from pj2.store.contents import held_blobs, read_entries
-from pj2.store.files import Damaged, sha256_file
+from pj2.store.files import Damaged, open_parquet, sha256_file, write_table
 from pj2.store.maintain import clear, verify
 from pj2.store.manifest import MANIFEST_BYTES, Blob, Manifest, read_manifest
 from pj2.store.open import open_existing
@@ -337,3 +341,34 @@ def test_a_manifest_is_read_from_any_tier_as_what_it_is(store):
     with pytest.raises(Damaged):
         read_manifest(store.local, renamed)
     assert held_blobs(store).keys() == set(manifest.blobs)
+
+
+# Parquet
+
+
+def test_a_parquet_file_that_would_fill_the_memory_is_not_read(tmp_path, monkeypatch):
+    table = pa.table({"label": pa.array([0] * 1000)})
+    write_table(tmp_path / "zeros.parquet", table)
+    with open_parquet(tmp_path / "zeros.parquet") as file:
+        assert file.read() == table
+    monkeypatch.setattr(files_module, "MOST_VALUES", 999)
+    with (
+        pytest.raises(pa.ArrowInvalid, match="states 1,000 values"),
+        open_parquet(tmp_path / "zeros.parquet"),
+    ):
+        pass
+    with pytest.raises(UserError, match="states 1,000 values"):
+        read_parquet(tmp_path / "zeros.parquet", ["label"])
+    pipe(tmp_path / "pipe.parquet")
+    with pytest.raises(UserError, match="not a regular file"):
+        read_parquet(tmp_path / "pipe.parquet", ["label"])
+
+
+@pytest.mark.parametrize("content", [b"", b"no table", b"PAR1" * 9])
+def test_predictions_that_are_no_table_are_a_line(tmp_path, content):
+    (tmp_path / "predictions.parquet").write_bytes(content)
+    with pytest.raises(UserError, match="not a readable Parquet file"):
+        ending(Cut(1, "completed", 0), tmp_path / "predictions.parquet")
+    write_table(tmp_path / "predictions.parquet", pa.table({"label": [0]}))
+    with pytest.raises(UserError, match="no column probabilities"):
+        ending(Cut(1, "completed", 0), tmp_path / "predictions.parquet")

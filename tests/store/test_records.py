@@ -9,6 +9,7 @@ import re
 import pytest
 from typing_extensions import TypedDict
 
+from pj2.errors import in_one_line
 from pj2.store.records import (
     BadRecord,
     Count,
