@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from pj2.errors import UserError
+from pj2.store.files import open_regular
 from pj2.store.sums import parse_sums
 
 SUMS = "SHA256SUMS"
@@ -82,13 +83,13 @@ def _in_folder(folder: Path) -> Iterator[Member]:
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 yield name, None
             elif path.is_file():
-                with path.open("rb") as stream:
-                    yield name, stream
+                with open_regular(path) as stream:
+                    yield name, cast(BufferedReader, stream)
 
 
 def _in_tar(path: Path) -> Iterator[Member]:
     try:
-        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
+        with open_regular(path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             members = archive.getmembers()
             file.seek(archive.offset)
             if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
@@ -102,5 +103,7 @@ def _in_tar(path: Path) -> Iterator[Member]:
                 yield name, cast(BufferedReader | None, content)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tarfile.TarError, ValueError, OverflowError) as error:  # of headers that were forged
+    except UserError:
+        raise
+    except Exception as error:  # tarfile raises whatever it meets in a header that is forged
         raise UserError(f"{path}: is not a whole tar file ({error})") from None

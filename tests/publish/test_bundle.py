@@ -105,5 +105,7 @@ def test_what_is_no_bundle_is_a_users_mistake(tmp_path, damage):
     bundle.write_bytes(content[:600] if damage is None else damage)
     with pytest.raises(UserError, match=r"bundle\.tar: (is not a whole tar|is damaged|has no SHA)"):
         check_bundle(bundle)
-    with pytest.raises(UserError, match=r"nowhere: cannot be read"):
-        check_bundle(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("nowhere", "pipe"):
+        with pytest.raises(UserError, match=f"{name}: cannot be read"):
+            check_bundle(tmp_path / name)

@@ -80,6 +80,22 @@ def test_it_is_what_its_sums_say_and_no_more(published):
     assert check_bundle(published).problems == []
 
 
+def test_the_command_that_verifies_it_ends_with_1_if_it_differs(finished, published):
+    command = [sys.executable, "-m", "pj2", "store", "verify-bundle", "published", "--digest"]
+    digest = sha256_file(published / "SHA256SUMS")
+    for expected, code in ((digest, 0), (digest[::-1], 1)):
+        done = subprocess.run(
+            [*command, expected],
+            cwd=finished.folder,
+            env=finished.environment | {"PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert f"SHA-256 of its SHA256SUMS: {digest}" in done.stdout
+
+
 def test_it_holds_the_weights_that_validation_chose_tables_and_report(study, published):
     results = study.folder / "results" / "tiny"
     weights = sorted(path.relative_to(published) for path in published.rglob("*.safetensors"))
@@ -219,32 +235,40 @@ def test_a_report_of_what_is_not_the_study_s_is_left_out(changed, change, why):
     assert not (changed.folder / "out" / "report.html").exists()
 
 
-@pytest.mark.parametrize(
-    "name", ["tables/comparison.json", "figures/filter_grids/landscape/VGG_A.png"]
-)
-def test_what_was_edited_is_neither_put_on_the_page_nor_published(changed, monkeypatch, name):
-    edited = changed.folder / "results/tiny" / name
-    other = next(path for path in sorted(edited.parent.glob(f"*{edited.suffix}")) if path != edited)
-    content = other.read_bytes()
-    edited.unlink()
-    edited.write_bytes(content)
+def test_what_was_edited_is_neither_put_on_the_page_nor_published(changed, monkeypatch):
     monkeypatch.chdir(changed.folder)
     results = Path("results/tiny")
     index = sorted(results.glob("index/experiment=*/*.json"))
-    with pytest.raises(UserError, match=f"results/tiny/{name} is damaged"):
-        write_report(results / "index/report.json", index, results / "report.html")
+    figure = results / "figures/filter_grids/landscape/VGG_A.png"
+    table = results / "tables/comparison.json"
+    for edited, other in (
+        (figure, figure.with_name("VGG_A_BatchNorm.png")),
+        (table, table.with_name("calibration.json")),
+    ):
+        edited.unlink()
+        shutil.copy(other, edited)
+        with pytest.raises(UserError, match=f"{edited} is damaged"):
+            write_report(results / "index/report.json", index, results / "report.html")
     result = export(changed, "out")
-    assert result.stdout.startswith(f"results/tiny/report.html: left out: results/tiny/{name} is")
+    assert result.stdout.startswith(f"results/tiny/report.html: left out: {table} is damaged")
     assert not (changed.folder / "out" / "report.html").exists()
 
 
-def test_an_edited_page_and_an_edited_list_of_what_it_shows_are_made_again(changed):
+def test_an_edited_page_list_of_what_it_shows_and_band_are_made_again(changed):
     results = changed.folder / "results/tiny"
     write_text(results / "report.html", "")
     assert changed.planned("all") == {"report": 1, "all": 1}
     contents = json.loads((results / "index/report.json").read_text())
     write_json(results / "index/report.json", contents | {"tables": {}})
-    assert changed.planned("all") == {"report_contents": 1, "report": 1, "all": 1}
+    write_text(results / "landscape/landscape.parquet", "")
+    assert changed.planned("all") == {
+        "report_contents": 1,
+        "landscape_band": 1,
+        "figure_of_experiment": 1,
+        "table_of_experiment": 1,
+        "report": 1,
+        "all": 1,
+    }
 
 
 def test_a_report_that_is_not_current_is_left_out(changed):
