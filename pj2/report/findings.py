@@ -196,6 +196,18 @@ def _limits(shown: Shown) -> Iterator[str]:
             "what these networks reach on all of them.",
             used=used, all=known.train_images, name=known.title,
         )  # fmt: skip
+    narrow: dict[float, list[str]] = {}
+    for run in shown.runs:
+        width = float(run.info["settings"]["architecture"].get("width", 1.0))
+        experiments = narrow.setdefault(width, [])
+        if run.experiment not in experiments:
+            experiments.append(run.experiment)
+    for width, experiments in narrow.items():
+        if width != 1:
+            yield tr(
+                "Networks are {width:g} times as wide as their exact form in {experiments}.",
+                width=width, experiments=named(experiments, tr(", ")),
+            )  # fmt: skip
     images = int(data["test_images"])
     if images < _FEW_IMAGES:
         apart = 100 * 1.96 * math.sqrt(0.5 / images)

@@ -120,5 +120,5 @@ def test_of_one_seed_the_interval_is_wilsons_and_says_so(summary: Path) -> None:
 def test_people_read_percent_and_a_model_without_results_stays(summary: Path) -> None:
     text = squeezed(Path(f"{summary}.md"))
     assert "| A | 0.001 | 3 | 1 | 1,234,567 | 70.00 ± 10.00 [45.16, 94.84] |" in text
-    assert "| 1.67 ± 2.89 [-5.50, 8.84] |" in text
+    assert "| 1.67 ± 2.89 [0.00, 8.84] |" in text
     assert "| C | 0.001 | 0 | 1 | 1,234,567 | – | – | – | – |" in text

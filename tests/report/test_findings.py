@@ -100,13 +100,15 @@ def test_bands_with_each_rate_left_out(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_concluded(tmp_path: Path) -> None:
-    run = make_run(tmp_path, "A", [1.38, 1.38], **guesses(20))
+    narrow = {"architecture": {"width": 0.25}}
+    run = make_run(tmp_path, "BasicCNN", [1.38, 1.38], settings=narrow, **guesses(20))
     limits = found(tmp_path, run).limits
     assert limits[0].startswith("3,000 of the 50,000 training images of CIFAR-10 were used")
+    assert limits[1] == "Networks are 0.25 times as wide as their exact form in e."
     # 1.96 sqrt(2 x 0.25 / 40) = 21.9 points
-    assert limits[1].startswith("40 test images: two networks' accuracies may differ by up to 22 p")
-    assert limits[2].startswith("One seed in e:")
-    assert limits[3].startswith("Hardly learned")
+    assert limits[2].startswith("40 test images: two networks' accuracies may differ by up to 22 p")
+    assert limits[3].startswith("One seed in e:")
+    assert limits[4].startswith("Hardly learned")
     whole = {"name": "cifar10", "train_images": 45_000, "validation_images": 5_000,
              "test_images": 10_000}  # fmt: skip
     runs = [make_run(tmp_path, "A", [1.0], seed=seed, data=whole) for seed in (0, 1)]

@@ -23,8 +23,8 @@ from pj2.runs.reading import (
     test_result,
 )
 from pj2.statistics import (
-    DIFFERENCE_OF_SHARES,
     NO_VALUES,
+    SHARE,
     Mean,
     mean_accuracy,
     mean_interval,
@@ -107,7 +107,7 @@ def _mean(values: Sequence[float], images: int | None) -> Mean:
     known = [value for value in values if not np.isnan(value)]
     if not known:
         return NO_VALUES
-    return mean_accuracy(known, images) if images else mean_interval(known, DIFFERENCE_OF_SHARES)
+    return mean_accuracy(known, images) if images else mean_interval(known, SHARE)
 
 
 def summary_shown(row: dict[str, Any]) -> dict[str, str]:

@@ -83,4 +83,7 @@ def _ranges(ratios: pd.DataFrame, name: str) -> list[str]:
     if name not in ratios:
         return []
     parts = zip(ratios[name], ratios[f"{name}_low"], ratios[f"{name}_high"], strict=True)
-    return [f"{middle:.3g} [{low:.3g}, {high:.3g}]" for middle, low, high in parts]
+    return [
+        f"{middle:.3g}" if seeds == 1 else f"{middle:.3g} [{low:.3g}, {high:.3g}]"
+        for seeds, (middle, low, high) in zip(ratios["seeds"], parts, strict=True)
+    ]
