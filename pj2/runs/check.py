@@ -111,12 +111,16 @@ def check_weights(path: Path, run: Mapping[str, Any]) -> None:
 
 
 def nearest_run(run: RunInfo, runs: Sequence[Run]) -> tuple[Run, list[str]]:
-    """Return the run whose settings differ least from a run.json, and how they differ."""
+    """Return the run whose settings differ least from a run.json, and how they differ.
 
-    def distance(candidate: Run) -> tuple[int, float]:
-        rate = run["settings"]["learning_rate"]
-        apart = abs(math.log(candidate.settings.learning_rate / rate))
-        return len(setting_differences(run["settings"], _plain(candidate.settings))), apart
+    Of equally many differences, one of the same model is the nearer.
+    """
+
+    def distance(candidate: Run) -> tuple[int, bool, float]:
+        own, other = run["settings"], candidate.settings
+        differing = len(setting_differences(own, _plain(other)))
+        apart = abs(math.log(other.learning_rate / own["learning_rate"]))
+        return differing, other.model != own["model"], apart
 
     nearest = min(runs, key=distance)
     return nearest, setting_differences(run["settings"], _plain(nearest.settings))
