@@ -21,7 +21,8 @@ def test_what_yaml_reads_in_two_ways_ends_the_start(small, flag):
     config.write_text(CONFIG + "  comparison: {models: [VGG_A], learning_rates: [1e-3]}\n")
     result = small.snakemake("-n", *flag)
     assert result.returncode == 2
-    assert "config.yaml, line 21, column 3: the key comparison is already" in result.stderr
+    line = CONFIG.count("\n") + 1
+    assert f"config.yaml, line {line}, column 3: the key comparison is already" in result.stderr
     config.write_text(CONFIG.replace("epochs: 2", "epochs: 010"))
     result = small.snakemake("-n", *flag)
     assert result.returncode == 2
