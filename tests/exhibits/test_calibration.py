@@ -172,10 +172,12 @@ def test_people_read_percent_and_spread(index: list[Path], tmp_path: Path) -> No
     assert r"ECE, \%" in (tmp_path / "t.tex").read_text()
 
 
-def test_probabilities_that_are_no_numbers_are_dashes(tmp_path: Path) -> None:
-    index = make_index(tmp_path, [make_run(tmp_path, "A", [2.0], confidence=np.nan)])
-    write_all_formats(calibration_table(index), tmp_path / "t")
-    assert "| 25.00 | – | – | – |" in squeezed(tmp_path / "t.md")
+def test_probabilities_that_are_no_numbers_leave_the_accuracy_alone() -> None:
+    label = np.array([0, 1])
+    given = np.array([[np.nan, 1.0], [0.0, 1.0]], np.float32)
+    measured = calibration([Predictions(("a", "b"), label, np.array([1, 1]), given, label)])
+    assert measured.accuracy == 0.5
+    assert np.isnan([measured.nll, measured.ece, measured.confidence]).all()
 
 
 def test_a_study_that_diverged_has_an_empty_table(tmp_path: Path) -> None:
@@ -230,10 +232,3 @@ def test_numbers_stand_where_no_points_are(tmp_path: Path, drawn: Drawn) -> None
     figure = drawn(plot_reliability, make_index(tmp_path, [modest, proud]))
     places = [axes.texts[0].get_position()[1] < 0.5 for axes in figure.axes if axes.texts]
     assert places == [True, False]
-
-
-def test_probabilities_that_are_no_numbers_leave_a_panel_empty(
-    tmp_path: Path, drawn: Drawn
-) -> None:
-    run = make_run(tmp_path, "A", [1.0], confidence=np.nan)
-    assert "ECE – NLL –" in words(drawn(plot_reliability, make_index(tmp_path, [run])))
