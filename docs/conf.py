@@ -56,7 +56,15 @@ nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!pj2\.).*")]
 suppress_warnings = ["ref.python"]  # the type `bytes` is the name of some attributes too
 # Type variables.
-nitpick_ignore = [("py:class", "pj2.registry.Definition"), ("py:class", "pj2.config.choices.Item")]
+nitpick_ignore = [
+    ("py:class", f"pj2.{name}")
+    for name in (
+        "registry.Definition",
+        "config.choices.Item",
+        "store.records.Schema",
+        "store.store.Result",
+    )
+]
 
 html_theme = "furo"
 html_title = f"pj2 {version}"
