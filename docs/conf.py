@@ -55,13 +55,16 @@ toc_object_entries_show_parents = "hide"
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!pj2\.).*")]
 suppress_warnings = ["ref.python"]  # the type `bytes` is the name of some attributes too
-# Type variables.
+# Type variables, and functions that check a type's values.
 nitpick_ignore = [
     ("py:class", f"pj2.{name}")
     for name in (
         "registry.Definition",
         "config.choices.Item",
+        "runs.record._files_of_a_run",
+        "store.files._Readable",
         "store.records.Schema",
+        "store.records.plain_name",
         "store.store.Result",
     )
 ]
