@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, precision_of
@@ -37,15 +37,20 @@ def unlike_budgets(runs: Iterable[RunRecord]) -> str:
 
 def stalled_runs(runs: Iterable[RunRecord]) -> str:
     """Return a sentence that names runs which hardly learned; it reads their losses."""
-    stalled = [
-        tr("{model} at {lr}, seed {seed}", model=run.model, lr=run.lr, seed=run.seed)
-        for run in runs
-        if is_stalled(run)
-    ]
+    return hardly_learned([run for run in runs if is_stalled(run)])
+
+
+def hardly_learned(stalled: Sequence[RunRecord]) -> str:
+    """Return the sentence of runs that are known to have stalled; nothing if there are none."""
     if not stalled:
         return ""
     return tr(
         "Hardly learned, within 0.1 nats of guessing for half of their steps or more: {runs}. "
         "What learns nothing has steady gradients and a flat loss.",
-        runs=named(stalled),
+        runs=named([run_in_words(run) for run in stalled]),
     )
+
+
+def run_in_words(run: RunRecord) -> str:
+    """Return which run of an experiment this is."""
+    return tr("{model} at {lr}, seed {seed}", model=run.model, lr=run.lr, seed=run.seed)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 from pj2.config.datasets import DATASETS
-from pj2.errors import UserError
-from pj2.exhibits.cautions import stalled_runs, unlike_budgets
-from pj2.exhibits.landscape.numbers import band_width_table, common_steps, landscape_band
+from pj2.exhibits.cautions import hardly_learned, unlike_budgets
+from pj2.exhibits.landscape.numbers import width_ratio, width_ratios_without_a_rate
 from pj2.exhibits.pairwise.numbers import pairwise
 from pj2.language import said, tr
 from pj2.report.contents import Shown
@@ -52,13 +50,14 @@ class Findings:
 
 def findings(shown: Shown) -> Findings:
     """Sum up what a study says, and what it cannot."""
+    stalled = [run for run in shown.runs if is_stalled(run)]
     found = []
     for name in shown.contents.config.experiments:
         runs = shown.of([name])
-        told = (*_accuracies(runs), *_learning(runs), *_bands(runs))
+        told = (*_accuracies(runs), *_learning(runs, stalled), *_bands(runs))
         if told:
             found.append((name, told))
-    return Findings(tuple(found), tuple(_limits(shown)))
+    return Findings(tuple(found), tuple(_limits(shown, stalled)))
 
 
 def _accuracies(runs: Sequence[RunRecord]) -> Iterator[Finding]:
@@ -125,7 +124,7 @@ def _pairs(runs: Sequence[RunRecord]) -> Iterator[Finding]:
         yield Finding(tr("Not settled: {pairs}", pairs=named(unsettled)), "comparison")
 
 
-def _learning(runs: Sequence[RunRecord]) -> Iterator[Finding]:
+def _learning(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> Iterator[Finding]:
     """Say at which learning rates each model learned, hardly did, and diverged."""
     for (_, model), group in by_model(runs).items():
         settings = by_setting(group)
@@ -133,59 +132,48 @@ def _learning(runs: Sequence[RunRecord]) -> Iterator[Finding]:
             continue
         ended: dict[str, list[str]] = {words: [] for words in _ENDS}
         for (_, _, lr), members in settings.items():
-            ended[_end(members)].append(lr)
+            ended[_end(members, stalled)].append(lr)
         parts = [tr(words, rates=rates(lrs)) for words, lrs in ended.items() if lrs]
         yield Finding(f"{model} {tr('; ').join(parts)}", "curves")
 
 
-def _end(runs: Sequence[RunRecord]) -> str:
+def _end(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> str:
     """Return what became of the seeds at a learning rate, at the worst of them."""
     if any(run.diverged_at is not None for run in runs):
         return _DIVERGED
-    return _STALLED if any(map(is_stalled, runs)) else _LEARNED
+    return _STALLED if any(run in stalled for run in runs) else _LEARNED
 
 
 def _bands(runs: Sequence[RunRecord]) -> Iterator[Finding]:
-    """Compare the bands of every two models, also with each single rate left out."""
-    lrs = sorted({run.lr for run in runs}, key=float)
+    """Compare the bands of two models, also with each single rate left out."""
     models = list(dict.fromkeys(run.model for run in runs))
-    if len(lrs) < 2 or len(models) != 2:
+    if len({run.lr for run in runs}) < 2 or len(models) != 2:
         return
-    for model, other in combinations(models, 2):
-        ratio = _width_ratio(runs, model, other)
-        alone = [
-            _width_ratio([run for run in runs if run.lr != lr], model, other)
-            for lr in (lrs if len(lrs) > 2 else ())
-        ]
-        ratios = [each for each in alone if each is not None]
-        if ratio is None:
-            continue
-        text = tr(
-            "The band of {other} over learning rates is {ratio:.2f} times as wide as that of "
-            "{model}",
-            model=model, other=other, ratio=1 / ratio,
+    model, other = models
+    ratio = width_ratio(runs, other, model)
+    if not _is_told(ratio):
+        return
+    text = tr(
+        "The band of {other} over learning rates is {ratio:.2f} times as wide as that of {model}",
+        model=model, other=other, ratio=ratio,
+    )  # fmt: skip
+    ratios = list(filter(_is_told, width_ratios_without_a_rate(runs, other, model)))
+    if ratios:
+        text += tr(
+            ", and {least:.2f} to {greatest:.2f} times with any one rate left out",
+            least=min(ratios), greatest=max(ratios),
         )  # fmt: skip
-        if ratios:
-            text += tr(
-                ", and {least:.2f} to {greatest:.2f} times with any one rate left out",
-                least=1 / max(ratios), greatest=1 / min(ratios),
-            )  # fmt: skip
-            if min(ratios) < 1 < max(ratios):
-                text += tr(": which is the wider hangs on a single rate")
-        yield Finding(text, "landscape")
+        if min(ratios) < 1 < max(ratios):
+            text += tr(": which is the wider hangs on a single rate")
+    yield Finding(text, "landscape")
 
 
-def _width_ratio(runs: Sequence[RunRecord], model: str, other: str) -> float | None:
-    """Return the mean median width of a model's bands divided by the other's, over common steps."""
-    try:
-        table = band_width_table(common_steps(landscape_band(runs)))
-    except UserError:  # of one of them no loss is finite
-        return None
-    width = table.groupby("model")["median_width"].mean()
-    return float(width[model] / width[other]) if width[other] and width[model] else None
+def _is_told(ratio: float) -> bool:
+    """Tell whether both bands have a width."""
+    return math.isfinite(ratio) and ratio > 0
 
 
-def _limits(shown: Shown) -> Iterator[str]:
+def _limits(shown: Shown, stalled: Sequence[RunRecord]) -> Iterator[str]:
     """Yield what keeps the numbers of a study from saying more."""
     data = shown.runs[0].info["data"]
     known = DATASETS.get(data["name"])
@@ -231,7 +219,7 @@ def _limits(shown: Shown) -> Iterator[str]:
         if budgets:
             yield f"{name}{tr(': ')}{budgets}"
     for sentence in (
-        stalled_runs(shown.runs),
+        hardly_learned(stalled),
         mixed_precisions(map(precision_of, shown.runs)),
     ):
         if sentence:

@@ -99,6 +99,13 @@ def test_bands_with_each_rate_left_out(tmp_path: Path) -> None:
     )
 
 
+def test_a_model_without_a_finite_loss_has_no_band_to_compare(tmp_path: Path) -> None:
+    rates = ("0.1", "0.2", "0.3")
+    runs = [make_run(tmp_path, "A", [], lr=lr, val=(), diverged=True) for lr in rates]
+    runs += [make_run(tmp_path, "B", [1.0], lr=lr) for lr in rates]
+    assert not [text for text in sentences(tmp_path, *runs) if "band" in text]
+
+
 def test_what_cannot_be_concluded(tmp_path: Path) -> None:
     narrow = {"architecture": {"width": 0.25}}
     run = make_run(tmp_path, "BasicCNN", [1.38, 1.38], settings=narrow, **guesses(20))

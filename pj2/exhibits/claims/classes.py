@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from pj2.exhibits.claims.comparable import run_problems
-from pj2.exhibits.claims.finding import POINTS, Finding, about_an_order, did_not_train, unsettled
+from pj2.exhibits.claims.finding import POINTS, Finding, about_an_order, unless_lost, unsettled
 from pj2.exhibits.claims.kinds import BestClassesClaim, ConfusedClaim
 from pj2.exhibits.claims.published import Report
-from pj2.exhibits.claims.verdicts import CANNOT_TELL
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, predictions
 
@@ -71,8 +69,4 @@ def _check(
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         ours[run.seed] = above(shares, np.isin(guesses.classes, claim.classes))
     finding = about_an_order(unsettled(claim, problems, own, ours), POINTS)
-    lost = did_not_train(own)
-    if not lost:
-        return finding
-    verdict = finding.verdict if finding.problems else CANNOT_TELL
-    return replace(finding, verdict=verdict, reason=lost)
+    return unless_lost(finding, own)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from pj2.exhibits.cautions import run_in_words
 from pj2.exhibits.claims.kinds import Claim
 from pj2.exhibits.claims.verdicts import (
     CANNOT_TELL,
@@ -168,19 +169,24 @@ def about_a_ratio(finding: Finding, factor: float, *more: str) -> Finding:
     return finding.settled(judged, numbers, *more)
 
 
-def did_not_train(runs: Sequence[RunRecord]) -> str:
-    """Return the runs that diverged or stalled in words; nothing if there are none."""
-    lost = [
-        tr("{model} at {lr}, seed {seed}", model=run.model, lr=run.lr, seed=run.seed)
-        for run in runs
-        if not trained(run)
-    ]
-    return tr("diverged or stalled: {runs}", runs=named(lost)) if lost else ""
+def not_trained(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the runs that diverged or stalled."""
+    return [run for run in runs if run.diverged_at is not None or is_stalled(run)]
 
 
-def trained(run: RunRecord) -> bool:
-    """Tell whether a run neither diverged nor stalled."""
-    return run.diverged_at is None and not is_stalled(run)
+def named_as_lost(lost: Sequence[RunRecord]) -> str:
+    """Return in words that these runs diverged or stalled."""
+    return tr("diverged or stalled: {runs}", runs=named([run_in_words(run) for run in lost]))
+
+
+def unless_lost(finding: Finding, runs: Sequence[RunRecord]) -> Finding:
+    """Return a finding without a verdict if one of its runs diverged or stalled."""
+    lost = not_trained(runs)
+    if not lost:
+        return finding
+    verdict = finding.verdict if finding.problems else CANNOT_TELL
+    reason = tr("; ").join(filter(None, (named_as_lost(lost), finding.reason)))
+    return replace(finding, verdict=verdict, reason=reason)
 
 
 def differences(first: Mapping[int, float], second: Mapping[int, float]) -> dict[int, float]:

@@ -16,14 +16,14 @@ from pj2.exhibits.claims.comparable import rate_problems, run_problems
 from pj2.exhibits.claims.finding import (
     Finding,
     about_a_ratio,
-    did_not_train,
-    trained,
+    named_as_lost,
+    not_trained,
     unsettled,
 )
 from pj2.exhibits.claims.kinds import BandClaim, GradientsClaim, ScaleClaim
 from pj2.exhibits.claims.published import Report
 from pj2.exhibits.claims.verdicts import CANNOT_TELL
-from pj2.exhibits.landscape.numbers import band_width_table, common_steps, landscape_band
+from pj2.exhibits.landscape.numbers import width_ratio, width_ratios_without_a_rate
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, count_steps, steps
 from pj2.statistics import gradient_variation
@@ -49,17 +49,13 @@ def check_band(claim: BandClaim, groups: Sequence[Sequence[RunRecord]], report: 
     ]
 
     def ratio(pairs: Sequence[Pair]) -> float:
-        table = band_width_table(common_steps(landscape_band(_members(pairs))))
-        width = dict(zip(table["model"], table["median_width"], strict=True))
-        return _ratio(width[claim.model], width[claim.than])
+        return width_ratio(_members(pairs), claim.model, claim.than)
 
     finding = _over_rates(claim, seeds, ratio, claim.factor, shortest, report)
     alone = [
-        ratio(rest)
+        each
         for pairs in seeds.values()
-        if len(pairs) > 2
-        for left_out in pairs
-        for rest in [[pair for pair in pairs if pair is not left_out]]
+        for each in width_ratios_without_a_rate(_members(pairs), claim.model, claim.than)
     ]
     if not alone:
         return finding
@@ -143,16 +139,16 @@ def _over_rates(
         return about_a_ratio(unsettled(claim, problems, used, ratios), factor, *more)
 
     finding = judged(seeds, over)
-    lost = did_not_train(used)
+    lost = not_trained(used)
     if not lost:
         return finding
-    bad = {run.lr for run in used if not trained(run)}
+    bad = {run.lr for run in lost}
     rest = {s: [p for p in pairs if p[0].lr not in bad] for s, pairs in seeds.items()}
     enough = all(len(pairs) > 1 for pairs in rest.values())
     without = judged(rest).verdict if enough else CANNOT_TELL
     verdict = finding.verdict if without == finding.verdict else CANNOT_TELL
     said_so = tr("without these rates: {verdict}", verdict=tr(without))
-    reason = tr("; ").join((finding.reason, lost, said_so))
+    reason = tr("; ").join((finding.reason, named_as_lost(lost), said_so))
     return replace(finding, reason=reason, verdict=verdict)
 
 

@@ -10,7 +10,7 @@ Of runs that diverged or stalled no verdict is given: who learned nothing has sh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -24,8 +24,8 @@ from pj2.exhibits.claims.finding import (
     about_a_ratio,
     about_a_value,
     about_an_order,
-    did_not_train,
     differences,
+    unless_lost,
     unsettled,
 )
 from pj2.exhibits.claims.kinds import (
@@ -43,7 +43,7 @@ from pj2.exhibits.claims.kinds import (
     SoonerClaim,
 )
 from pj2.exhibits.claims.published import Report
-from pj2.exhibits.claims.verdicts import AGREES, CANNOT_TELL, DIFFERS, Judged, excess
+from pj2.exhibits.claims.verdicts import AGREES, DIFFERS, Judged, excess
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, epochs, test_result
 
@@ -122,7 +122,7 @@ def check_accuracy(claim: AccuracyClaim, groups: Groups, report: Report) -> Find
         problems.append(tr("the test set was not measured after every epoch"))
     finding = unsettled(claim, problems, own.runs, ours, own.by_seed(also) if also else None)
     finding = about_a_value(finding, claim.value / 100, claim.margin / 100, POINTS)
-    return _unless_lost(finding, own.runs)
+    return unless_lost(finding, own.runs)
 
 
 def check_epochs(claim: EpochsClaim, groups: Groups, report: Report) -> Finding:
@@ -134,7 +134,7 @@ def check_epochs(claim: EpochsClaim, groups: Groups, report: Report) -> Finding:
         own.runs,
         own.by_seed(lambda run, _: run.info["epochs_run"]),
     )
-    return _unless_lost(about_a_value(finding, claim.value, claim.margin, EPOCHS), own.runs)
+    return unless_lost(about_a_value(finding, claim.value, claim.margin, EPOCHS), own.runs)
 
 
 def check_settles(claim: SettlesClaim, groups: Groups, report: Report) -> Finding:
@@ -145,7 +145,7 @@ def check_settles(claim: SettlesClaim, groups: Groups, report: Report) -> Findin
         return _reached(frame, float(frame["test_accuracy"].max()) - _STABLE)
 
     finding = unsettled(claim, own.problems(claim, report), own.runs, own.by_seed(settled))
-    return _unless_lost(about_a_value(finding, claim.value, claim.margin, EPOCHS), own.runs)
+    return unless_lost(about_a_value(finding, claim.value, claim.margin, EPOCHS), own.runs)
 
 
 def check_reaches(claim: ReachesClaim, groups: Groups, report: Report) -> Finding:
@@ -156,7 +156,7 @@ def check_reaches(claim: ReachesClaim, groups: Groups, report: Report) -> Findin
         return float(frame["test_accuracy"][: claim.epochs].max()) - claim.level / 100
 
     finding = unsettled(claim, _as_far(claim, own, report), own.runs, own.by_seed(above))
-    return _unless_lost(about_an_order(finding, POINTS), own.runs)
+    return unless_lost(about_an_order(finding, POINTS), own.runs)
 
 
 def check_order(claim: OrderClaim | NearClaim, groups: Groups, report: Report) -> Finding:
@@ -173,7 +173,7 @@ def check_order(claim: OrderClaim | NearClaim, groups: Groups, report: Report) -
     else:
         other = excess(list(also.values())).verdict if also else None
         finding = about_an_order(finding, POINTS, honest=other)
-    return _unless_lost(finding, _runs(pair))
+    return unless_lost(finding, _runs(pair))
 
 
 def check_gap(claim: GapClaim, groups: Groups, report: Report) -> Finding:
@@ -186,7 +186,7 @@ def check_gap(claim: GapClaim, groups: Groups, report: Report) -> Finding:
     ours = _apart((pair[1], pair[0]), gap)  # smaller: the other's less the model's
     problems = _pair_problems(claim, pair, ours, report)
     finding = unsettled(claim, problems, _runs(pair), ours)
-    return _unless_lost(about_an_order(finding, NATS), _runs(pair))
+    return unless_lost(about_an_order(finding, NATS), _runs(pair))
 
 
 def check_sooner(claim: SoonerClaim, groups: Groups, report: Report) -> Finding:
@@ -198,7 +198,7 @@ def check_sooner(claim: SoonerClaim, groups: Groups, report: Report) -> Finding:
 
     ours = _apart((pair[1], pair[0]), needed)
     finding = unsettled(claim, _pair_problems(claim, pair, ours, report), _runs(pair), ours)
-    return _unless_lost(about_an_order(finding, EPOCHS), _runs(pair))
+    return unless_lost(about_an_order(finding, EPOCHS), _runs(pair))
 
 
 def check_longer(claim: LongerClaim, groups: Groups, report: Report) -> Finding:
@@ -211,7 +211,7 @@ def check_longer(claim: LongerClaim, groups: Groups, report: Report) -> Finding:
     if len(used) > 1:
         problems.append(tr("computed on unlike hardware"))
     finding = unsettled(claim, problems, _runs(pair), ratios)
-    return _unless_lost(about_a_ratio(finding, 1.0), _runs(pair))
+    return unless_lost(about_a_ratio(finding, 1.0), _runs(pair))
 
 
 Groups = Sequence[Sequence[RunRecord]]
@@ -269,13 +269,3 @@ def _pair_problems(
             tr("{one} and {other} have no seed in common", one=claim.model, other=claim.than)
         )
     return problems
-
-
-def _unless_lost(finding: Finding, runs: Sequence[RunRecord]) -> Finding:
-    """Return a finding without a verdict if one of its runs diverged or stalled."""
-    lost = did_not_train(runs)
-    if not lost:
-        return finding
-    verdict = finding.verdict if finding.problems else CANNOT_TELL
-    reason = tr("; ").join(filter(None, (lost, finding.reason)))
-    return replace(finding, verdict=verdict, reason=reason)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pj2.errors import UserError
-from pj2.runs.reading import PathLike, RunRecord, read_parquet, steps
+from pj2.runs.reading import PathLike, RunRecord, count_steps, read_parquet, steps
 
 BAND_SCHEMA = pa.schema(
     [
@@ -150,6 +150,27 @@ def band_width_table(band: pa.Table) -> pd.DataFrame:
     return frame.groupby(_KEYS, sort=False, as_index=False).agg(
         steps=("step", "size"), mean_width=("width", "mean"), median_width=("width", "median")
     )
+
+
+def width_ratio(runs: Sequence[RunRecord], model: str, other: str) -> float:
+    """Return how many times as wide a model's bands are as another's, by their median widths.
+
+    Each is the mean over seeds, over the steps that all bands have; NaN or infinite where the
+    other has no width, NaN where a band has no finite loss.
+    """
+    if not all(any(map(count_steps, group)) for group in band_runs(runs).values()):
+        return float("nan")
+    table = band_width_table(common_steps(landscape_band(runs)))
+    width = table.groupby("model")["median_width"].mean()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.float64(width[model]) / np.float64(width[other]))
+
+
+def width_ratios_without_a_rate(runs: Sequence[RunRecord], model: str, other: str) -> list[float]:
+    """Return `width_ratio` with each single learning rate left out; none of fewer than three."""
+    rates = sorted({run.lr for run in runs}, key=float)
+    kept = [[run for run in runs if run.lr != rate] for rate in rates]
+    return [width_ratio(rest, model, other) for rest in kept] if len(rates) > 2 else []
 
 
 def separation_table(band: pa.Table) -> pd.DataFrame:
