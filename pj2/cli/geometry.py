@@ -32,7 +32,7 @@ app = typer.Typer(
     \b
     Example: pj2 geometry curvature --output curvature.json \\
         --data results/data/cifar10-sample-b528cc08 \\
-        --settings '{"images": 16, "eigenvalues": 1, "lanczos_steps": 6}' \\
+        --settings '{"images": 16, "eigenvalues": 1, "vectors": 2}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """,
 )
@@ -166,7 +166,7 @@ def curvature(
     \b
     Example: pj2 geometry curvature --output curvature.json \\
         --data results/data/cifar10-sample-b528cc08 \\
-        --settings '{"images": 16, "eigenvalues": 1, "lanczos_steps": 6}' \\
+        --settings '{"images": 16, "eigenvalues": 1, "vectors": 2}' \\
         results/default/index/experiment=landscape/model=VGG_A.json
     """
     from pj2.config.schema import CurvatureConfig
@@ -183,7 +183,7 @@ def curvature(
         from pj2.evaluation.curvature import curvature_of
 
         prepared = open_prepared(task.data)
-        by_content: dict[str, dict[str, Any]] = {}  # best and last are often the same
+        by_content: dict[str, list[dict[str, Any]]] = {}  # best and last are often the same
         measured = []
         for about in (best, last):
             if about["sha256"] not in by_content:
@@ -191,7 +191,7 @@ def curvature(
                 by_content[about["sha256"]] = curvature_of(
                     weights, _settings(run), prepared, config, device
                 )
-            measured.append({"about": about, **by_content[about["sha256"]]})
+            measured += [{"about": about, **found} for found in by_content[about["sha256"]]]
         write_json(task.output, measured)
 
     _keep("curvature", run, best | {"other": last}, make, task, store)

@@ -219,6 +219,14 @@ class ProbeConfig(Strict):
     (definition 2.1 of the paper)."""
 
 
+Statistics = Annotated[
+    list[Literal["running", "batch"]],
+    BeforeValidator(_as_list),
+    Field(min_length=1),
+    AfterValidator(no_repeats),
+]
+
+
 class SurfaceConfig(Strict):
     """The loss around trained weights, along filter-normalised random directions."""
 
@@ -234,6 +242,11 @@ class SurfaceConfig(Strict):
     """Which images the loss is taken over."""
     seed: Seed = 0
     """Draws the directions, which models of equal shapes share."""
+    statistics: Statistics = ["running", "batch"]
+    """What BatchNorm normalises with: the running statistics of training, those of the batch of
+    images measured, or both, one after the other; a network without BatchNorm is measured once."""
+    batch_size: Annotated[int, Field(ge=4, strict=True)] = 250
+    """How many of the images are one batch, at most; all batches are equally large."""
     rows_per_job: Count = 3
     """How many rows of the grid one job computes."""
 
@@ -251,12 +264,16 @@ class CurvatureConfig(Strict):
     """How many training images, class-balanced."""
     eigenvalues: Annotated[int, Field(ge=1, le=50, strict=True)] = 5
     """How many of the largest eigenvalues."""
-    trace_vectors: Annotated[int, Field(ge=2, strict=True)] = 20
-    """Hessian-vector products for the trace."""
+    vectors: Annotated[int, Field(ge=2, strict=True)] = 10
+    """Random vectors, of each of which the trace and the density are estimated."""
     lanczos_steps: Annotated[int, Field(ge=2, strict=True)] = 30
-    """Hessian-vector products for the density."""
+    """Hessian-vector products for each of these vectors."""
     seed: Seed = 0
-    """Draws the vectors of both estimates."""
+    """Draws the vectors."""
+    statistics: Statistics = ["running", "batch"]
+    """What BatchNorm normalises with, as in `surface`."""
+    batch_size: Annotated[int, Field(ge=4, strict=True)] = 250
+    """How many of the images are one batch, at most; all batches are equally large."""
 
 
 class Recipe(Strict):

@@ -8,19 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from pj2.config.schema import CurvatureConfig
 from pj2.config.study import RunSettings
 from pj2.data.prepared import PreparedData
 from pj2.data.randomness import derive_seed
-from pj2.evaluation.evaluate import score
+from pj2.evaluation.normalisation import even_parts, measured_models
 from pj2.evaluation.surface import sample_images
-from pj2.evaluation.weights import load_trained
 from pj2.geometry.curvature import Curvature, measure_curvature
 from pj2.models.conv import use_plain_convolutions
 
-_BATCH = 250
-_NOTHING: dict[str, list[float]] = {field.name: [] for field in fields(Curvature)}
+_NOTHING: dict[str, Any] = {field.name: [] for field in fields(Curvature)} | {"parameters": 0}
 
 
 def curvature_of(
@@ -29,29 +28,45 @@ def curvature_of(
     data: PreparedData,
     config: CurvatureConfig,
     device: torch.device,
-) -> dict[str, Any]:
+) -> list[dict[str, Any]]:
     """Measure the curvature at some weights, in fp32 and eval mode.
 
     Returns:
-        ``loss`` and ``accuracy`` on the images, and the fields of
-        `pj2.geometry.curvature.Curvature` as lists. What is not finite, as at the last weights
-        of a run that diverged, is None, and then the lists are empty.
+        For each of BatchNorm's statistics (see `measured_models`) ``statistics``, the ``loss``
+        on the images, and the fields of `pj2.geometry.curvature.Curvature`. What is not
+        finite, as at the last weights of a run that diverged, is None, and then the lists are
+        empty.
     """
-    model = load_trained(weights, settings, len(data.classes), device).eval()
     images = sample_images(data, settings, "train", config.images, device)
-    scored = score(model, images)
-    if not math.isfinite(scored.loss):
-        return {"loss": None, "accuracy": None, **_NOTHING}
-    use_plain_convolutions(model)
-    measured = measure_curvature(
-        model,
-        list(images.in_order(_BATCH)),
-        config.eigenvalues,
-        config.trace_vectors,
-        config.lanczos_steps,
-        derive_seed(config.seed, "curvature"),
-    )
-    lists = (
-        {name: value.tolist() for name, value in asdict(measured).items()} if measured else _NOTHING
-    )
-    return {"loss": scored.loss, "accuracy": scored.accuracy, **lists}
+    batches = [
+        batch
+        for part in even_parts(images, config.batch_size)
+        for batch in part.in_order(len(part))
+    ]
+    models = measured_models(weights, settings, len(data.classes), device, config.statistics)
+    found = []
+    for statistics, model in models.items():
+        use_plain_convolutions(model)
+        with torch.inference_mode():
+            sums = [
+                F.cross_entropy(model(inputs).double(), labels, reduction="sum").item()
+                for inputs, labels in batches
+            ]
+        loss = sum(sums) / len(images)
+        measured = (
+            measure_curvature(
+                model,
+                batches,
+                config.eigenvalues,
+                config.vectors,
+                config.lanczos_steps,
+                derive_seed(config.seed, "curvature"),
+            )
+            if math.isfinite(loss)
+            else None
+        )
+        found.append(
+            {"statistics": statistics, "loss": loss if math.isfinite(loss) else None}
+            | (asdict(measured) if measured else _NOTHING)
+        )
+    return found

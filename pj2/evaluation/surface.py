@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import update_bn
+import torch.nn.functional as F
+from torch import nn
 
 from pj2.config.schema import SurfaceConfig
 from pj2.config.study import RunSettings
@@ -18,13 +19,14 @@ from pj2.data.prepared import PreparedData
 from pj2.data.randomness import derive_seed
 from pj2.data.split import stratified_sample, stratified_split
 from pj2.evaluation.evaluate import Score, score
-from pj2.evaluation.weights import load_trained, read_weights
+from pj2.evaluation.normalisation import even_parts, measured_models
 from pj2.geometry.directions import random_direction
 
 GRID_SCHEMA = pa.schema(
     [
         ("row", pa.int32()),
         ("column", pa.int32()),
+        ("statistics", pa.string()),
         ("alpha", pa.float64()),
         ("beta", pa.float64()),
         ("loss", pa.float64()),
@@ -32,9 +34,13 @@ GRID_SCHEMA = pa.schema(
     ]
 )
 LINE_SCHEMA = pa.schema(
-    [("alpha", pa.float64()), ("loss", pa.float64()), ("accuracy", pa.float64())]
+    [
+        ("statistics", pa.string()),
+        ("alpha", pa.float64()),
+        ("loss", pa.float64()),
+        ("accuracy", pa.float64()),
+    ]
 )
-_BATCH = 250
 
 
 def coordinates(reach: float, points: int) -> np.ndarray:
@@ -56,10 +62,10 @@ def sample_images(
 class Surroundings:
     """A trained model that can be moved off its weights and looked at, in fp32 and eval mode.
 
-    BatchNorm keeps the running statistics of the trained weights, and its
-    parameters and all biases stay where they are, as the method's authors do
-    in their code; what moves are the weights of convolutions and of fully
-    connected layers.
+    BatchNorm's parameters and all biases stay where they are, as in the code of
+    the method's authors; what moves are the weights of convolutions and of fully
+    connected layers. BatchNorm's running statistics stay too, or those of the images
+    are in their place.
 
     Args:
         weights: a safetensors file of the model in `settings`.
@@ -74,43 +80,53 @@ class Surroundings:
         config: SurfaceConfig,
         device: torch.device,
     ) -> None:
-        self._model = load_trained(weights, settings, len(data.classes), device)
+        self._models = measured_models(
+            weights, settings, len(data.classes), device, config.statistics
+        )
+        self._batch_size = config.batch_size
         self._images = sample_images(data, settings, config.split, config.images, device)
-        self._centre = [parameter.detach().clone() for parameter in self._model.parameters()]
+        self._centre = _copied(next(iter(self._models.values())))
         self._directions = [
             random_direction(self._centre, derive_seed(config.seed, "direction", axis))
             for axis in range(2)
         ]
 
-    def score_at(self, alpha: float, beta: float) -> Score:
-        """Return loss and accuracy at the weights plus alpha and beta times the directions."""
-        parts = zip(self._model.parameters(), self._centre, *self._directions, strict=True)
-        with torch.no_grad():
-            for parameter, centre, first, second in parts:
-                parameter.copy_(centre + alpha * first + beta * second)
-        return score(self._model, self._images)
+    def scores_at(self, alpha: float, beta: float) -> dict[str, Score]:
+        """Return loss and accuracy at the weights plus alpha and beta times the directions.
+
+        One for each of BatchNorm's statistics; see `measured_models`.
+        """
+        scores = {}
+        for statistics, model in self._models.items():
+            parts = zip(model.parameters(), self._centre, *self._directions, strict=True)
+            with torch.no_grad():
+                for parameter, centre, first, second in parts:
+                    parameter.copy_(centre + alpha * first + beta * second)
+            scores[statistics] = _score(model, statistics, self._images, self._batch_size)
+        return scores
 
 
 def surface_rows(around: Surroundings, config: SurfaceConfig, first: int, count: int) -> pa.Table:
     """Return the scores of some rows of the grid; in a row beta is the same.
 
-    Columns: row and column (0-based), alpha, beta, loss (nats), accuracy (0 to 1).
+    Columns: row and column (0-based), statistics, alpha, beta, loss (nats), accuracy (0 to 1).
     """
     places = coordinates(config.range, config.points)
     rows = []
     for row in range(first, min(first + count, config.points)):
         for column, alpha in enumerate(places.tolist()):
-            measured = around.score_at(alpha, float(places[row]))
-            rows.append((row, column, alpha, float(places[row]), measured.loss, measured.accuracy))
+            beta = float(places[row])
+            for statistics, found in around.scores_at(alpha, beta).items():
+                rows.append((row, column, statistics, alpha, beta, found.loss, found.accuracy))
     return _table(rows, GRID_SCHEMA)
 
 
 def surface_line(around: Surroundings, config: SurfaceConfig) -> pa.Table:
-    """Return the scores along the first direction. Columns: alpha, loss, accuracy."""
+    """Return the scores along the first direction. Columns: statistics, alpha, loss, accuracy."""
     rows = []
     for alpha in coordinates(config.range, config.line_points).tolist():
-        measured = around.score_at(alpha, 0.0)
-        rows.append((alpha, measured.loss, measured.accuracy))
+        for statistics, found in around.scores_at(alpha, 0.0).items():
+            rows.append((statistics, alpha, found.loss, found.accuracy))
     return _table(rows, LINE_SCHEMA)
 
 
@@ -123,38 +139,53 @@ def interpolate(
 ) -> pa.Table:
     """Return the scores on the straight line between two trained models, alpha from 0 to 1.
 
-    At every point the running statistics of BatchNorm are estimated anew from
-    the images, without augmentation: neither end's belong to a model between
-    (Izmailov et al. 2018, section 3.2). Columns: alpha, loss, accuracy.
+    BatchNorm normalises with the statistics of the images: neither end's running ones
+    belong to a model between (Izmailov et al. 2018, section 3.2). Columns: statistics,
+    alpha, loss, accuracy.
     """
-    model = load_trained(ends[0], settings, len(data.classes), device)
-    first, second = (read_weights(end, model) for end in ends)
+    (first, statistics), (second, _) = (
+        (model, kind)
+        for end in ends
+        for kind, model in measured_models(
+            end, settings, len(data.classes), device, ["batch"]
+        ).items()
+    )
     images = sample_images(data, settings, config.split, config.images, device)
+    start, stop = _copied(first), _copied(second)
     rows = []
     for alpha in np.linspace(0.0, 1.0, config.line_points).tolist():
-        model.load_state_dict(_between(first, second, alpha))
-        _estimate_statistics(model, images)
-        measured = score(model, images)
-        rows.append((alpha, measured.loss, measured.accuracy))
+        with torch.no_grad():
+            for parameter, one, other in zip(first.parameters(), start, stop, strict=True):
+                parameter.copy_(torch.lerp(one, other, alpha))
+        found = _score(first, statistics, images, config.batch_size)
+        rows.append((statistics, alpha, found.loss, found.accuracy))
     return _table(rows, LINE_SCHEMA)
 
 
-def _between(
-    first: Mapping[str, Tensor], second: Mapping[str, Tensor], alpha: float
-) -> dict[str, Tensor]:
-    return {
-        name: torch.lerp(value, second[name], alpha) if value.is_floating_point() else value
-        for name, value in first.items()
-    }
+def _copied(model: nn.Module) -> list[torch.Tensor]:
+    return [parameter.detach().clone() for parameter in model.parameters()]
 
 
-def _estimate_statistics(model: nn.Module, images: ImageSet) -> None:
-    batches = (inputs for inputs, _ in images.in_order(_BATCH))
-    with torch.random.fork_rng(devices=[]):  # dropout draws
-        update_bn(batches, model)
+def _score(model: nn.Module, statistics: str, images: ImageSet, batch_size: int) -> Score:
+    if statistics != "batch":
+        return score(model, images)
+    parts = even_parts(images, batch_size)
+    scores, sizes = [_score_batch(model, part) for part in parts], [len(part) for part in parts]
+    return Score(
+        float(np.average([each.loss for each in scores], weights=sizes)),
+        float(np.average([each.accuracy for each in scores], weights=sizes)),
+    )
 
 
-def _table(rows: Sequence[tuple[float, ...]], schema: pa.Schema) -> pa.Table:
+def _score_batch(model: nn.Module, images: ImageSet) -> Score:
+    with torch.inference_mode():
+        ((inputs, labels),) = images.in_order(len(images))
+        logits, labels = model(inputs).cpu().double(), labels.cpu()
+    loss = F.cross_entropy(logits, labels).item()
+    return Score(loss, (logits.argmax(1) == labels).double().mean().item())
+
+
+def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
     columns = list(zip(*rows, strict=True))
     return pa.table(
         [pa.array(values, kind) for values, kind in zip(columns, schema.types, strict=True)],

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired
+from typing import Any, Literal, NotRequired
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,15 @@ from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
 from pj2.errors import UserError
-from pj2.language import tr
+from pj2.language import said, tr
 from pj2.runs.reading import RunRecord, read_parquet
 from pj2.store.records import Count, PathLike, parse_json, read_json
 
 _KEY = b"pj2"
-GRID_COLUMNS = ("row", "column", "alpha", "beta", "loss", "accuracy")
-LINE_COLUMNS = ("alpha", "loss", "accuracy")
+GRID_COLUMNS = ("row", "column", "statistics", "alpha", "beta", "loss", "accuracy")
+STATISTICS = {"running": said("running statistics"), "batch": said("batch statistics")}
+"""What BatchNorm normalised with; ``none`` are those of a network without it."""
+LINE_COLUMNS = ("statistics", "alpha", "loss", "accuracy")
 
 
 @with_config(ConfigDict(strict=True, extra="allow"))
@@ -44,12 +46,14 @@ class Curvature(TypedDict):
     """What was measured at some weights; see `pj2.evaluation.curvature.curvature_of`."""
 
     about: About
+    statistics: Literal["none", "running", "batch"]
     loss: float | None
+    parameters: Count
     largest: list[float]
     smallest: list[float]
     traces: list[float]
-    grid: list[float]
-    density: list[float]
+    nodes: list[list[float]]
+    masses: list[list[float]]
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,16 @@ class Measured:
 
     about: About
     table: pd.DataFrame
+
+    def each(self) -> list[Measured]:
+        """Return a table for each of BatchNorm's statistics."""
+        parts = self.table.groupby("statistics", sort=False)
+        return [Measured(self.about, part) for _, part in parts]
+
+    @property
+    def statistics(self) -> str:
+        """What BatchNorm normalised with, of a table of one kind."""
+        return str(self.table["statistics"].iloc[0])
 
     @property
     def model(self) -> str:
@@ -68,6 +82,12 @@ class Measured:
     def title(self) -> str:
         """The model and its learning rate, for people."""
         return tr("{model}, lr {lr}", model=self.model, lr=self.about["lr"])
+
+    @property
+    def full_title(self) -> str:
+        """The title, and BatchNorm's statistics in a line below, of a table of one kind."""
+        below = STATISTICS.get(self.statistics)
+        return f"{self.title}\n{tr(below)}" if below else self.title
 
 
 def describe(run: RunRecord, weights: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,12 +130,28 @@ def gather_surface(paths: Iterable[PathLike]) -> pa.Table:
     for path, part in parts:
         if part.about != about:
             raise UserError(f"{path}: measured of other weights, or otherwise, than {first}")
-    frame = pd.concat([part.table for _, part in parts]).sort_values(["row", "column"])
+    frame = pd.concat([part.table for _, part in parts])
+    frame = frame.sort_values(["statistics", "row", "column"], ascending=[False, True, True])
     points = int(about["config"]["points"])
     wanted = [(row, column) for row in range(points) for column in range(points)]
-    if list(zip(frame["row"], frame["column"], strict=True)) != wanted:
+    grids = [part for _, part in frame.groupby("statistics")]
+    if any(list(zip(part["row"], part["column"], strict=True)) != wanted for part in grids):
         raise UserError(f"{first}: with the others it does not make {points} rows of {points}")
     return with_description(pa.Table.from_pandas(frame, preserve_index=False), about)
+
+
+def about_statistics(config: Mapping[str, Any], kinds: Iterable[str]) -> str:
+    """Say what BatchNorm normalised with, and what follows; nothing without BatchNorm."""
+    if not set(kinds) & set(STATISTICS):
+        return ""
+    return tr(
+        "Running statistics: BatchNorm normalises with what it kept of training, constants here. "
+        "Batch statistics: with those of the images measured, at most {batch:,} at a time, which "
+        "move with the weights, as in training; the running ones are not touched. Constants take "
+        "away what BatchNorm does to the curvature, and raise the largest eigenvalues "
+        "(Ghorbani et al. 2019).",
+        batch=config["batch_size"],
+    )
 
 
 def as_grid(surface: Measured) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -138,7 +174,7 @@ def barrier(line: Measured) -> float:
 
 
 def read_curvature(path: PathLike) -> list[Curvature]:
-    """Read what the curvature job wrote: one mapping for the best weights, one for the last.
+    """Read what the curvature job wrote: best weights, last weights, each kind of statistics.
 
     Raises UserError if it is not that.
     """

@@ -1,9 +1,8 @@
 """Eigenvalues, trace and spectral density of a loss's Hessian, without the Hessian.
 
-Everything rests on Hessian-vector products (Pearlmutter 1994), and the
-algorithms are those of curvlinops and SciPy: implicitly restarted Lanczos for
-the ends of the spectrum, Girard-Hutchinson for the trace, and stochastic
-Lanczos quadrature for the density (Papyan 2020, algorithm 2).
+Everything rests on Hessian-vector products (Pearlmutter 1994) of curvlinops: implicitly
+restarted Lanczos (SciPy) for the ends of the spectrum, Girard-Hutchinson for the trace, and
+stochastic Lanczos quadrature for the density (Papyan 2020, algorithm 2).
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from curvlinops import HessianLinearOperator, hutchinson_trace
-from curvlinops.papyan2020traces.spectrum import lanczos_approximate_spectrum
+from curvlinops import HessianLinearOperator
+from scipy.linalg import eigh_tridiagonal
 from scipy.sparse.linalg import ArpackError, eigsh
 from torch import Tensor, nn
 
@@ -25,24 +24,25 @@ _TOLERANCE = 1e-2  # of the residuals; that of an eigenvalue goes with its squar
 class Curvature:
     """What is known of the Hessian of a mean loss over all parameters.
 
-    ``largest``: float64 ``[k]``, descending; ``smallest``: as many, ascending;
-    ``traces``: float64 ``[vectors]``, one unbiased estimate of the trace a
-    random vector; ``grid`` and ``density``: float64 ``[points]``, the spectral
-    density, whose integral is one.
+    ``parameters``: how many; ``largest``: ``[k]``, descending; ``smallest``: as many,
+    ascending; ``traces``: ``[vectors]``, one unbiased estimate of the trace a random vector;
+    ``nodes`` and ``masses``: ``[vectors][steps]``, the quadrature of each vector, eigenvalues
+    and the shares of the spectrum that they stand for.
     """
 
-    largest: np.ndarray
-    smallest: np.ndarray
-    traces: np.ndarray
-    grid: np.ndarray
-    density: np.ndarray
+    parameters: int
+    largest: list[float]
+    smallest: list[float]
+    traces: list[float]
+    nodes: list[list[float]]
+    masses: list[list[float]]
 
 
 def measure_curvature(
     model: nn.Module,
     batches: Sequence[tuple[Tensor, Tensor]],
     eigenvalues: int,
-    trace_vectors: int,
+    vectors: int,
     lanczos_steps: int,
     seed: int,
 ) -> Curvature | None:
@@ -52,42 +52,78 @@ def measure_curvature(
     finite, or the loss is flat, as it is far out, where each image has all of one class.
 
     Args:
-        model: in the mode to be measured; in eval mode BatchNorm is affine.
+        model: in the mode to be measured.
         batches: images and labels; one at a time is in memory.
         eigenvalues: how many of the largest, and of the smallest.
-        trace_vectors: Rademacher vectors of the trace's estimate.
-        lanczos_steps: nodes of the quadrature of the density.
+        vectors: Rademacher vectors of the estimates of trace and density.
+        lanczos_steps: nodes of the quadrature of each vector.
         seed: of every random vector.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     hessian = HessianLinearOperator(
         model, nn.CrossEntropyLoss(), parameters, batches, check_deterministic=False
     )
-    start = np.random.default_rng(seed).standard_normal(hessian.shape[0])
+    size = hessian.shape[0]
     try:
         ends = eigsh(
             hessian.to_scipy(),
             k=2 * eigenvalues,
             which="BE",  # half of them from each end
-            v0=start,
+            v0=np.random.default_rng(seed).standard_normal(size),
             tol=_TOLERANCE,
             return_eigenvectors=False,
         )
-        ends = np.sort(ends.astype(np.float64))
-        with torch.random.fork_rng(devices=[p.device for p in parameters[:1] if p.is_cuda]):
-            torch.manual_seed(seed)
-            traces = [hutchinson_trace(hessian, num_matvecs=1).item() for _ in range(trace_vectors)]
-            grid, density = lanczos_approximate_spectrum(
-                hessian, lanczos_steps, boundaries=(ends[0], ends[-1])
-            )
-    except (ArpackError, torch.linalg.LinAlgError):  # type: ignore[attr-defined]
+    except ArpackError:
         return None
-    measured = Curvature(
-        ends[::-1][:eigenvalues],
-        ends[:eigenvalues],
-        np.array(traces),
-        grid.double().cpu().numpy(),
-        density.double().cpu().numpy(),
+    ends = np.sort(ends.astype(np.float64))
+    source = torch.Generator().manual_seed(seed)
+    tridiagonals = []
+    for _ in range(vectors):
+        signs = torch.randint(0, 2, (size,), generator=source) * 2 - 1
+        tridiagonals.append(lanczos(hessian, signs.to(parameters[0]), lanczos_steps))
+    if not all(np.isfinite(np.concatenate([ends, *each])).all() for each in tridiagonals):
+        return None
+    rules = [quadrature(*each) for each in tridiagonals]
+    return Curvature(
+        parameters=size,
+        largest=ends[::-1][:eigenvalues].tolist(),
+        smallest=ends[:eigenvalues].tolist(),
+        traces=[float(size * diagonal[0]) for diagonal, _ in tridiagonals],
+        nodes=[nodes.tolist() for nodes, _ in rules],
+        masses=[masses.tolist() for _, masses in rules],
     )
-    finite = all(np.isfinite(values).all() for values in vars(measured).values())
-    return measured if finite else None
+
+
+def lanczos(
+    hessian: HessianLinearOperator, start: Tensor, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the diagonal and what is beside it of the matrix of so many Lanczos steps.
+
+    Both in float64: the mean of a spectrum may be a ten-millionth of its range, less than
+    float32 resolves. The vectors are not orthogonalised again, which changes the density by
+    less than a thousandth (docs/landscape.md) and would keep all of them in memory.
+    """
+    diagonal: list[float] = []
+    beside: list[float] = []
+    before, vector = torch.zeros_like(start), start / _dot(start, start) ** 0.5
+    for step in range(steps):
+        image = hessian @ vector
+        if step:
+            image = image - beside[-1] * before
+        diagonal.append(_dot(vector, image))
+        image = image - diagonal[-1] * vector
+        beside.append(_dot(image, image) ** 0.5)
+        if not beside[-1]:  # the vector is in a space that the Hessian does not leave
+            break
+        before, vector = vector, image / beside[-1]
+    return np.array(diagonal), np.array(beside[: len(diagonal) - 1])
+
+
+def quadrature(diagonal: np.ndarray, beside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes and masses of the Gauss quadrature that a tridiagonal matrix stands for."""
+    nodes, vectors = eigh_tridiagonal(diagonal, beside)
+    return nodes, vectors[0] ** 2
+
+
+def _dot(one: Tensor, other: Tensor) -> float:
+    return float(torch.dot(one.cpu().double(), other.cpu().double()))

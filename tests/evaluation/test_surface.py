@@ -50,12 +50,18 @@ def run(request, tmp_path_factory):
 def test_the_centre_is_the_runs_recorded_loss(run):
     settings, weights, recorded = run
     around = Surroundings(weights, settings, small_data(), CONFIG, CPU)
-    centre = surface_rows(around, CONFIG, 2, 1).to_pandas().set_index("column").loc[2]
+    centre = (
+        surface_rows(around, CONFIG, 2, 1)
+        .to_pandas()
+        .drop_duplicates("column")
+        .set_index("column")
+        .loc[2]
+    )
     assert (centre.alpha, centre.beta) == (0.0, 0.0)
     assert centre.loss == pytest.approx(recorded.val_loss, rel=1e-12)
     assert centre.accuracy == recorded.val_accuracy
     line = surface_line(around, CONFIG).to_pandas()
-    assert line.loss[1] == centre.loss
+    assert line[line.alpha == 0].loss.iloc[0] == centre.loss
 
 
 def test_rows_are_independent_of_how_jobs_cut_them(run):
@@ -64,7 +70,7 @@ def test_rows_are_independent_of_how_jobs_cut_them(run):
     whole = surface_rows(around, CONFIG, 0, 5).to_pandas()
     again = Surroundings(weights, settings, small_data(), CONFIG, CPU)
     parts = [surface_rows(again, CONFIG, first, 3).to_pandas() for first in (3, 0)]
-    parts = pd.concat(parts).sort_values(["row", "column"]).reset_index(drop=True)
+    parts = pd.concat(parts[::-1]).reset_index(drop=True)
     pd.testing.assert_frame_equal(whole, parts)
     assert whole.loss.nunique() > 20  # it is no plane of one value
 
@@ -73,7 +79,7 @@ def test_a_place_off_the_centre_is_the_weights_plus_the_directions(run):
     settings, weights, _ = run
     data = small_data()
     around = Surroundings(weights, settings, data, CONFIG, CPU)
-    found = around.score_at(0.25, -0.5)
+    found = next(iter(around.scores_at(0.25, -0.5).values()))
     model = load_trained(weights, settings, 10, CPU).eval()
     moved = {}
     for place, (name, value) in enumerate(model.named_parameters()):
@@ -105,8 +111,7 @@ def test_an_interpolation_ends_at_its_ends_with_statistics_of_the_images(run, tm
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = None
                 module.reset_running_stats()
-        model.train()(inputs)
-        expected = F.cross_entropy(model.eval()(inputs), images.labels)
+        expected = F.cross_entropy(model.train()(inputs), images.labels)
         assert loss == pytest.approx(expected.item(), rel=1e-4)
 
 
@@ -130,8 +135,8 @@ def test_curvature_is_that_of_the_loss_on_those_images(tmp_path):
     """The ends of the spectrum against SciPy's on plain double backward passes."""
     train(tmp_path / "run", tmp_path / "store", epochs=1)
     settings, weights, data = small_settings(), tmp_path / "run" / "best.safetensors", small_data()
-    config = CurvatureConfig(images=10, eigenvalues=1, trace_vectors=2, lanczos_steps=4)
-    found = curvature_of(weights, settings, data, config, CPU)
+    config = CurvatureConfig(images=10, eigenvalues=1, vectors=2, lanczos_steps=4)
+    (found,) = curvature_of(weights, settings, data, config, CPU)
     model = load_trained(weights, settings, 10, CPU).eval()
     images = sample_images(data, settings, "train", 10, CPU)
     loss = F.cross_entropy(model(images.inputs(images.images[images.rows])), images.labels)
@@ -150,6 +155,36 @@ def test_curvature_is_that_of_the_loss_on_those_images(tmp_path):
     ends = eigsh(hessian, k=2, which="BE", tol=1e-3, return_eigenvectors=False)
     assert found["largest"][0] == pytest.approx(max(ends), rel=1e-2)
     assert found["smallest"][0] == pytest.approx(min(ends), rel=1e-2)
+
+
+def test_batch_statistics_are_those_of_the_images_without_noise_or_a_trace(tmp_path):
+    """Against train mode, in which BatchNorm is the same, on images of which it takes all."""
+    asked = {"model": "VGG_A_NoisyBatchNorm", "epochs": 1}
+    architecture = {"width": 0.125, "dropout": 0.5}
+    train(tmp_path / "run", tmp_path / "store", architecture=architecture, **asked)
+    info = json.loads((tmp_path / "run" / "run.json").read_text())
+    settings = RunSettings.model_validate(info["settings"])
+    weights, data = tmp_path / "run" / "best.safetensors", small_data()
+    config = CurvatureConfig(images=20, eigenvalues=1, vectors=2, lanczos_steps=4)
+    running, batch = curvature_of(weights, settings, data, config, CPU)
+    assert (running["statistics"], batch["statistics"]) == ("running", "batch")
+    images = sample_images(data, settings, "train", 20, CPU)
+    inputs = images.inputs(images.images[images.rows])
+    model = load_trained(weights, settings, 10, CPU).eval()
+    loss = F.cross_entropy(model(inputs), images.labels)
+    assert running["loss"] == pytest.approx(loss.item(), rel=1e-5)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.train()
+            module.noise.eval()
+    loss = F.cross_entropy(model(inputs), images.labels)
+    assert batch["loss"] == pytest.approx(loss.item(), rel=1e-5)
+    surface = SurfaceConfig(points=3, line_points=3, images=20)
+    around = Surroundings(weights, settings, data, surface, CPU)
+    before = {key: value.clone() for key, value in around._models["running"].state_dict().items()}
+    assert around.scores_at(0, 0)["batch"].loss == pytest.approx(loss.item(), rel=1e-5)
+    for key, value in around._models["running"].state_dict().items():
+        assert torch.equal(value, before[key])
 
 
 def test_damaged_weights_are_a_line(tmp_path):

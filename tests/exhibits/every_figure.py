@@ -169,7 +169,8 @@ def _about(model: str, **config: object) -> dict[str, Any]:
     return {
         "experiment": "e", "model": model, "lr": "0.1", "seed": 0, "epoch": 1,
         "weights": "best", "sha256": "ab",
-        "config": {"points": 5, "images": 100, "split": "train", "seed": 0} | config,
+        "config": {"points": 5, "images": 100, "split": "train", "seed": 0, "batch_size": 250}
+        | config,
     }  # fmt: skip
 
 
@@ -184,6 +185,7 @@ def make_surfaces(root: Path) -> list[Path]:
                 "row": np.repeat(np.arange(5), 5), "column": np.tile(np.arange(5), 5),
                 "alpha": alpha, "beta": beta, "loss": 0.5 + height * (alpha**2 + beta**2),
                 "accuracy": np.ones(25),
+                "statistics": ["running" if "Batch" in model else "none"] * 25,
             }
         )  # fmt: skip
         paths.append(root / f"{model}.surface.parquet")
@@ -195,7 +197,14 @@ def make_lines(root: Path) -> list[Path]:
     """Write a line between two runs of each model, with a barrier of 1.5 nats."""
     paths = []
     for model in MODELS:
-        table = pa.table({"alpha": [0.0, 0.5, 1.0], "loss": [1.0, 2.5, 1.0], "accuracy": [1.0] * 3})
+        table = pa.table(
+            {
+                "alpha": [0.0, 0.5, 1.0],
+                "loss": [1.0, 2.5, 1.0],
+                "accuracy": [1.0] * 3,
+                "statistics": ["batch" if "Batch" in model else "none"] * 3,
+            }
+        )
         paths.append(root / f"{model}.line.parquet")
         described = _about(model, split="validation") | {"other": _about(model) | {"lr": "0.2"}}
         write_table(paths[-1], with_description(table, described))
@@ -208,13 +217,14 @@ def _curvatures(root: Path) -> list[Path]:
         paths.append(root / f"{model}.json")
         measured = [
             {
-                "about": _about(model, images=9, lanczos_steps=8, eigenvalues=2)
+                "about": _about(model, images=9, lanczos_steps=8, eigenvalues=2, vectors=2)
                 | {"weights": weights},
-                "loss": 1.0, "accuracy": 0.5, "largest": [9.0, 4.0], "smallest": [-1.0, -0.5],
-                "traces": [10.0, 12.0], "grid": np.linspace(-1, 9, 50).tolist(),
-                "density": np.linspace(1, 1e-12, 50).tolist(),
+                "loss": 1.0, "largest": [9.0, 4.0], "smallest": [-1.0, -0.5], "parameters": 30,
+                "traces": [0.0, 24.0], "nodes": [[-1.0, 0.0, 9.0]] * 2,
+                "masses": [[0.2, 1 - 0.2 - 0.6 / 9, 0.6 / 9]] * 2, "statistics": statistics,
             }
             for weights in ("best", "last")
+            for statistics in (("running", "batch") if "Batch" in model else ("none",))
         ]  # fmt: skip
         write_json(paths[-1], measured)
     return paths

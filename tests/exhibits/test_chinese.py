@@ -36,7 +36,7 @@ NAMES = re.compile(
     r"airplane|automobile|ship|dog|Dropout|Lipschitz|config/\w+\.yaml|"
     rf"(Basic|Improved|Residual)CNN|VGG_A(_BatchNorm)?|BatchNorm|Made-up CPU|{'|'.join(CLASSES)}"
     r"|course project report on CIFAR|cifar10?|custom|None|nan|True|False|null|MACs|ECE|NLL|nat"
-    r"|bf16|fp32|\bdrop\b|\bon\b|\boff\b|Wilson|Student|McNemar|Holm|BCa|Hessian|Newcombe"
+    r"|bf16|fp32|\bdrop\b|\bon\b|\boff\b|Wilson|Student|McNemar|Holm|BCa|Ghorbani|Hessian|Newcombe"
     r"|Guo et al|Santurkar|[a-z_]+(\.[a-z_]+)? (?=\S+（已发表)|cosine"
     r"|adam\w*|sgd|cross_entropy|val_accuracy"
 )
@@ -72,10 +72,11 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Callable[[], T
          for level in ("on", "off")],
     )  # fmt: skip
     run = {"experiment": "e", "model": "VGG_A", "lr": "0.1", "seed": 0}
-    about = run | {"epoch": 1, "config": {"images": 9}}
+    about = run | {"epoch": 1, "config": {"images": 9, "batch_size": 250}}
     measured = {
         "loss": 1.25, "largest": [9.0, 4.0], "smallest": [-1.0, -0.5],
-        "traces": [10.0, 12.0, 14.0], "grid": [0.0], "density": [1.0],
+        "traces": [10.0, 12.0, 14.0], "nodes": [[0.0]], "masses": [[1.0]],
+        "parameters": 3, "statistics": "running",
     }  # fmt: skip
     both = [measured | {"about": about | {"weights": name}} for name in ("best", "last")]
     write_json(root / "curvature.json", both)

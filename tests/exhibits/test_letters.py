@@ -25,7 +25,7 @@ from tests.helpers.made_up import CLASSES, make_index, make_run
 NAMES = re.compile(
     r"(Basic|Improved|Residual)CNN|(VGG_A)?(_BatchNorm)?|BatchNorm|features\.0\.weight|Made-up CPU"
     r"|CPU|MACs|ECE|NLL|nat|epoch|bf16|fp32|adam|dropout|width|mathdefault|lost/|e/|alone/"
-    r"|Wilson|Student|McNemar|Holm|BCa|Hessian|Lanczos|Santurkar|Papyan|Dinh|Northcutt|Li\b"
+    r"|Wilson|Student|McNemar|Holm|BCa|Hessian|Lanczos|Santurkar|Ghorbani|Papyan|Dinh|Northcutt|Li\b"
 )
 
 

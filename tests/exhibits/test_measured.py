@@ -31,6 +31,7 @@ def rows(path, first, count, about=ABOUT):
         {
             "row": [r for r, _ in places],
             "column": [c for _, c in places],
+            "statistics": ["none"] * len(places),
             "alpha": [c - 1.0 for _, c in places],
             "beta": [2 * (r - 1.0) for r, _ in places],
             "loss": [10.0 * r + c for r, c in places],
@@ -60,7 +61,14 @@ def test_missing_rows_and_rows_of_other_weights_are_refused(tmp_path):
 
 def line(path, losses):
     alpha = np.linspace(0, 1, len(losses))
-    table = pa.table({"alpha": alpha, "loss": losses, "accuracy": [0.5] * len(losses)})
+    table = pa.table(
+        {
+            "statistics": ["batch"] * len(losses),
+            "alpha": alpha,
+            "loss": losses,
+            "accuracy": [0.5] * len(losses),
+        }
+    )
     write_table(path, with_description(table, ABOUT))
     return read_measured(path, LINE_COLUMNS)
 
@@ -75,7 +83,10 @@ def test_a_barrier_over_a_loss_that_is_not_finite_is_infinite(tmp_path):
 
 
 def test_a_table_without_a_description_is_a_line(tmp_path):
-    write_table(tmp_path / "t", pa.table({"alpha": [0.0], "loss": [1.0], "accuracy": [1.0]}))
+    write_table(
+        tmp_path / "t",
+        pa.table({"statistics": ["none"], "alpha": [0.0], "loss": [1.0], "accuracy": [1.0]}),
+    )
     with pytest.raises(UserError, match="does not say what it was measured of"):
         read_measured(tmp_path / "t", LINE_COLUMNS)
 

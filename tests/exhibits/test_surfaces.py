@@ -32,7 +32,10 @@ def test_surfaces_share_their_scales(surfaces, drawn):
     solids = [axes for axes in figure.axes if axes.name == "3d"]
     assert [axes.get_zlim() for axes in solids] == [pytest.approx(np.log10([0.5, 200.5]))] * 2
     titles = [axes.get_title() for axes in figure.axes]
-    assert [title for title in titles if title] == ["VGG_A, lr 0.1", "VGG_A_BatchNorm, lr 0.1"]
+    assert [title for title in titles if title] == [
+        "VGG_A, lr 0.1",
+        "VGG_A_BatchNorm, lr 0.1\nrunning statistics",
+    ]
     assert "at most 100 training images" in words(figure)
 
 
@@ -40,7 +43,9 @@ def test_a_surface_with_infinite_corners_is_drawn(surfaces, tmp_path):
     table = pq.ParquetFile(surfaces[0]).read()
     loss = table["loss"].to_numpy().copy()
     loss[0] = math.inf
-    write_table(surfaces[0], table.set_column(4, "loss", pa.array(loss)))
+    write_table(
+        surfaces[0], table.set_column(table.schema.get_field_index("loss"), "loss", pa.array(loss))
+    )
     plot_surfaces(surfaces, tmp_path / "x")
     write_surface_view(surfaces, tmp_path / "x")
 
@@ -50,7 +55,7 @@ def test_surfaces_of_which_no_loss_is_finite_are_no_error(surfaces, tmp_path, dr
     for number, path in enumerate(surfaces):
         table = pq.ParquetFile(path).read()
         infinite = pa.array([math.inf] * len(table))
-        write_table(path, table.set_column(4, "loss", infinite))
+        write_table(path, table.set_column(table.schema.get_field_index("loss"), "loss", infinite))
         write_surface_view(surfaces, tmp_path / str(number))
         figure = drawn(plot_surfaces, surfaces)
     assert words(figure) == "Loss surfaces: no finite loss was recorded"

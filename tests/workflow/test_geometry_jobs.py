@@ -28,7 +28,7 @@ experiments:
     epochs: 1
     precision: fp32
     surface: {points: 5, line_points: 5, images: 10, split: validation, rows_per_job: 2}
-    curvature: {images: 10, eigenvalues: 1, trace_vectors: 2, lanczos_steps: 3}
+    curvature: {images: 10, eigenvalues: 1, vectors: 2, lanczos_steps: 3}
   along:
     models: [BasicCNN]
     learning_rates: [1e-2]

@@ -2,75 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from pj2.exhibits import style
-from pj2.exhibits.measured import read_curvature
+from pj2.exhibits.curvature.density import common_width, density, fault
+from pj2.exhibits.measured import STATISTICS, Curvature, about_statistics, read_curvature
 from pj2.language import said, tr
 from pj2.runs.reading import PathLike
 from pj2.wording import named
 
 _WEIGHTS = {"best": said("best weights"), "last": said("last weights")}
-_LEAST = 1e-9  # of the density; what is below is the far tail of a smoothing bump
+_SHARE = 0.01  # of a single eigenvalue's density; what is below is the tail of a bump
 
 
 @style.styled
 def plot_curvature(paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Draw the spectral density of each model at its best and last weights, eigenvalues marked."""
+    """Draw the spectral density of each model: a row the weights, a column the statistics."""
     measured = [part for path in paths for part in read_curvature(path)]
     colours = style.colours(str(part["about"]["model"]) for part in measured)
-    which = list(dict.fromkeys(str(part["about"]["weights"]) for part in measured))
-    figure = style.new_figure(3.7)
-    panels = figure.subplots(1, len(which), squeeze=False, sharey=True, sharex=True)[0]
-    for part in measured:
-        panel = panels[which.index(part["about"]["weights"])]
-        colour, largest = colours[part["about"]["model"]], part["largest"]
-        density = np.asarray(part["density"])
-        panel.plot(
-            part["grid"], np.where(density > _LEAST, density, np.nan), color=colour, linewidth=1.0
-        )
-        panel.plot(
-            largest, np.full(len(largest), 0.02), "|", color=colour, markersize=9,
-            transform=panel.get_xaxis_transform(),
-        )  # fmt: skip
-    for panel, weights in zip(panels, which, strict=True):
-        panel.set(title=tr(_WEIGHTS[weights]), xlabel=tr("eigenvalue λ"), yscale="log")
-        panel.set_xscale("symlog", linthresh=1)
-        for axis in (panel.xaxis, panel.yaxis):
-            style.powers_of_ten(axis)
-    panels[0].set_ylabel(tr("spectral density"))
+    rows = list(dict.fromkeys(str(part["about"]["weights"]) for part in measured))
+    kinds = {part["statistics"] for part in measured}
+    columns = [kind for kind in STATISTICS if kind in kinds] or ["none"]
+    figure = style.new_figure(1.4 + 2.1 * len(rows))
+    panels = figure.subplots(len(rows), len(columns), squeeze=False, sharey=True, sharex=True)
+    spectra = [part for part in measured if part["nodes"]]
+    width = common_width(spectra) if spectra else 1.0
+    faults = []
+    for part in spectra:
+        grid, values = density(part, width)
+        why = fault(part, width, grid, values)
+        if why:
+            faults.append(tr("No density of {name}: {why}.", name=_name(part), why=why))
+        for panel, kind in zip(panels[rows.index(part["about"]["weights"])], columns, strict=True):
+            if part["statistics"] in (kind, "none"):
+                colour = colours[part["about"]["model"]]
+                _draw(panel, part, None if why else (grid, values), width, colour)
+    for row, weights in zip(panels, rows, strict=True):
+        row[0].set_ylabel(tr("spectral density"))
+        for panel, kind in zip(row, columns, strict=True):
+            name = tr(_WEIGHTS[weights])
+            if kind in STATISTICS:
+                name = tr("{name}, {statistics}", name=name, statistics=tr(STATISTICS[kind]))
+            panel.set(title=name, yscale="log")
+            panel.set_xscale("symlog", linthresh=10 ** np.ceil(np.log10(width)))
+            for axis in (panel.xaxis, panel.yaxis):
+                style.powers_of_ten(axis)
+    for panel in panels[-1]:
+        panel.set_xlabel(tr("eigenvalue λ"))
     style.heading(figure, tr("Curvature of the loss"), style.model_handles(colours))
-    style.note(figure, _small_print(measured[0]["about"]["config"]), _not_finite(measured))
+    config = measured[0]["about"]["config"]
+    style.note(
+        figure, _small_print(config, width), about_statistics(config, kinds), *faults,
+        _not_finite(measured),
+    )  # fmt: skip
     style.save(figure, stem)
 
 
-def _small_print(config: dict[str, Any]) -> str:
+def _draw(
+    panel: Axes,
+    part: Curvature,
+    curve: tuple[np.ndarray, np.ndarray] | None,
+    width: float,
+    colour: str,
+) -> None:
+    """Draw a density, if there is one, down to a hundredth of one eigenvalue's, and the ticks."""
+    if curve:
+        least = _SHARE / (part["parameters"] * width * np.sqrt(2 * np.pi))
+        grid, values = curve
+        panel.plot(grid, np.where(values > least, values, np.nan), color=colour, linewidth=1.0)
+    panel.plot(
+        part["largest"], np.full(len(part["largest"]), 0.02), "|", color=colour, markersize=9,
+        transform=panel.get_xaxis_transform(),
+    )  # fmt: skip
+
+
+def _name(part: Curvature) -> str:
+    about = part["about"]
+    details = [_WEIGHTS[about["weights"]]]
+    if part["statistics"] in STATISTICS:
+        details.append(STATISTICS[part["statistics"]])
+    detail = tr(", ").join(tr(each) for each in details)
+    return tr("{name} ({detail})", name=about["model"], detail=detail)
+
+
+def _small_print(config: dict[str, Any], width: float) -> str:
     return tr(
         "Hessian of the mean cross-entropy over at most {images:,} training images, all "
-        "parameters, eval mode, fp32. Density by stochastic Lanczos quadrature (Papyan 2020), "
-        "{steps} steps, smoothed: the width of the middle is the smoothing's; ticks: the largest "
-        "eigenvalues ({eigenvalues}). Such numbers depend on the scale of the weights: BatchNorm "
+        "parameters, fp32. Density by stochastic Lanczos quadrature (Papyan 2020), {vectors} "
+        "vectors of {steps} steps, smoothed by a Gaussian of standard deviation {width:.2g} for "
+        "all: nothing narrower is resolved. Ticks: the largest eigenvalues ({eigenvalues}). "
+        "Such numbers depend on the scale of the weights: BatchNorm "
         "makes a network blind to the scale of the weights before it, so that shrinking them "
         "raises the curvature and changes nothing that the network computes (Dinh et al. 2017). "
         "Compare models with that in mind.",
         images=config["images"],
+        vectors=config["vectors"],
         steps=config["lanczos_steps"],
+        width=width,
         eigenvalues=config["eigenvalues"],
     )
 
 
-def _not_finite(parts: Sequence[Mapping[str, Any]]) -> str:
+def _not_finite(parts: Sequence[Curvature]) -> str:
     """Name the weights that have no curvature; nothing if there are none."""
-    missing = [
-        (part["about"]["model"], part["about"]["weights"]) for part in parts if not part["grid"]
-    ]
-    names = [
-        tr("{name} ({detail})", name=model, detail=tr(_WEIGHTS[weights]))
-        for model, weights in missing
-    ]
+    names = [_name(part) for part in parts if not part["nodes"]]
     if not names:
         return ""
     return tr("No curvature where the loss is flat or not finite: {models}.", models=named(names))

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from pj2.exhibits.format import MISSING, Table
-from pj2.exhibits.measured import read_curvature
+from pj2.exhibits.measured import about_statistics, read_curvature
 from pj2.language import said, tr
 from pj2.runs.reading import PathLike
 
 _CAPTION = said(
-    "Hessian of the mean training loss, eval mode, fp32, on a fixed part of the training images. "
+    "Hessian of the mean training loss, fp32, on a fixed part of the training images. "
     "The trace is a mean over random vectors, with its standard error. These numbers depend on "
     "the scale of the weights, which BatchNorm makes arbitrary."
 )
@@ -23,15 +23,18 @@ _CAPTION = said(
 def curvature_table(paths: Iterable[PathLike]) -> Table:
     """Return one row for each model and weights.
 
-    CSV: ``model, lr, seed, weights, images, loss, largest`` (descending,
+    CSV: ``model, lr, seed, weights, statistics, images, loss, largest`` (descending,
     separated by blanks), ``smallest, trace, trace_error, vectors``. What is not finite, as at
     the last weights of a run that diverged, is missing.
     """
-    frame = pd.DataFrame([_row(part) for path in paths for part in read_curvature(path)])
+    parts = [part for path in paths for part in read_curvature(path)]
+    frame = pd.DataFrame([_row(part) for part in parts])
+    kinds = {"running": tr("running"), "batch": tr("batch"), "none": MISSING}
     shown = {
         tr("Model"): frame["model"],
         tr("Learning rate"): frame["lr"],
         tr("Weights"): frame["weights"].map({"best": tr("best"), "last": tr("last")}),
+        tr("Statistics"): frame["statistics"].map(kinds),
         tr("Loss"): [_number(loss, ".4f", tr("not finite")) for loss in frame["loss"]],
         tr("Largest eigenvalues"): [
             ", ".join(f"{float(value):.3g}" for value in text.split()[:3]) or MISSING
@@ -43,7 +46,8 @@ def curvature_table(paths: Iterable[PathLike]) -> Table:
             for row in frame.itertuples()
         ],
     }
-    return Table.of(frame, caption=tr(_CAPTION), shown=shown)
+    about = about_statistics(parts[0]["about"]["config"], frame["statistics"])
+    return Table.of(frame, caption=" ".join(filter(None, (tr(_CAPTION), about))), shown=shown)
 
 
 def _row(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,6 +57,7 @@ def _row(part: Mapping[str, Any]) -> dict[str, Any]:
         "lr": about["lr"],
         "seed": about["seed"],
         "weights": about["weights"],
+        "statistics": part["statistics"],
         "images": about["config"]["images"],
         "loss": part["loss"],
         "largest": " ".join(f"{value:.6g}" for value in part["largest"]),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 
@@ -13,7 +15,9 @@ from pj2.exhibits import style
 from pj2.exhibits.measured import (
     GRID_COLUMNS,
     LINE_COLUMNS,
+    STATISTICS,
     Measured,
+    about_statistics,
     as_grid,
     barrier,
     read_measured,
@@ -22,12 +26,13 @@ from pj2.language import tr
 from pj2.runs.reading import PathLike
 
 _LEVELS = 24
+_LOOK: dict[str, Any] = {"none": "-", "running": "-", "batch": style.LINE_STYLES[1]}
 
 
 @style.styled
 def plot_surfaces(surfaces: Iterable[PathLike], stem: PathLike) -> None:
     """Draw one column a model: contours above, the surface below, on common scales."""
-    measured = [read_measured(path, GRID_COLUMNS) for path in surfaces]
+    measured = [part for path in surfaces for part in read_measured(path, GRID_COLUMNS).each()]
     grids = [as_grid(surface) for surface in measured]
     finite = np.concatenate([loss[np.isfinite(loss)] for _, _, loss in grids])
     if not len(finite):
@@ -51,7 +56,7 @@ def plot_surfaces(surfaces: Iterable[PathLike], stem: PathLike) -> None:
         lines = flat.contour(alpha, beta, shown, levels=levels[::3], colors="white", linewidths=0.5)
         flat.clabel(lines, fmt=lambda loss: f"{loss:.{0 if loss >= 10 else 1}f}", fontsize=6)
         flat.plot(0, 0, "+", color="white", markersize=8)
-        flat.set(title=surface.title, xlabel="α", ylabel="β", aspect="equal")
+        flat.set(title=surface.full_title, xlabel="α", ylabel="β", aspect="equal")
         flat.title.set_color(style.colours([surface.model])[surface.model])
         flat.grid(False)
         solid = figure.add_subplot(2, columns, columns + place + 1, projection="3d")
@@ -78,7 +83,7 @@ def plot_lines(
     lines: Iterable[PathLike], interpolations: Sequence[PathLike], stem: PathLike
 ) -> None:
     """Draw the loss along one direction, and between each model's two best runs."""
-    measured = [read_measured(path, LINE_COLUMNS) for path in lines]
+    measured = [part for path in lines for part in read_measured(path, LINE_COLUMNS).each()]
     between = [read_measured(path, LINE_COLUMNS) for path in interpolations]
     colours = style.colours(line.model for line in measured)
     figure = style.new_figure(3.6)
@@ -104,13 +109,16 @@ def plot_lines(
     for panel in panels:
         style.log_scale(panel)
     handles = style.model_handles({line.title: colours[line.model] for line in measured})
+    for kind, name in STATISTICS.items():
+        if any(line.statistics == kind for line in measured):
+            handles.append(Line2D([], [], color=style.INK, linestyle=_LOOK[kind], label=tr(name)))
     style.heading(figure, tr("The loss on straight lines"), handles)
     style.note(
         figure,
         *_small_print(measured),
         tr(
-            "Between two runs the running statistics of BatchNorm are estimated anew at each "
-            "point. Barrier: the greatest excess over the straight line between the ends."
+            "Between two runs BatchNorm has the statistics of the images at each point. "
+            "Barrier: the greatest excess over the straight line between the ends."
         )
         if between else "",
         *barriers,
@@ -120,7 +128,14 @@ def plot_lines(
 
 def _draw_line(axes: Axes, line: Measured, colour: str) -> None:
     finite = line.table[np.isfinite(line.table["loss"])]
-    axes.plot(finite["alpha"], finite["loss"], color=colour, marker=".", markersize=3)
+    axes.plot(
+        finite["alpha"],
+        finite["loss"],
+        color=colour,
+        marker=".",
+        markersize=3,
+        linestyle=_LOOK[line.statistics],
+    )
 
 
 def _small_print(measured: Sequence[Measured]) -> list[str]:
@@ -133,8 +148,8 @@ def _small_print(measured: Sequence[Measured]) -> list[str]:
         tr(
             "Mean loss of at most {images:,} {split} images, in eval mode and fp32, at the best "
             "weights (+) plus α and β times random, filter-normalised directions (Li et al. 2018), "
-            "shared by models of equal shapes. Biases and BatchNorm's parameters and running "
-            "statistics stay as they are. Directions of seed {seed}; runs of best validation "
+            "shared by models of equal shapes. Biases and BatchNorm's parameters stay as they are. "
+            "Directions of seed {seed}; runs of best validation "
             "accuracy, after epoch {epochs}. Of a space of millions of dimensions, two directions "
             "do not show the whole.",
             images=config["images"],
@@ -143,5 +158,6 @@ def _small_print(measured: Sequence[Measured]) -> list[str]:
             epochs=tr(", ").join(
                 tr("{name} ({detail})", name=epoch, detail=model) for model, epoch in epochs.items()
             ),
-        )
+        ),
+        about_statistics(config, (part.statistics for part in measured)),
     ]

@@ -16,12 +16,12 @@ from pj2.store.files import write_text
 
 def write_surface_view(surfaces: Iterable[PathLike], stem: PathLike) -> None:
     """Write ``stem.html``, a page with the surfaces side by side, on a common logarithmic scale."""
-    measured = [read_measured(path, GRID_COLUMNS) for path in surfaces]
+    measured = [part for path in surfaces for part in read_measured(path, GRID_COLUMNS).each()]
     grids = [as_grid(surface) for surface in measured]
     logs = [np.log10(np.where(np.isfinite(loss), loss, np.nan)) for _, _, loss in grids]
     finite = np.concatenate([values[np.isfinite(values)] for values in logs])
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-    names = [surface.title for surface in measured]
+    names = [surface.full_title.replace("\n", "<br>") for surface in measured]
     height = tr("log₁₀ loss")
     at = "α %{x:.3g}<br>β %{y:.3g}<br>"
     value = " %{customdata:.4g}<extra></extra>"
