@@ -217,6 +217,9 @@ class ProbeConfig(Strict):
     covariate_shift: bool = False
     """Also compare every layer's gradient before and after the layers below were updated
     (definition 2.1 of the paper)."""
+    moments: bool = False
+    """Also record mean and variance of some channels before each activation function
+    (figures 2 and 8 of the paper)."""
 
 
 Statistics = Annotated[

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pj2.geometry.objective import Objective, Point
 
@@ -17,42 +19,86 @@ class Shift:
 
     ``difference``: ‖G − G'‖₂, where G is the layer's gradient at the old
     parameters and G' the one after all parameters before the layer were
-    updated; ``cosine``: between G and G'; ``gradient_norm``: ‖G‖₂.
+    updated; ``cosine``: between G and G'.
     """
 
     difference: float
     cosine: float
-    gradient_norm: float
+
+
+def predecessors(
+    model: nn.Module, objective: Objective, point: Point, layers: Mapping[str, int]
+) -> dict[int, set[int]]:
+    """Return the places of the parameters that come before each layer.
+
+    Those are the parameters on which the layer's input depends. So the layers of two
+    branches, such as a block's convolutions and its shortcut, do not come before each other.
+
+    Args:
+        objective: of `model`, which it calls.
+        layers: of the weight of each layer, its name in the model and its place in `point`.
+    """
+    inputs: dict[int, Tensor] = {}
+
+    def keep(place: int, _: nn.Module, given: tuple[Any, ...]) -> None:
+        inputs[place] = inputs.get(place, 0) + given[0].sum()
+
+    modules = {name: model.get_submodule(name.rpartition(".")[0]) for name in layers}
+    hooks = [
+        modules[name].register_forward_pre_hook(partial(keep, place))
+        for name, place in layers.items()
+    ]
+    leaves = [part.detach().requires_grad_() for part in point]
+    try:
+        with torch.enable_grad():
+            objective(leaves)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {place: _reached(inputs[place], leaves) - {place} for place in layers.values()}
+
+
+def _reached(end: Tensor, leaves: Point) -> set[int]:
+    if not end.requires_grad:
+        return set()
+    slopes = torch.autograd.grad(end, leaves, retain_graph=True, allow_unused=True)
+    return {place for place, slope in enumerate(slopes) if slope is not None}
 
 
 def covariate_shift(
-    objective: Objective, old: Point, new: Point, gradient: Point, layers: Sequence[int]
+    objective: Objective,
+    old: Point,
+    new: Point,
+    gradient: Point,
+    before: Mapping[int, Collection[int]],
 ) -> list[Shift]:
-    """Return the shift of each layer.
+    """Return the shift of each layer of `before`.
 
     Args:
-        old: the parameters θ_t, in the order in which the network applies them.
+        old: the parameters θ_t.
         new: θ_{t+1}, after the optimizer's step.
         gradient: of `objective` at `old`.
-        layers: which parameters are a layer's weights; those before its
-            weights belong to the layers before it.
+        before: of each layer, the place of its weights and those of the parameters
+            before it (`predecessors`).
     """
-    return [_shift(objective, old, new, gradient[layer], layer) for layer in layers]
+    shifts = []
+    for layer, earlier in before.items():
+        mixed = [new[place] if place in earlier else part for place, part in enumerate(old)]
+        after = _gradient(objective, mixed, layer) if earlier else gradient[layer]
+        shifts.append(_shift(gradient[layer], after))
+    return shifts
 
 
-def _shift(objective: Objective, old: Point, new: Point, before: Tensor, layer: int) -> Shift:
-    if layer == 0:  # nothing lies before it
-        after = before
-    else:
-        with torch.enable_grad():
-            weights = old[layer].detach().requires_grad_()
-            (after,) = torch.autograd.grad(
-                objective([*new[:layer], weights, *old[layer + 1 :]]), [weights]
-            )
-    flat_before, flat_after = before.double().flatten(), after.double().flatten()
-    norms = flat_before.norm() * flat_after.norm()
+def _gradient(objective: Objective, point: list[Tensor], layer: int) -> Tensor:
+    with torch.enable_grad():
+        point[layer] = point[layer].detach().requires_grad_()
+        (slope,) = torch.autograd.grad(objective(point), [point[layer]])
+    return slope
+
+
+def _shift(before: Tensor, after: Tensor) -> Shift:
+    before, after = before.double().flatten(), after.double().flatten()
     return Shift(
-        difference=(flat_after - flat_before).norm().item(),
-        cosine=(flat_before @ flat_after / norms).item(),
-        gradient_norm=flat_before.norm().item(),
+        difference=(after - before).norm().item(),
+        cosine=(before @ after / (before.norm() * after.norm())).item(),
     )

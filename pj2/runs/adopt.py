@@ -28,11 +28,8 @@ from pj2.runs.files import (
     EPOCHS_SCHEMA,
     LAST,
     PREDICTIONS,
-    PROBES,
-    PROBES_SCHEMA,
+    PROBE_SCHEMAS,
     RUN,
-    SHIFT,
-    SHIFT_SCHEMA,
     STEPS,
     EpochRecord,
     ProbeRecords,
@@ -252,10 +249,9 @@ def _read_tables(
 def _read_probes(folder: Path) -> dict[int, ProbeRecords]:
     """Return what was measured in each epoch that has anything. Raises NotTaken."""
     by_epoch: dict[int, ProbeRecords] = {}
-    for row in _read_table(folder / PROBES, PROBES_SCHEMA).to_pylist():
-        by_epoch.setdefault(row["epoch"], ProbeRecords()).probes.append(row)
-    for row in _read_table(folder / SHIFT, SHIFT_SCHEMA).to_pylist():
-        by_epoch.setdefault(row["epoch"], ProbeRecords()).shift.append(row)
+    for file, schema in PROBE_SCHEMAS.items():
+        for row in _read_table(folder / file, schema).to_pylist():
+            by_epoch.setdefault(row["epoch"], ProbeRecords()).rows(file).append(row)
     return by_epoch
 
 

@@ -14,14 +14,12 @@ LAST = "last.safetensors"
 STEPS = "steps.parquet"
 EPOCHS = "epochs.parquet"
 PREDICTIONS = "predictions.parquet"
-PROBES = "probes.parquet"
-SHIFT = "covariate_shift.parquet"
 RUN = "run.json"
 
 
 def artifact_names(probed: bool) -> tuple[str, ...]:
-    """Return the files of a run that its run.json names; a run that is probed has two more."""
-    return (BEST, LAST, STEPS, EPOCHS, *((PROBES, SHIFT) if probed else ()), PREDICTIONS)
+    """Return the files of a run that its run.json names; a run that is probed has more of them."""
+    return (BEST, LAST, STEPS, EPOCHS, *(PROBE_SCHEMAS if probed else ()), PREDICTIONS)
 
 
 EPOCHS_SCHEMA = pa.schema(
@@ -39,31 +37,46 @@ EPOCHS_SCHEMA = pa.schema(
 )
 
 
-PROBES_SCHEMA = pa.schema(
-    [
-        ("step", pa.int64()),
-        ("epoch", pa.int32()),
-        ("along", pa.string()),
-        ("step_length", pa.float64()),
-        ("loss", pa.float64()),
-        ("gradient_distance", pa.float64()),
-        ("start_loss", pa.float64()),
-        ("gradient_norm", pa.float64()),
-        ("direction_norm", pa.float64()),
-    ]
-)
+_PROBED = [("step", pa.int64()), ("epoch", pa.int32())]
+_LAYER = [("layer", pa.string()), ("depth", pa.int32())]
 
-SHIFT_SCHEMA = pa.schema(
-    [
-        ("step", pa.int64()),
-        ("epoch", pa.int32()),
-        ("layer", pa.string()),
-        ("depth", pa.int32()),
-        ("difference", pa.float64()),
-        ("cosine", pa.float64()),
-        ("gradient_norm", pa.float64()),
-    ]
-)
+PROBES = "probes.parquet"
+LAYERS = "layers.parquet"
+MOMENTS = "moments.parquet"
+
+# By file; the stem of each is a field of `ProbeRecords`.
+PROBE_SCHEMAS = {
+    PROBES: pa.schema(
+        [
+            *_PROBED,
+            ("along", pa.string()),
+            ("step_length", pa.float64()),
+            ("loss", pa.float64()),
+            ("gradient_distance", pa.float64()),
+            ("start_loss", pa.float64()),
+            ("gradient_norm", pa.float64()),
+            ("direction_norm", pa.float64()),
+        ]
+    ),
+    LAYERS: pa.schema(
+        [
+            *_PROBED,
+            *_LAYER,
+            ("gradient_norm", pa.float64()),
+            ("difference", pa.float64()),
+            ("cosine", pa.float64()),
+        ]
+    ),
+    MOMENTS: pa.schema(
+        [
+            *_PROBED,
+            *_LAYER,
+            ("channel", pa.int32()),
+            ("mean", pa.float64()),
+            ("variance", pa.float64()),
+        ]
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -113,12 +126,19 @@ class ProbeRecords:
     """What the probes of one epoch measured, a mapping a row.
 
     ``probes``, a row a step length: the step, what it went ``along``, η_k, L(θ_k),
-    ‖∇L(θ_k) − ∇L(θ)‖₂, L(θ), ‖∇L(θ)‖₂ and the norm of the direction. ``shift``, a
-    row a layer: ‖G − G'‖₂, the cosine between the two, and ‖G‖₂.
+    ‖∇L(θ_k) − ∇L(θ)‖₂, L(θ), ‖∇L(θ)‖₂ and the norm of the direction. ``layers``, a
+    row a layer: ‖G‖₂ and, where covariate shift is measured, ‖G − G'‖₂ and the cosine
+    between the two. ``moments``, a row a channel: mean and variance of its activations.
     """
 
     probes: list[dict[str, Any]] = field(default_factory=list)
-    shift: list[dict[str, Any]] = field(default_factory=list)
+    layers: list[dict[str, Any]] = field(default_factory=list)
+    moments: list[dict[str, Any]] = field(default_factory=list)
+
+    def rows(self, file: str) -> list[dict[str, Any]]:
+        """Return the rows of one of the files of `PROBE_SCHEMAS`."""
+        rows: list[dict[str, Any]] = getattr(self, file.removesuffix(".parquet"))
+        return rows
 
 
 def steps_table(epochs: Sequence[StepRecords]) -> pa.Table:
@@ -131,14 +151,12 @@ def steps_table(epochs: Sequence[StepRecords]) -> pa.Table:
     return pa.table(dict(step=step, epoch=epoch, **columns))
 
 
-def probe_tables(epochs: Sequence[ProbeRecords]) -> tuple[pa.Table, pa.Table]:
-    """Return the rows of `probes.parquet` and of `covariate_shift.parquet`."""
-    probes = [row for epoch in epochs for row in epoch.probes]
-    shift = [row for epoch in epochs for row in epoch.shift]
-    return (
-        pa.Table.from_pylist(probes, schema=PROBES_SCHEMA),
-        pa.Table.from_pylist(shift, schema=SHIFT_SCHEMA),
-    )
+def probe_tables(epochs: Sequence[ProbeRecords]) -> dict[str, pa.Table]:
+    """Return what goes into each file of `PROBE_SCHEMAS`."""
+    return {
+        file: pa.Table.from_pylist([row for epoch in epochs for row in epoch.rows(file)], schema)
+        for file, schema in PROBE_SCHEMAS.items()
+    }
 
 
 def epochs_table(rows: Sequence[EpochRecord]) -> pa.Table:

@@ -23,9 +23,7 @@ from pj2.runs.files import (
     EPOCHS,
     LAST,
     PREDICTIONS,
-    PROBES,
     RUN,
-    SHIFT,
     STEPS,
     epochs_table,
     probe_tables,
@@ -127,8 +125,7 @@ def write_result(store: RunStore, result: Result, output: Path, predict: Predict
     tables = {STEPS: steps_table(records), EPOCHS: epochs_table(rows)}
     if settings.probe:
         blobs = [part.probes for part in parts if part.probes]
-        probes, shift = probe_tables([unpack_probes(store.read(blob)) for blob in blobs])
-        tables |= {PROBES: probes, SHIFT: shift}
+        tables |= probe_tables([unpack_probes(store.read(blob)) for blob in blobs])
 
     (output / RUN).unlink(missing_ok=True)  # it must never stand beside another run's files
     store.fetch(best, output / BEST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 
 from pj2.config.study import RunSettings
 from pj2.data.randomness import derive_seed
-from pj2.geometry.covariate_shift import covariate_shift
-from pj2.geometry.objective import Point, batch_objective, loss_and_gradient
+from pj2.geometry.covariate_shift import Shift, covariate_shift, predecessors
+from pj2.geometry.moments import activation_moments
+from pj2.geometry.objective import Objective, Point, batch_objective, loss_and_gradient
 from pj2.geometry.probes import probe_direction, step_lengths
 from pj2.runs.files import ProbeRecords
 from pj2.training.loss import loss_function
@@ -39,6 +41,7 @@ class Prober:
         self._optimizer = optimizer
         self._records = start or ProbeRecords()
         self._loss_of = loss_function(settings.loss)
+        self._before: dict[int, set[int]] | None = None  # the same at every step
 
     def take(self) -> ProbeRecords:
         """Return what was measured since the last call."""
@@ -58,13 +61,28 @@ class Prober:
             derive_seed(self._settings.seed, "probe", step.index),
         )
         loss, gradient = loss_and_gradient(objective, point)
-        rate, probe = self._settings.learning_rate, self._probe
         updated: list[Tensor] = []
-        if "update" in probe.along or probe.covariate_shift:
+        if "update" in self._probe.along or self._probe.covariate_shift:
             updated = updated_parameters(self._optimizer, point, gradient)
+        self._follow(step, objective, point, (loss, gradient), updated)
+        self._compare_layers(step, objective, point, gradient, updated)
+        if self._probe.moments:
+            self._look_at_activations(step, objective, point)
+
+    def _follow(
+        self,
+        step: Step,
+        objective: Objective,
+        point: Point,
+        start: tuple[Tensor, Point],
+        updated: Point,
+    ) -> None:
+        """Measure along the step's direction."""
+        loss, gradient = start
+        rate, probe = self._settings.learning_rate, self._probe
         lengths = step_lengths(rate, *probe.range, probe.steps)
         for along in probe.along:
-            direction: Point = gradient
+            direction = gradient
             if along == "update":
                 parts = zip(point, updated, strict=True)
                 direction = [((old - new) / rate).to(old.dtype) for old, new in parts]
@@ -84,21 +102,47 @@ class Prober:
                 }
                 for length, there, distance in measured
             )
-        if probe.covariate_shift:
-            layers = weight_layers(step.model)
+
+    def _compare_layers(
+        self, step: Step, objective: Objective, point: Point, gradient: Point, updated: Point
+    ) -> None:
+        """Record each layer's gradient norm and, where asked for, its covariate shift."""
+        layers = weight_layers(step.model)
+        shifts: list[Shift] = []
+        if self._probe.covariate_shift:
+            if self._before is None:
+                self._before = predecessors(step.model, objective, point, layers)
             new = [part.to(old.dtype) for part, old in zip(updated, point, strict=True)]
-            shifts = covariate_shift(objective, point, new, gradient, list(layers.values()))
-            self._records.shift.extend(
+            shifts = covariate_shift(objective, point, new, gradient, self._before)
+        for depth, ((name, place), shift) in enumerate(zip_longest(layers.items(), shifts)):
+            self._records.layers.append(
                 {
                     "step": step.index,
                     "epoch": step.epoch,
                     "layer": name,
                     "depth": depth,
-                    "difference": shift.difference,
-                    "cosine": shift.cosine,
-                    "gradient_norm": shift.gradient_norm,
+                    "gradient_norm": gradient[place].double().norm().item(),
+                    "difference": shift.difference if shift else None,
+                    "cosine": shift.cosine if shift else None,
                 }
-                for depth, (name, shift) in enumerate(zip(layers, shifts, strict=True))
+            )
+
+    def _look_at_activations(self, step: Step, objective: Objective, point: Point) -> None:
+        """Record mean and variance of each channel that is looked at."""
+        moments = activation_moments(step.model, objective, point)
+        for depth, (name, (means, variances)) in enumerate(moments.items()):
+            pairs = zip(means.tolist(), variances.tolist(), strict=True)
+            self._records.moments.extend(
+                {
+                    "step": step.index,
+                    "epoch": step.epoch,
+                    "layer": name,
+                    "depth": depth,
+                    "channel": channel,
+                    "mean": mean,
+                    "variance": variance,
+                }
+                for channel, (mean, variance) in enumerate(pairs)
             )
 
 
@@ -124,8 +168,7 @@ def updated_parameters(
 def weight_layers(model: nn.Module) -> dict[str, int]:
     """Return the weights of convolutions and fully connected layers: name to parameter's place.
 
-    Places count as ``model.parameters()`` does, which is the order in which
-    the networks here apply them.
+    Places count as ``model.parameters()`` does.
     """
     kinds: tuple[Any, ...] = (nn.Conv2d, nn.Linear)
     weights = {

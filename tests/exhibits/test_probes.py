@@ -12,7 +12,7 @@ from pj2.errors import UserError
 from pj2.exhibits.format import write_all_formats
 from pj2.exhibits.probes.covariate_shift import plot_covariate_shift
 from pj2.exhibits.probes.figure import plot_probes
-from pj2.exhibits.probes.numbers import covariate_shift, probe_medians, probe_ratios, probe_steps
+from pj2.exhibits.probes.numbers import layers, probe_medians, probe_ratios, probe_steps
 from pj2.exhibits.probes.table import probe_ratios_table, probes_table
 from pj2.runs.reading import load_runs
 from tests.exhibits.drawing import words
@@ -78,7 +78,7 @@ def test_ratios_pair_seeds_and_show_their_spread(runs):
 
 
 def test_shift_is_also_relative_to_the_gradient(runs):
-    shift = covariate_shift(runs[0])
+    shift = layers(runs[0])
     assert shift[shift["depth"] == 2]["relative"].tolist() == [0.5, 0.5]
 
 

@@ -209,7 +209,7 @@ def probes_of(
                     }
                 )  # fmt: skip
         for depth in range(3):
-            records.shift.append(
+            records.layers.append(
                 common | {
                     "layer": f"layer{depth}.weight", "depth": depth, "difference": 0.5 * depth,
                     "cosine": 1 - 0.1 * depth, "gradient_norm": 2.0,

@@ -12,7 +12,7 @@ import pytest
 
 from pj2.errors import UserError
 from pj2.publish.copies import copy_run
-from pj2.runs.files import RUN
+from pj2.runs.files import PROBE_SCHEMAS, RUN
 from pj2.store.files import sha256_file
 from pj2.store.records import write_record
 from tests.helpers.made_up import make_run
@@ -79,7 +79,7 @@ def test_a_record_that_names_other_files_is_refused(make, tmp_path, name):
 def test_files_of_probes_are_copied(make, tmp_path):
     source = make()
     named = json.loads((source / "run.json").read_text())
-    for name in ("probes.parquet", "covariate_shift.parquet"):
+    for name in PROBE_SCHEMAS:
         (source / name).write_bytes(b"measured")
         named["artifacts"][name] = sha256_file(source / name)
     write_record(source / "run.json", named)

@@ -23,7 +23,7 @@ from tests.helpers.made_up import change_record
 from tests.helpers.small_run import artifacts, flip_a_byte, open_folder, train
 
 DIVERGES = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}}
-PROBED = {"probe": {"every": 5, "steps": 2, "covariate_shift": True}}
+PROBED = {"probe": {"every": 5, "steps": 2, "covariate_shift": True, "moments": True}}
 RARELY = {"probe": {"every": 1000, "steps": 2}}
 
 

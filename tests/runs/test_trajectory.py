@@ -168,5 +168,5 @@ def test_records_are_read_as_they_were_written():
     steps = unpack_steps(pack_steps(StepRecords(ones, ones * 2, {"loss_scale": ones * 3})))
     for name, value in (("loss", 1), ("grad_norm", 2), ("loss_scale", 3)):
         np.testing.assert_array_equal(steps.columns[name], ones * value)
-    probes = ProbeRecords([{"step": 1, "loss": 0.5}], [{"layer": "a"}])
+    probes = ProbeRecords([{"step": 1, "loss": 0.5}], [{"layer": "a"}], [{"channel": 0}])
     assert unpack_probes(pack_probes(probes)) == probes

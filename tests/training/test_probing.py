@@ -13,14 +13,18 @@ import torch
 from torch import nn
 
 from pj2.config.schema import OptimizerConfig
-from pj2.runs.files import PROBES, PROBES_SCHEMA, SHIFT, SHIFT_SCHEMA
+from pj2.geometry.moments import CHANNELS
+from pj2.runs.files import LAYERS, MOMENTS, PROBE_SCHEMAS, PROBES
 from pj2.runs.interrupt import Interrupted
 from pj2.training.optimizer import make_optimizer
 from pj2.training.probing import updated_parameters, weight_layers
 from pj2.training.trainer import Trainer
 from tests.helpers.small_run import artifacts, assert_same_run, small_data, train
 
-PROBE = {"every": 3, "steps": 3, "along": ["gradient", "update"], "covariate_shift": True}
+PROBE = {
+    "every": 3, "steps": 3, "along": ["gradient", "update"], "covariate_shift": True,
+    "moments": True,
+}  # fmt: skip
 # Narrow networks: what is tested is not how long convolutions take.
 NARROW = {"architecture": {"width": 0.25}}
 
@@ -35,7 +39,7 @@ class StopAt:
 
 
 def tables(folder) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in (PROBES, SHIFT)}
+    return {name: (folder / name).read_bytes() for name in PROBE_SCHEMAS}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,7 @@ def test_probes_change_no_bit_of_a_run(tmp_path, changes):
 
 def test_what_is_measured_and_when(probed):
     table = pq.read_table(probed / "run" / PROBES)
-    assert table.schema.equals(PROBES_SCHEMA)
+    assert table.schema.equals(PROBE_SCHEMAS[PROBES])
     frame, steps = table.to_pandas(), pd.read_parquet(probed / "run" / "steps.parquet")
     assert frame.step.drop_duplicates().tolist() == list(range(0, 24, 3))
     assert frame.groupby(["step", "along"]).size().unique().tolist() == [3]
@@ -72,10 +76,27 @@ def test_what_is_measured_and_when(probed):
     merged = frame.merge(steps, on=["step", "epoch"], suffixes=("", "_recorded"))
     assert merged.start_loss.to_numpy() == pytest.approx(merged.loss_recorded, rel=1e-5)
     assert merged.gradient_norm.to_numpy() == pytest.approx(merged.grad_norm, rel=1e-4)
-    shift = pq.read_table(probed / "run" / SHIFT)
-    assert shift.schema.equals(SHIFT_SCHEMA)
-    assert shift.column("layer").to_pylist()[:5] == list(weight_layers(_basic()))
-    assert shift.to_pandas().query("depth == 0").difference.eq(0).all()
+    layers = pq.read_table(probed / "run" / LAYERS)
+    assert layers.schema.equals(PROBE_SCHEMAS[LAYERS])
+    assert layers.column("layer").to_pylist()[:5] == list(weight_layers(_basic()))
+    assert layers.to_pandas().query("depth == 0").difference.eq(0).all()
+    moments = pq.read_table(probed / "run" / MOMENTS)
+    assert moments.schema.equals(PROBE_SCHEMAS[MOMENTS])
+    of_a_step = moments.to_pandas().groupby("step").size()
+    assert of_a_step.index.tolist() == list(range(0, 24, 3))
+    assert of_a_step.unique().tolist() == [3 * CHANNELS]  # of three convolutions
+
+
+def test_norms_of_layers_are_recorded_of_every_probed_run(tmp_path):
+    train(tmp_path / "run", tmp_path / "store", probe={"every": 3, "steps": 2}, epochs=1)
+    layers = pd.read_parquet(tmp_path / "run" / LAYERS)
+    assert layers[["difference", "cosine"]].isna().all(axis=None)
+    assert pd.read_parquet(tmp_path / "run" / MOMENTS).empty
+    # Together, and with those of the biases, they are the norm of the whole gradient.
+    whole = pd.read_parquet(tmp_path / "run" / PROBES).groupby("step").gradient_norm.first()
+    parts = layers.groupby("step").gradient_norm.apply(lambda norms: (norms**2).sum() ** 0.5)
+    assert (parts < whole).all()
+    assert (parts > 0.8 * whole).all()
 
 
 def _basic() -> nn.Module:

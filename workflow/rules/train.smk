@@ -56,7 +56,7 @@ rule train:
         "| (trap '' INT TERM; exec tee {log})"
 
 
-# A run that is measured on its way has two more files.
+# A run that is measured on its way has more files.
 use rule train as train_with_probes with:
     output:
         best=f"{RUN}/best.safetensors",
@@ -64,7 +64,8 @@ use rule train as train_with_probes with:
         steps=f"{RUN}/steps.parquet",
         epochs=f"{RUN}/epochs.parquet",
         probes=f"{RUN}/probes.parquet",
-        shift=f"{RUN}/covariate_shift.parquet",
+        layers=f"{RUN}/layers.parquet",
+        moments=f"{RUN}/moments.parquet",
         predictions=f"{RUN}/predictions.parquet",
         run=f"{RUN}/run.json",
     wildcard_constraints:

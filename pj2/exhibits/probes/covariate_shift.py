@@ -8,7 +8,7 @@ import numpy as np
 
 from pj2.errors import UserError
 from pj2.exhibits import style
-from pj2.exhibits.probes.numbers import covariate_shift, is_probed
+from pj2.exhibits.probes.numbers import is_probed, layers
 from pj2.language import tr
 from pj2.runs.reading import PathLike, load_runs
 
@@ -34,10 +34,10 @@ def plot_covariate_shift(index_paths: Iterable[PathLike], stem: PathLike) -> Non
     figure = style.new_figure(1.4 + 2.2 * len(rates))
     grid = figure.subplots(len(rates), 2, squeeze=False, sharex=True)
     for run in first:
-        shift = covariate_shift(run)
-        layers = shift[shift["depth"] > 0].groupby("depth")
+        shift = layers(run)
+        by_depth = shift[shift["depth"] > 0].groupby("depth")
         for panel, (column, label) in zip(grid[rates.index(run.lr)], labels.items(), strict=True):
-            quartiles = layers[column].quantile(_QUARTILES).unstack()
+            quartiles = by_depth[column].quantile(_QUARTILES).unstack()
             colour = colours[run.model]
             panel.fill_between(
                 quartiles.index + 1, quartiles[0.25], quartiles[0.75],

@@ -8,13 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pj2.language import said
+from pj2.runs.files import LAYERS, MOMENTS, PROBE_SCHEMAS, PROBES
 from pj2.runs.reading import RunRecord, read_parquet
-
-_PROBE_COLUMNS = (
-    "step", "epoch", "along", "step_length", "loss", "gradient_distance", "start_loss",
-    "gradient_norm", "direction_norm",
-)  # fmt: skip
-_SHIFT_COLUMNS = ("step", "epoch", "layer", "depth", "difference", "cosine", "gradient_norm")
 
 # What is compared between models: the column of `probe_steps`, and what it is called in English.
 QUANTITIES = {
@@ -42,7 +37,7 @@ def probe_steps(run: RunRecord) -> pd.DataFrame:
     smoothness (the greatest ‖∇L(θ_k) − ∇L(θ)‖₂ / (η_k ‖d‖₂)). A loss that is
     not finite counts as infinite.
     """
-    frame: pd.DataFrame = read_parquet(run.folder / "probes.parquet", _PROBE_COLUMNS).to_pandas()
+    frame = _recorded(run, PROBES)
     for column in ("loss", "gradient_distance"):
         frame[column] = frame[column].where(np.isfinite(frame[column]), np.inf)
     went = frame["step_length"] * frame["direction_norm"]
@@ -61,12 +56,20 @@ def probe_steps(run: RunRecord) -> pd.DataFrame:
     return steps
 
 
-def covariate_shift(run: RunRecord) -> pd.DataFrame:
-    """Return covariate_shift.parquet, with the difference also relative to the gradient's norm."""
-    frame: pd.DataFrame = read_parquet(
-        run.folder / "covariate_shift.parquet", _SHIFT_COLUMNS
-    ).to_pandas()
+def layers(run: RunRecord) -> pd.DataFrame:
+    """Return layers.parquet, with the difference also ``relative`` to the gradient's norm."""
+    frame = _recorded(run, LAYERS)
     frame["relative"] = frame["difference"] / frame["gradient_norm"]
+    return frame
+
+
+def moments(run: RunRecord) -> pd.DataFrame:
+    """Return moments.parquet."""
+    return _recorded(run, MOMENTS)
+
+
+def _recorded(run: RunRecord, file: str) -> pd.DataFrame:
+    frame: pd.DataFrame = read_parquet(run.folder / file, PROBE_SCHEMAS[file].names).to_pandas()
     return frame
 
 

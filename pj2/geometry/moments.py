@@ -1,0 +1,51 @@
+"""Mean and variance of activations (Santurkar et al. 2018, figures 2 and 8)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pj2.geometry.objective import Objective, Point
+
+CHANNELS = 4
+"""Of how many channels of a layer the moments are taken: the first, as good as any others."""
+
+Moments = dict[str, tuple[Tensor, Tensor]]
+"""By the name of an activation function: mean and variance of its input, float64 ``[channels]``."""
+
+
+def activation_moments(model: nn.Module, objective: Objective, point: Point) -> Moments:
+    """Return the moments of the input of each activation function that follows a convolution.
+
+    The input is what comes out of the convolution, or of the BatchNorm or noise behind it.
+    Mean and variance are over the images of the batch and over height and width. Only
+    modules of ``torch.nn`` whose input has four dimensions are seen, in the order in which
+    they are applied.
+
+    Args:
+        objective: of `model`, which it calls.
+    """
+    found: Moments = {}
+
+    def keep(name: str, _: nn.Module, given: tuple[Any, ...]) -> None:
+        (maps,) = given
+        if maps.dim() == 4:
+            values = maps[:, :CHANNELS].double()
+            variance, mean = torch.var_mean(values, (0, 2, 3), correction=0)
+            found[name] = mean, variance
+
+    hooks = [
+        module.register_forward_pre_hook(partial(keep, name))
+        for name, module in model.named_modules()
+        if type(module).__module__ == nn.ReLU.__module__
+    ]
+    try:
+        with torch.no_grad():
+            objective(point)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
