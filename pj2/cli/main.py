@@ -18,6 +18,7 @@ from pj2.cli import (
     fingerprint,
     geometry,
     jobs,
+    plan,
     report,
     scaffold,
     store,
@@ -42,6 +43,7 @@ app.command()(jobs.train)
 app.command()(exhibits.band)
 app.command()(report.report)
 app.command()(compare.compare)
+app.command()(plan.plan)
 app.command()(fingerprint.fingerprint)
 app.command()(fingerprint.why)
 app.command()(watch.status)

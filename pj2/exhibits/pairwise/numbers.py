@@ -62,7 +62,7 @@ class Recognised:
 
 
 @dataclass(frozen=True)
-class _Pair:
+class Pair:
     """Two models over the seeds that both have, ascending: what each recognised, bool[S, N]."""
 
     models: tuple[Recognised, Recognised]
@@ -99,11 +99,15 @@ def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
     if len(experiments) > 1:
         raise UserError(f"index files: runs of {', '.join(experiments)}; expected one experiment's")
     told = [caution] if (caution := unlike_budgets(runs)) else []
+    rows = differences(opponents(runs, told), told)
+    return pd.DataFrame(list(rows.values()), columns=list(COLUMNS)), told
+
+
+def opponents(runs: Sequence[RunRecord], told: list[str]) -> list[tuple[Recognised, Recognised]]:
+    """Return the pairs of models that `pairwise` compares; `told` gets what is left out."""
     chosen = [chosen_setting(group) for group in by_model(runs).values()]
     models = [recognised(group[0].model, group, told) for group in chosen]
-    pairs = _opponents([model for model in models if model.tested], told)
-    rows = differences(pairs, told)
-    return pd.DataFrame(list(rows.values()), columns=list(COLUMNS)), told
+    return _opponents([model for model in models if model.tested], told)
 
 
 def differences(
@@ -115,18 +119,18 @@ def differences(
     up to seconds a pair: with `most` only so many have a row, those whose accuracies are
     furthest apart, first. p-values are adjusted for all.
     """
-    matched = {place: pair for place, both in enumerate(pairs) if (pair := _pair(*both, told))}
+    found = {place: pair for place, both in enumerate(pairs) if (pair := matched(*both, told))}
     tests = [
         mcnemar_p(*both)
-        for pair in matched.values()
+        for pair in found.values()
         for both in zip(pair.right, pair.other_right, strict=True)
     ]
     adjusted = iter(holm(tests))
-    p_values = {place: [next(adjusted) for _ in pair.seeds] for place, pair in matched.items()}
-    shown = list(matched)
+    p_values = {place: [next(adjusted) for _ in pair.seeds] for place, pair in found.items()}
+    shown = list(found)
     if most is not None and len(shown) > most:
-        shown = sorted(shown, key=lambda place: -matched[place].apart)[:most]
-    return {place: _row(matched[place], p_values[place]) for place in shown}
+        shown = sorted(shown, key=lambda place: -found[place].apart)[:most]
+    return {place: _row(found[place], p_values[place]) for place in shown}
 
 
 def recognised(name: str, runs: Sequence[RunRecord], told: list[str]) -> Recognised:
@@ -149,7 +153,7 @@ def recognised(name: str, runs: Sequence[RunRecord], told: list[str]) -> Recogni
     return Recognised(name, lr, float(np.mean(val)) if val else np.nan, tested)
 
 
-def _pair(model: Recognised, other: Recognised, told: list[str]) -> _Pair | None:
+def matched(model: Recognised, other: Recognised, told: list[str]) -> Pair | None:
     """Return what two can be compared by; None, and in `told` why, if they cannot."""
     seeds = sorted(model.tested.keys() & other.tested.keys())
     both = [[each.tested[seed] for seed in seeds] for each in (model, other)]
@@ -162,7 +166,7 @@ def _pair(model: Recognised, other: Recognised, told: list[str]) -> _Pair | None
         told.append(tr("{one} and {other} were tested on one image only.", **names))
     else:
         right, other_right = (np.stack([tested.right for tested in each]) for each in both)
-        return _Pair((model, other), tuple(seeds), right, other_right)
+        return Pair((model, other), tuple(seeds), right, other_right)
     return None
 
 
@@ -182,7 +186,7 @@ def _opponents(
     return [(model, best) for model in models if model is not best]
 
 
-def _row(pair: _Pair, p_values: Sequence[float]) -> dict[str, Any]:
+def _row(pair: Pair, p_values: Sequence[float]) -> dict[str, Any]:
     paired = paired_difference(pair.right, pair.other_right)
     more = pair.right.sum(axis=1) - pair.other_right.sum(axis=1)  # images, for each seed
     model, other = pair.models

@@ -1,0 +1,100 @@
+"""How many seeds and hours each pair of a study's models takes until a difference is found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import mean
+
+from pj2.compare.power import Spread, seeds_needed
+from pj2.exhibits.pairwise.numbers import Pair, matched, opponents
+from pj2.runs.reading import RunRecord, by_setting
+from pj2.statistics import are_equal
+
+
+@dataclass(frozen=True)
+class PairPlan:
+    """What a pair of models takes: `needed` seeds, or as many as `at_most` if the spread is at the
+    upper end of its interval; None where no number suffices, or where the spread is not known.
+
+    `seeds` is how many both have, `seconds` what one more takes to train, one run after the
+    other, by the measured times of those; None if there are none.
+    """
+
+    experiment: str
+    model: str
+    other: str
+    seeds: int
+    seconds: float | None
+    spread: Spread | None
+    needed: int | None
+    at_most: int | None
+
+    def hours(self, needed: int | None) -> float | None:
+        """Return how long training what the pair lacks of so many seeds takes."""
+        if needed is None or self.seconds is None:
+            return None
+        return max(needed - self.seeds, 0) * self.seconds / 3600
+
+
+def plan_pairs(
+    runs: Sequence[RunRecord], difference: float, power: float, stated: float | None = None
+) -> tuple[list[PairPlan], list[str]]:
+    """Return what each pair that `pairwise` compares takes, and sentences on what is left out.
+
+    Args:
+        runs: the finished runs of a study.
+        difference: the difference in test accuracy that is to be found, a fraction.
+        power: how likely it is to be found.
+        stated: the standard deviation of a model's accuracy over seeds, instead of what
+            the pairs' seeds have. It takes no runs: without them the answer is of any two models.
+    """
+    told: list[str] = []
+    plans = []
+    for experiment in dict.fromkeys(run.experiment for run in runs):
+        own = [run for run in runs if run.experiment == experiment]
+        seconds = {
+            (model, lr): mean(float(run.info["seconds"]) for run in group)
+            for (_, model, lr), group in by_setting(own).items()
+        }
+        for both in opponents(own, told):
+            if pair := matched(*both, told):
+                spread = _spread(pair, stated)
+                plans.append(_plan(experiment, pair, seconds, spread, (difference, power)))
+    if not plans and stated is not None:
+        any_two = Spread.stated(stated)
+        needed = seeds_needed(difference, power, any_two)
+        plans.append(PairPlan("", "any model", "another", 0, None, any_two, needed, None))
+    return plans, told
+
+
+def _plan(
+    experiment: str,
+    pair: Pair,
+    seconds: Mapping[tuple[str, str], float],
+    spread: Spread | None,
+    goal: tuple[float, float],
+) -> PairPlan:
+    known = spread is not None and spread.n is not None
+    return PairPlan(
+        experiment,
+        model=pair.models[0].name,
+        other=pair.models[1].name,
+        seeds=len(pair.seeds),
+        seconds=sum(seconds[model.name, model.lr] for model in pair.models),
+        spread=spread,
+        needed=seeds_needed(*goal, spread) if spread else None,
+        at_most=seeds_needed(*goal, spread.at_most) if spread and known else None,
+    )
+
+
+def _spread(pair: Pair, stated: float | None) -> Spread | None:
+    """Return the spread of a pair's difference; None of one seed, or of equal differences."""
+    measured = None
+    if len(pair.seeds) > 1:
+        measured = Spread.of(pair.right, pair.other_right)
+    if stated is not None:
+        known = Spread.stated(stated)
+        return replace(measured, seeds=known.seeds, n=None) if measured else known
+    apart = pair.right.mean(axis=1) - pair.other_right.mean(axis=1)
+    return None if measured is None or are_equal(apart) else measured
