@@ -80,6 +80,7 @@ def test_tables_go_over_seeds_and_factors(folder):
     factors = pd.read_csv(tables / "factors" / "ablation.csv")
     assert factors[["factor", "level"]].to_numpy().tolist() == [
         ["dropout", "0"], ["dropout", "0.5"], ["loss", "cross_entropy"], ["loss", "hinge"],
+        ["dropout × loss", "0.5 × hinge"],
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What each level of the factors of an experiment's variants is worth."""
+"""What each factor of an experiment's variants is worth, and each two of them together."""
 
 from pj2.exhibits.declare import Figure, Table, Topic, asks_for
 from pj2.language import said
@@ -11,10 +11,10 @@ TOPIC = Topic(
             name="factors",
             function="pj2.exhibits.factors.table:factors_table",
             title=said("Factors in numbers"),
-            summary="What each level of an experiment's factors is worth.",
+            summary="What each level of an experiment's factors is worth, and each two together.",
             details=(
-                "Test accuracy, and the effect against the first level, paired with runs alike "
-                "in all else."
+                "Main effects and interactions of two factors, by a linear model of all runs, with "
+                "standard errors and 95 % intervals."
             ),
             exists=asks_for("variants"),
             targets=("ablations",),
@@ -26,8 +26,8 @@ TOPIC = Topic(
             title=said("Factors"),
             summary="Test accuracy against each factor of an experiment's variants, seeds shown.",
             details=(
-                "Thin lines join runs that are alike in all else; bars are the 95 % Student "
-                "interval of the mean over seeds."
+                "Thin lines join runs that are alike in all else; below, main effects and "
+                "interactions of two factors with 95 % Student intervals."
             ),
             exists=asks_for("variants"),
             targets=("ablations",),

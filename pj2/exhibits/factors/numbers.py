@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import combinations, product
 
+import numpy as np
 import pandas as pd
 
 from pj2.errors import UserError
+from pj2.exhibits.factors.model import Cell, Estimate, Levels, LinearModel
 from pj2.runs.reading import RunRecord, by_model, chosen_setting, test_result
-from pj2.statistics import DIFFERENCE_OF_SHARES, SHARE, mean_interval
+from pj2.statistics import DIFFERENCE_OF_SHARES, SHARE, Range
 
-Levels = Mapping[str, Sequence[str]]
-"""The levels of each factor, in the order of the config."""
+LEARNING_RATE = "learning rate"  # no name of a factor in a config, for it has a blank
+SEPARATOR = " × "
 
 
 def factor_levels(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
     """Return the levels of each factor that some run's variant has.
 
-    Raises UserError if no run has a variant.
+    The learning rate is the last of them where every variant was trained at the same ones, two
+    or more. Raises UserError if no run has a variant.
     """
     levels: dict[str, list[str]] = {}
     for run in runs:
@@ -27,73 +31,72 @@ def factor_levels(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
                 known.append(level)
     if not levels:
         raise UserError("no factors to show: no experiment here has variants: in the config")
+    rates = {frozenset(run.lr for run in group) for group in by_model(runs).values()}
+    if len(rates) == 1 and len(common := rates.pop()) > 1:
+        levels[LEARNING_RATE] = sorted(common, key=float)
     return levels
 
 
-def variant_accuracies(runs: Sequence[RunRecord]) -> pd.DataFrame:
-    """Return one row for each variant and seed, at the learning rate that validation chose.
+def variant_accuracies(runs: Sequence[RunRecord], levels: Levels) -> pd.DataFrame:
+    """Return one row for each variant and seed, and each learning rate if that is a factor.
 
-    Columns: architecture, a column a factor (its level), lr, seed, accuracy (on the
+    Otherwise a variant stands at the learning rate that validation chose.
+
+    Columns: architecture, a column a factor (its level), seed, accuracy (on the
     test set, at the chosen epoch). Runs that finished no epoch are left out.
     """
     rows = []
     for group in by_model(runs).values():
-        for run in chosen_setting(group):
+        for run in group if LEARNING_RATE in levels else chosen_setting(group):
             if result := test_result(run):
-                identity = {"architecture": run.architecture, **run.variant}
-                accuracy = result[0] / result[1]
-                rows.append({**identity, "lr": run.lr, "seed": run.seed, "accuracy": accuracy})
-    columns = ["architecture", *factor_levels(runs), "lr", "seed", "accuracy"]
-    return pd.DataFrame(rows, columns=columns)
+                cell = {"architecture": run.architecture, LEARNING_RATE: run.lr, **run.variant}
+                rows.append({**cell, "seed": run.seed, "accuracy": result[0] / result[1]})
+    return pd.DataFrame(rows, columns=["architecture", *levels, "seed", "accuracy"])
 
 
-def level_means(accuracies: pd.DataFrame, levels: Levels, factor: str) -> pd.DataFrame:
-    """Return the accuracy at each level of a factor, over the levels of the others and seeds.
+def factor_effects(accuracies: pd.DataFrame, levels: Levels) -> pd.DataFrame:
+    """Return what each level of each factor is worth, and each interaction of two factors.
 
-    Columns: architecture, level, runs, seeds, mean; and of the means of each seed
-    the standard deviation ``sd`` and the 95 % Student interval ``low``, ``high``.
+    Of each architecture a `LinearModel` is fitted to all its runs. ``mean`` is its accuracy at
+    a level, averaged over the levels of the other factors and over seeds, and ``effect`` how far
+    that is from the factor's first level. Of two factors, ``a × b``, it is how much greater the
+    effect of one is at the other's level than at the other's first; there is a row for every
+    two levels that are not first.
+
+    Columns: architecture, factor, level, reference (the first level, in whose row the rest is
+    NaN), runs, seeds, mean, effect, se (its standard error), low, high (the 95 % Student
+    interval), df (residual degrees of freedom).
     """
     rows = []
     for architecture, frame in accuracies.groupby("architecture", sort=False):
-        for level in levels[factor]:
-            part = frame[frame[factor] == level]
-            if len(part):
-                spread = mean_interval(part.groupby("seed")["accuracy"].mean().to_list(), SHARE)
-                numbers = (len(part), spread.n, spread.mean, spread.sd, spread.low, spread.high)
-                rows.append((architecture, level, *numbers))
-    columns = ["architecture", "level", "runs", "seeds", "mean", "sd", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def main_effects(accuracies: pd.DataFrame, levels: Levels) -> pd.DataFrame:
-    """Return how far each level of each factor is from the factor's first.
-
-    Runs are paired that differ in this factor alone: same architecture, levels of
-    the others and seed. A seed's effect is the mean over its pairs; ``effect``
-    and its standard deviation ``sd`` are over seeds, ``low`` and ``high`` the 95 %
-    Student interval, which needs two seeds.
-
-    Columns: architecture, factor, level, reference, pairs, seeds, effect, sd, low, high.
-    """
-    rows = []
-    for architecture, frame in accuracies.groupby("architecture", sort=False):
-        for factor, (reference, *others) in levels.items():
-            same = [name for name in levels if name != factor] + ["seed"]
-            base = frame[frame[factor] == reference]
-            for level in others:
-                pairs = frame[frame[factor] == level].merge(
-                    base, on=same, suffixes=("", "_reference")
-                )
-                if pairs.empty:
-                    continue
-                difference = pairs["accuracy"] - pairs["accuracy_reference"]
-                spread = mean_interval(
-                    difference.groupby(pairs["seed"]).mean().to_list(), DIFFERENCE_OF_SHARES
-                )
-                numbers = (len(pairs), spread.n, spread.mean, spread.sd, spread.low, spread.high)
-                rows.append((architecture, factor, level, reference, *numbers))
+        model = LinearModel(frame, levels)
+        for cell, terms, within in _contrasts(levels):
+            there = frame[np.all([frame[name] == level for name, level in cell.items()], axis=0)]
+            mean = model.contrast([(1, cell)], SHARE).value
+            effect = model.contrast(terms, within) if terms else Estimate(np.nan)
+            first = [levels[name][0] for name in cell]
+            names = [SEPARATOR.join(part) for part in (cell, cell.values(), first)]
+            counts = len(there), there["seed"].nunique()
+            numbers = (mean, effect.value, effect.se, effect.low, effect.high)
+            rows.append((architecture, *names, *counts, *numbers, model.degrees))
     columns = [
-        "architecture", "factor", "level", "reference", "pairs", "seeds", "effect", "sd", "low",
-        "high",
+        "architecture", "factor", "level", "reference", "runs", "seeds", "mean", "effect", "se",
+        "low", "high", "df",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
+
+
+def _contrasts(levels: Levels) -> Iterator[tuple[Cell, list[tuple[int, Cell]], Range]]:
+    """Yield every level, then every two of two factors: the cell, its contrast, its range."""
+    for name, (first, *others) in levels.items():
+        yield {name: first}, [], DIFFERENCE_OF_SHARES
+        for level in others:
+            yield {name: level}, [(1, {name: level}), (-1, {name: first})], DIFFERENCE_OF_SHARES
+    for one, other in combinations(levels, 2):
+        for a, b in product(levels[one][1:], levels[other][1:]):
+            a_first, b_first = levels[one][0], levels[other][0]
+            signs = {(a, b): 1, (a_first, b): -1, (a, b_first): -1, (a_first, b_first): 1}
+            terms: list[tuple[int, Cell]] = [
+                (sign, {one: x, other: y}) for (x, y), sign in signs.items()
+            ]
+            yield {one: a, other: b}, terms, (-2.0, 2.0)
