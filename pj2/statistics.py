@@ -91,7 +91,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, within: Range = _ANY) ->
     if are_equal(values):  # their rounded mean may be another number
         return Mean(float(array[0]), 0.0, n, np.nan, np.nan)
     sd = float(array.std(ddof=1))
-    reach = _student(n) * sd / float(np.sqrt(n))
+    reach = student_quantile(n - 1) * sd / float(np.sqrt(n))
     return Mean(mean, sd, n, *_part(mean - reach, mean + reach, within))
 
 
@@ -117,9 +117,9 @@ def _part(low: float, high: float, within: Range) -> tuple[float, float]:
     return max(low, within[0]), min(high, within[1])
 
 
-def _student(n: int) -> float:
-    """Return the 0.975 quantile of Student's distribution with n − 1 degrees of freedom."""
-    return float(stdtrit(n - 1, (1 + _CONFIDENCE) / 2))
+def student_quantile(degrees: int) -> float:
+    """Return the 0.975 quantile of Student's distribution, of a two-sided 95 % interval."""
+    return float(stdtrit(degrees, (1 + _CONFIDENCE) / 2))
 
 
 def gradient_variation(norms: np.ndarray) -> tuple[float, float]:

@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import chdtri, ndtr, ndtri, stdtrit
+from scipy.special import chdtri, ndtr, ndtri
+
+from pj2.statistics import student_quantile
 
 _LEVEL = 0.975  # of a two-sided 95 % interval
 _MOST = 1_000_000  # seeds; where they are too few, none are enough
@@ -79,7 +81,7 @@ def power_of(difference: float, seeds: int, spread: Spread) -> float:
     degrees = seeds - 1
     probabilities = (np.arange(_CELLS) + 0.5) / _CELLS
     measured = spread.seeds * chdtri(degrees, probabilities) / degrees
-    over_seeds = stdtrit(degrees, _LEVEL) * np.sqrt(measured / seeds)
+    over_seeds = student_quantile(degrees) * np.sqrt(measured / seeds)
     resampled = measured * degrees / seeds**2 + spread.images + 2 * spread.rest / seeds
     bound = np.maximum(over_seeds, ndtri(_LEVEL) * np.sqrt(resampled))
     sd = math.sqrt(spread.seeds / seeds + spread.images)

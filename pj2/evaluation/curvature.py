@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from pj2.config.schema import CurvatureConfig
 from pj2.config.study import RunSettings
 from pj2.data.prepared import PreparedData
 from pj2.data.randomness import derive_seed
-from pj2.evaluation.normalisation import even_parts, measured_models
+from pj2.evaluation.normalisation import even_parts, measured_models, measured_score
 from pj2.evaluation.surface import sample_images
 from pj2.geometry.curvature import Curvature, measure_curvature
 from pj2.models.conv import use_plain_convolutions
@@ -47,12 +46,7 @@ def curvature_of(
     found = []
     for statistics, model in models.items():
         use_plain_convolutions(model)
-        with torch.inference_mode():
-            sums = [
-                F.cross_entropy(model(inputs).double(), labels, reduction="sum").item()
-                for inputs, labels in batches
-            ]
-        loss = sum(sums) / len(images)
+        loss = measured_score(model, statistics, images, config.batch_size).loss
         measured = (
             measure_curvature(
                 model,

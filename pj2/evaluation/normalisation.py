@@ -6,12 +6,15 @@ import copy
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.func import replace_all_batch_norm_modules_
 
 from pj2.config.study import RunSettings
 from pj2.data.batches import ImageSet
+from pj2.evaluation.evaluate import Score, score
 from pj2.evaluation.weights import load_trained
 
 
@@ -41,3 +44,23 @@ def even_parts(images: ImageSet, most: int) -> list[ImageSet]:
     """Return a set of images in parts of the same size, up to one image, and of at most `most`."""
     rows = torch.arange(len(images))
     return [images.subset(part) for part in rows.tensor_split(-(-len(images) // most))]
+
+
+def measured_score(model: nn.Module, statistics: str, images: ImageSet, batch_size: int) -> Score:
+    """Evaluate one of the `measured_models`, with ``batch`` in the parts it normalises over."""
+    if statistics != "batch":
+        return score(model, images)
+    parts = even_parts(images, batch_size)
+    scores, sizes = [_score_batch(model, part) for part in parts], [len(part) for part in parts]
+    return Score(
+        float(np.average([each.loss for each in scores], weights=sizes)),
+        float(np.average([each.accuracy for each in scores], weights=sizes)),
+    )
+
+
+def _score_batch(model: nn.Module, images: ImageSet) -> Score:
+    with torch.inference_mode():
+        ((inputs, labels),) = images.in_order(len(images))
+        logits, labels = model(inputs).cpu().double(), labels.cpu()
+    loss = F.cross_entropy(logits, labels).item()
+    return Score(loss, (logits.argmax(1) == labels).double().mean().item())

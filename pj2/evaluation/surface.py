@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from pj2.config.schema import SurfaceConfig
@@ -18,8 +17,8 @@ from pj2.data.batches import ImageSet
 from pj2.data.prepared import PreparedData
 from pj2.data.randomness import derive_seed
 from pj2.data.split import stratified_sample, stratified_split
-from pj2.evaluation.evaluate import Score, score
-from pj2.evaluation.normalisation import even_parts, measured_models
+from pj2.evaluation.evaluate import Score
+from pj2.evaluation.normalisation import measured_models, measured_score
 from pj2.geometry.directions import random_direction
 
 GRID_SCHEMA = pa.schema(
@@ -102,7 +101,7 @@ class Surroundings:
             with torch.no_grad():
                 for parameter, centre, first, second in parts:
                     parameter.copy_(centre + alpha * first + beta * second)
-            scores[statistics] = _score(model, statistics, self._images, self._batch_size)
+            scores[statistics] = measured_score(model, statistics, self._images, self._batch_size)
         return scores
 
 
@@ -157,32 +156,13 @@ def interpolate(
         with torch.no_grad():
             for parameter, one, other in zip(first.parameters(), start, stop, strict=True):
                 parameter.copy_(torch.lerp(one, other, alpha))
-        found = _score(first, statistics, images, config.batch_size)
+        found = measured_score(first, statistics, images, config.batch_size)
         rows.append((statistics, alpha, found.loss, found.accuracy))
     return _table(rows, LINE_SCHEMA)
 
 
 def _copied(model: nn.Module) -> list[torch.Tensor]:
     return [parameter.detach().clone() for parameter in model.parameters()]
-
-
-def _score(model: nn.Module, statistics: str, images: ImageSet, batch_size: int) -> Score:
-    if statistics != "batch":
-        return score(model, images)
-    parts = even_parts(images, batch_size)
-    scores, sizes = [_score_batch(model, part) for part in parts], [len(part) for part in parts]
-    return Score(
-        float(np.average([each.loss for each in scores], weights=sizes)),
-        float(np.average([each.accuracy for each in scores], weights=sizes)),
-    )
-
-
-def _score_batch(model: nn.Module, images: ImageSet) -> Score:
-    with torch.inference_mode():
-        ((inputs, labels),) = images.in_order(len(images))
-        logits, labels = model(inputs).cpu().double(), labels.cpu()
-    loss = F.cross_entropy(logits, labels).item()
-    return Score(loss, (logits.argmax(1) == labels).double().mean().item())
 
 
 def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:

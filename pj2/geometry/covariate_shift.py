@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pj2.geometry.objective import Objective, Point
+from pj2.geometry.objective import Objective, Point, watched_inputs
 
 
 @dataclass(frozen=True)
@@ -38,24 +36,16 @@ def predecessors(
         objective: of `model`, which it calls.
         layers: of the weight of each layer, its name in the model and its place in `point`.
     """
-    inputs: dict[int, Tensor] = {}
+    inputs: dict[str, Tensor] = {}
 
-    def keep(place: int, _: nn.Module, given: tuple[Any, ...]) -> None:
-        inputs[place] = inputs.get(place, 0) + given[0].sum()
+    def keep(name: str, given: Tensor) -> None:
+        inputs[name] = inputs.get(name, 0) + given.sum()
 
     modules = {name: model.get_submodule(name.rpartition(".")[0]) for name in layers}
-    hooks = [
-        modules[name].register_forward_pre_hook(partial(keep, place))
-        for name, place in layers.items()
-    ]
     leaves = [part.detach().requires_grad_() for part in point]
-    try:
-        with torch.enable_grad():
-            objective(leaves)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return {place: _reached(inputs[place], leaves) - {place} for place in layers.values()}
+    with watched_inputs(modules, keep), torch.enable_grad():
+        objective(leaves)
+    return {place: _reached(inputs[name], leaves) - {place} for name, place in layers.items()}
 
 
 def _reached(end: Tensor, leaves: Point) -> set[int]:

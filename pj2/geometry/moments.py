@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from pj2.geometry.objective import Objective, Point
+from pj2.geometry.objective import Objective, Point, watched_inputs
 
 CHANNELS = 4
 """Of how many channels of a layer the moments are taken: the first, as good as any others."""
@@ -30,22 +27,17 @@ def activation_moments(model: nn.Module, objective: Objective, point: Point) -> 
     """
     found: Moments = {}
 
-    def keep(name: str, _: nn.Module, given: tuple[Any, ...]) -> None:
-        (maps,) = given
+    def keep(name: str, maps: Tensor) -> None:
         if maps.dim() == 4:
             values = maps[:, :CHANNELS].double()
             variance, mean = torch.var_mean(values, (0, 2, 3), correction=0)
             found[name] = mean, variance
 
-    hooks = [
-        module.register_forward_pre_hook(partial(keep, name))
+    activations = {
+        name: module
         for name, module in model.named_modules()
         if type(module).__module__ == nn.ReLU.__module__
-    ]
-    try:
-        with torch.no_grad():
-            objective(point)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    }
+    with watched_inputs(activations, keep), torch.no_grad():
+        objective(point)
     return found

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -68,3 +71,22 @@ def moved(point: Point, direction: Point, length: float) -> list[Tensor]:
     """Return ``point - length * direction``."""
     parts = zip(point, direction, strict=True)
     return [(part - length * along).detach() for part, along in parts]
+
+
+@contextmanager
+def watched_inputs(
+    modules: Mapping[str, nn.Module], see: Callable[[str, Tensor], None]
+) -> Iterator[None]:
+    """Call `see` with the name and the input of each of the modules that is applied within."""
+
+    def hook(name: str, _: nn.Module, given: tuple[Any, ...]) -> None:
+        see(name, given[0])
+
+    hooks = [
+        module.register_forward_pre_hook(partial(hook, name)) for name, module in modules.items()
+    ]
+    try:
+        yield
+    finally:
+        for each in hooks:
+            each.remove()

@@ -9,9 +9,8 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
-from pj2.statistics import Range
+from pj2.statistics import Range, student_quantile
 
 Levels = Mapping[str, Sequence[str]]
 """The levels of each factor, in the order of the config."""
@@ -19,7 +18,6 @@ Levels = Mapping[str, Sequence[str]]
 Cell = Mapping[str, str]
 """The levels of some factors; of the others it means the average over their levels."""
 
-_LEVEL = 0.975  # of a two-sided 95 % interval
 _NOTHING = 1e-9  # a standard deviation of shares that is 0 but for rounding
 
 
@@ -73,7 +71,7 @@ class LinearModel:
         if not self._sd > _NOTHING:
             return Estimate(value)
         se = self._sd * float(np.linalg.norm(row @ self._inverse))
-        reach = float(stdtrit(self.degrees, _LEVEL)) * se
+        reach = student_quantile(self.degrees) * se
         return Estimate(value, se, max(value - reach, within[0]), min(value + reach, within[1]))
 
     def _row(self, cell: Cell, seed: int | None = None) -> np.ndarray:

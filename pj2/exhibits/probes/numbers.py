@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pj2.language import said
-from pj2.runs.files import LAYERS, MOMENTS, PROBE_SCHEMAS, PROBES
+from pj2.runs.files import LAYERS, PROBE_SCHEMAS, PROBES
 from pj2.runs.reading import RunRecord, read_parquet
 
 # What is compared between models: the column of `probe_steps`, and what it is called in English.
@@ -61,11 +61,6 @@ def layers(run: RunRecord) -> pd.DataFrame:
     frame = _recorded(run, LAYERS)
     frame["relative"] = frame["difference"] / frame["gradient_norm"]
     return frame
-
-
-def moments(run: RunRecord) -> pd.DataFrame:
-    """Return moments.parquet."""
-    return _recorded(run, MOMENTS)
 
 
 def _recorded(run: RunRecord, file: str) -> pd.DataFrame:
