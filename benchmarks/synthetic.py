@@ -90,7 +90,7 @@ def _write_run(
     }
     metadata = {"classes": json.dumps(_CLASSES)}
     write_table(folder / "predictions.parquet", pa.table(columns).replace_schema_metadata(metadata))
-    best = int(np.argmax([row.val_accuracy for row in rows]))
+    best = int(np.argmax([row.val_accuracy or 0.0 for row in rows]))
     write_record(
         folder / RUN,
         {

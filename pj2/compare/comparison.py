@@ -111,7 +111,7 @@ def _match(side: Side, other: Side) -> list[Pair]:
 
     Runs that both have, by model, learning rate and seed, are pairs: of the same
     experiment, or else of any. Failing that, two runs are a pair, and two models are
-    paired by learning rate and seed, or else at the learning rates that validation chose.
+    paired by learning rate and seed, or else at their chosen learning rates.
     """
     left, right = settings_of(side), settings_of(other)
     words = "the same model, learning rate and seed"

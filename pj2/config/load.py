@@ -170,6 +170,7 @@ def _run_problems(study: StudyConfig, origin: str) -> list[str]:
                 try:
                     grid = merged_grid(experiment, model, variant.changes)
                     resolved_options(model, grid.architecture)
+                    _check_split(experiment, grid)
                 except ValidationError as error:
                     lines = _lines(error, origin, Grid, (*key, variant.label(model)))
                     problems |= dict.fromkeys(lines)
@@ -177,6 +178,12 @@ def _run_problems(study: StudyConfig, origin: str) -> list[str]:
                     option, _, reason = str(error).partition(": ")
                     problems[_line(origin, (*key, option), reason)] = None
     return list(problems)
+
+
+def _check_split(experiment: Experiment, grid: Grid) -> None:
+    surface = experiment.surface
+    if surface and surface.split == "validation" and not grid.validation_fraction:
+        raise ValueError("surface.split: validation needs a validation_fraction above 0")
 
 
 def _new_problems(

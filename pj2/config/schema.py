@@ -301,8 +301,9 @@ class Recipe(Strict):
     protocol."""
     test_every_epoch: bool = True
     """Read the test split after every epoch; otherwise once, with the best weights."""
-    validation_fraction: Annotated[Number, Field(gt=0, lt=1)] = 0.1
-    """The share of the training images set aside, class by class."""
+    validation_fraction: Annotated[Number, Field(ge=0, lt=1)] = 0.1
+    """The share of the training images set aside, class by class; 0 trains on all of them, and
+    the test set chooses, which flatters every accuracy: the published protocol."""
     init: Literal["default", "xavier"] = "default"
     """Initial weights: as PyTorch's layers draw them, or Glorot normal with zero biases."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -313,6 +314,8 @@ class Recipe(Strict):
     def _monitor_is_measured(self) -> Recipe:
         if self.monitor == "test_accuracy" and not self.test_every_epoch:
             raise ValueError("monitor test_accuracy needs test_every_epoch: true")
+        if self.monitor == "val_accuracy" and not self.validation_fraction:
+            raise ValueError("validation_fraction 0 needs monitor: test_accuracy")
         return self
 
 

@@ -23,21 +23,27 @@ def class_shares(counts: Sequence[int], total: int) -> list[int]:
     return given
 
 
+def validation_size(total: int, fraction: float) -> int:
+    """Return how many of `total` training images validate."""
+    return math.ceil(fraction * total)
+
+
 def validation_shares(per_class: Mapping[str, int], fraction: float) -> list[int]:
     """Return how many training images of each class validate.
 
     Args:
         per_class: how many training images each class has, by its name.
-        fraction: share of the images that validate, above 0 and below 1.
+        fraction: share of the images that validate, at least 0 and below 1.
 
     Raises:
-        UserError: a line for each class that would have no image on one of the sides.
+        UserError: a line for each class that would have no image on one of the sides,
+            unless no image at all is to validate.
     """
     total = sum(per_class.values())
-    held_out = class_shares(list(per_class.values()), math.ceil(fraction * total))
+    held_out = class_shares(list(per_class.values()), validation_size(total, fraction))
     problems = []
     for (name, count), size in zip(per_class.items(), held_out, strict=True):
-        if 0 < size < count:
+        if fraction == 0 or 0 < size < count:
             continue
         remedy = "a higher" if size == 0 else "a lower"
         also = f", or {remedy} validation_fraction" if count > 1 else ""

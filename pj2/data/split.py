@@ -26,13 +26,13 @@ def stratified_split(labels: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
 
     Args:
         labels: int64 ``[N]``.
-        fraction: share of the images that validate, above 0 and below 1.
+        fraction: share of the images that validate; 0 leaves all to train on.
 
     Returns:
         Sorted int64 indices of the training and of the validation images.
 
     Raises:
-        UserError: if a class would have no image on one of the sides.
+        UserError: if a class would have no image on one of the sides of a split.
     """
     values, counts = np.unique(labels.numpy(), return_counts=True)
     per_class = {str(value): int(count) for value, count in zip(values, counts, strict=True)}

@@ -51,7 +51,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
     ),
     "confusion": (
         said("Confusion"),
-        said("Each model at the learning rate that validation chose; counts: means over seeds."),
+        said("Each model at its chosen learning rate; counts: means over seeds."),
     ),
     "calibration": (
         said("Calibration"),

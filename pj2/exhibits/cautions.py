@@ -11,9 +11,29 @@ from pj2.wording import mixed_precisions, named, sentences
 
 
 def cautions(runs: Iterable[RunRecord]) -> str:
-    """Return sentences on unlike budgets and precisions; nothing if runs are alike in both."""
+    """Return sentences on a choice by the test set, and on unlike budgets and precisions."""
     runs = list(runs)
-    return sentences(unlike_budgets(runs), mixed_precisions(map(precision_of, runs)))
+    return sentences(
+        chosen_by_test(runs), unlike_budgets(runs), mixed_precisions(map(precision_of, runs))
+    )
+
+
+def chosen_by_test(runs: Iterable[RunRecord]) -> str:
+    """Return a sentence that names the models whose epoch the test set chose, if there are any."""
+    of_test = [run for run in runs if run.info["settings"]["monitor"] == "test_accuracy"]
+    models = named(list(dict.fromkeys(run.model for run in of_test)), tr(", "))
+    if not of_test:
+        return ""
+    if any(run.info["data"]["validation_images"] for run in of_test):
+        return tr(
+            "The test set chose the epoch, which flatters the test accuracy: {models}.",
+            models=models,
+        )
+    return tr(
+        "No images validate, so the test set chose epoch and learning rate, which flatters the "
+        "test accuracy: {models}.",
+        models=models,
+    )
 
 
 def unlike_budgets(runs: Iterable[RunRecord]) -> str:

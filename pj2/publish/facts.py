@@ -54,11 +54,11 @@ class Setting:
 
     @cached_property
     def validation(self) -> Mean | None:
-        """The validation accuracy at the same epochs."""
+        """The validation accuracy at the same epochs; None if no image validates."""
         rows = [row for run in self.finished if (row := at_best_epoch(run)) is not None]
-        if not rows:
-            return None
         images = int(self.runs[0].info["data"]["validation_images"])
+        if not rows or not images:
+            return None
         return mean_accuracy([float(row["val_accuracy"]) for row in rows], images)
 
 

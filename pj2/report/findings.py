@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pj2.config.datasets import DATASETS
-from pj2.exhibits.cautions import hardly_learned, unlike_budgets
+from pj2.exhibits.cautions import chosen_by_test, hardly_learned, unlike_budgets
 from pj2.exhibits.landscape.numbers import width_ratio, width_ratios_without_a_rate
 from pj2.exhibits.pairwise.numbers import pairwise
 from pj2.language import said, tr
@@ -219,6 +219,7 @@ def _limits(shown: Shown, stalled: Sequence[RunRecord]) -> Iterator[str]:
         if budgets:
             yield f"{name}{tr(': ')}{budgets}"
     for sentence in (
+        chosen_by_test(shown.runs),
         hardly_learned(stalled),
         mixed_precisions(map(precision_of, shown.runs)),
     ):

@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from pj2.config.study import RunSettings
 from pj2.data.layout import DataIdentity
+from pj2.data.shares import validation_size
 from pj2.errors import UserError
 from pj2.fingerprint.code import Code
 from pj2.fingerprint.run import Fingerprint
@@ -165,7 +166,7 @@ def _check(folder: Path, run: RunInfo, result: Result, end: Cut) -> None:
     if differing:
         raise NotTaken(f"{RUN} does not say what follows from its files: {', '.join(differing)}")
     data, fraction = run["data"], result.settings.validation_fraction
-    held_out = math.ceil(fraction * (data["train_images"] + data["validation_images"]))
+    held_out = validation_size(data["train_images"] + data["validation_images"], fraction)
     if data["validation_images"] != held_out:
         raise NotTaken(
             f"{RUN}: data.validation_images: {data['validation_images']} are not "
@@ -237,7 +238,8 @@ def _read_tables(
     }
     if [row.epoch for row in rows] != list(range(len(rows))):
         raise NotTaken(f"{EPOCHS} does not hold the epochs 0, 1, 2, …")
-    left_out = () if settings.test_every_epoch else ("test_loss", "test_accuracy")
+    left_out = [] if settings.test_every_epoch else ["test_loss", "test_accuracy"]
+    left_out += [] if settings.validation_fraction else ["val_loss", "val_accuracy"]
     if any(epochs[name].null_count for name in EPOCHS_SCHEMA.names if name not in left_out):
         raise NotTaken(f"{EPOCHS} lacks a value")
     missing = [str(row.epoch) for row in rows if row.epoch not in recorded]

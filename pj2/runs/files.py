@@ -84,14 +84,15 @@ class EpochRecord:
     """One row of `epochs.parquet`: accuracies 0 to 1, losses in nats, seconds of wall time.
 
     The training loss is the mean over steps, in train mode, with label
-    smoothing where the recipe has it; validation and test losses are without.
+    smoothing where the recipe has it; validation and test losses are without. They are
+    None where the recipe sets no images aside, or does not test after every epoch.
     """
 
     epoch: int
     train_loss: float
     train_accuracy: float
-    val_loss: float
-    val_accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
     test_loss: float | None
     test_accuracy: float | None
     seconds: float

@@ -248,10 +248,23 @@ def at_best_epoch(run: RunRecord) -> pd.Series[float] | None:
     return rows.iloc[0]
 
 
-def chosen_run(runs: Sequence[RunRecord]) -> RunRecord:
-    """Return the run that stands for its model: best validation accuracy at its best epoch.
+def choosing_accuracy(run: RunRecord) -> float | None:
+    """Return the accuracy by which a run is preferred to others, at its chosen epoch.
 
-    The test set has no say. Diverged runs come last; of equals the first is taken.
+    It is that of validation; only where the recipe sets no images aside does the test set
+    choose. None for a run that diverged without a whole epoch.
+    """
+    best = at_best_epoch(run)
+    if best is None:
+        return None
+    held_out = run.info["data"]["validation_images"]
+    return float(best["val_accuracy" if held_out else "test_accuracy"])
+
+
+def chosen_run(runs: Sequence[RunRecord]) -> RunRecord:
+    """Return the run that stands for its model: the best `choosing_accuracy`.
+
+    Diverged runs come last; of equals the first is taken.
     """
     return best_runs(runs)[0]
 
@@ -260,8 +273,8 @@ def best_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """Return the runs in the order in which `chosen_run` prefers them."""
 
     def rank(run: RunRecord) -> tuple[bool, float]:
-        best = at_best_epoch(run)
-        return run.diverged_at is None, -1.0 if best is None else float(best["val_accuracy"])
+        accuracy = choosing_accuracy(run)
+        return run.diverged_at is None, -1.0 if accuracy is None else accuracy
 
     return sorted(runs, key=rank, reverse=True)
 
@@ -287,14 +300,13 @@ def by_setting(runs: Iterable[RunRecord]) -> dict[tuple[str, str, str], list[Run
 def chosen_setting(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """Return the runs, one a seed, of the learning rate that stands for a model.
 
-    It is the one with the best mean over seeds of the validation accuracy at each
-    run's chosen epoch; the test set has no say. One of which a run diverged comes
-    last; of equals the first is taken.
+    It is the one with the best mean over seeds of their `choosing_accuracy`. One of which a
+    run diverged comes last; of equals the first is taken.
     """
 
     def rank(group: Sequence[RunRecord]) -> tuple[bool, float]:
-        best = [at_best_epoch(run) for run in group]
-        found = [-1.0 if row is None else float(row["val_accuracy"]) for row in best]
+        each = [choosing_accuracy(run) for run in group]
+        found = [-1.0 if accuracy is None else accuracy for accuracy in each]
         return all(run.diverged_at is None for run in group), float(np.mean(found))
 
     return max(by_setting(runs).values(), key=rank)

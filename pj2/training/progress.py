@@ -156,9 +156,10 @@ def _say(line: str) -> None:
 
 
 def _epoch_in_words(row: EpochRecord, epochs: int) -> str:
-    test = "" if row.test_accuracy is None else f" · test acc {row.test_accuracy:.2%}"
-    return (
-        f"epoch {row.epoch + 1}/{epochs} · train loss {row.train_loss:.4f} · "
-        f"val loss {row.val_loss:.4f} acc {row.val_accuracy:.2%}{test} · "
-        f"{row.images_per_second:,.0f} images/s · {row.seconds:.1f} s"
-    )
+    parts = [f"epoch {row.epoch + 1}/{epochs}", f"train loss {row.train_loss:.4f}"]
+    if row.val_accuracy is not None:
+        parts.append(f"val loss {row.val_loss:.4f} acc {row.val_accuracy:.2%}")
+    if row.test_accuracy is not None:
+        parts.append(f"test acc {row.test_accuracy:.2%}")
+    parts += [f"{row.images_per_second:,.0f} images/s", f"{row.seconds:.1f} s"]
+    return " · ".join(parts)

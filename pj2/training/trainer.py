@@ -89,8 +89,8 @@ class Trainer:
             self.epoch += 1
         return result
 
-    def evaluate(self) -> tuple[Score, Score | None] | None:
-        """Score the validation split, and the test split where the settings ask for it.
+    def evaluate(self) -> tuple[Score | None, Score | None] | None:
+        """Score the validation and the test split, where the settings have or ask for them.
 
         Returns None if the weights or a loss are not finite: the run has diverged since the
         last training loss, and an accuracy would be that of chance.
@@ -98,7 +98,7 @@ class Trainer:
         if not all(value.isfinite().all() for value in self.model.state_dict().values()):
             return None
         tested = score(self.forward, self.test) if self.settings.test_every_epoch else None
-        validated = score(self.forward, self.validation)
+        validated = score(self.forward, self.validation) if len(self.validation) else None
         if not all(math.isfinite(each.loss) for each in (validated, tested) if each):
             return None
         return validated, tested

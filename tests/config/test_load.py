@@ -50,6 +50,15 @@ def test_every_mistake_at_once():
         ({"seeds": [-1]}, "seeds.0", "greater than or equal to 0"),
         ({"epochs": 2.5}, "epochs", "a whole number"),
         ({"validation_fraction": 1}, "validation_fraction", "less than 1"),
+        ({"validation_fraction": 0}, "first", "validation_fraction 0 needs monitor: test_accuracy"),
+        (
+            {
+                "overrides": {"VGG_A": {"validation_fraction": 0, "monitor": "test_accuracy"}},
+                "surface": {"split": "validation"},
+            },
+            "surface.split",
+            "validation needs a validation_fraction above 0",
+        ),
         (
             {"optimizer": {"name": "adam", "momentum": 0.9}},
             "optimizer.momentum",

@@ -133,6 +133,18 @@ def test_a_number_of_seeds_counts_from_zero():
     assert "how many seeds" in problems(seeds=0)[0]
 
 
+def test_the_reports_own_protocol_is_the_published_study_otherwise():
+    honest, reports = (
+        yaml.safe_load(Path(f"config/{name}.yaml").read_text())
+        for name in ("paper", "report-protocol")
+    )
+    assert (honest.pop("study"), reports.pop("study")) == ("paper", "report_protocol")
+    for experiment in reports["experiments"].values():
+        assert experiment.pop("validation_fraction") == 0
+        assert experiment.pop("monitor") == "test_accuracy"
+    assert honest == reports
+
+
 def test_the_study_of_three_seeds_is_the_default_study_otherwise():
     """Else its first seed would not be restored from the store."""
     default, seeds = (

@@ -34,6 +34,12 @@ def test_uneven_shares_are_rounded_so_that_the_total_is_right():
     assert torch.bincount(labels[train]).tolist() == [27, 26, 27]
 
 
+def test_no_share_leaves_all_images_to_train_on():
+    train, validation = stratified_split(LABELS, 0)
+    assert train.tolist() == list(range(len(LABELS)))
+    assert len(validation) == 0
+
+
 def test_a_split_that_leaves_a_class_out_is_named():
     with pytest.raises(UserError, match=r"validation_fraction: 0\.01 of 200 training images"):
         stratified_split(LABELS, 0.01)

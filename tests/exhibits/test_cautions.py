@@ -10,7 +10,7 @@ from pj2.exhibits.comparison.summary import summary_table
 from pj2.exhibits.comparison.table import comparison_table
 from pj2.exhibits.efficiency.table import efficiency_table
 from pj2.exhibits.pairwise.table import pairwise_table
-from pj2.runs.reading import load_runs
+from pj2.runs.reading import chosen_run, chosen_setting, load_runs
 from tests.helpers.made_up import make_index, make_run
 
 SENTENCE = "Budgets differ, which may be all that makes a difference; epochs at most: A 3; B, C 1."
@@ -35,6 +35,27 @@ def test_unlike_budgets_are_named_beside_every_comparison(tmp_path: Path) -> Non
     assert cautions(load_runs(alike)) == ""
     for table in (comparison_table, summary_table, pairwise_table, efficiency_table):
         assert "Budgets" not in table(alike).caption, table
+
+
+def test_where_no_image_validates_the_test_set_chooses_and_that_is_said(tmp_path: Path) -> None:
+    entries = [
+        make_run(
+            tmp_path, "A", [1.0, 0.9], lr=lr, val=[None] * 2, test=test,
+            settings={"validation_fraction": 0, "monitor": "test_accuracy"},
+            data={"train_images": 120, "validation_images": 0},
+        )
+        for lr, test in {"0.001": [0.4, 0.6], "0.002": [0.5, 0.7]}.items()
+    ]  # fmt: skip
+    index = make_index(tmp_path, entries)
+    runs = load_runs(index)
+    assert [run.best_epoch for run in runs] == [1, 1]
+    assert chosen_run(runs).lr == "0.002"
+    assert chosen_setting(runs) == [chosen_run(runs)]
+    for table in (comparison_table, summary_table, pairwise_table):
+        assert "the test set chose epoch and learning rate" in table(index).caption, table
+    rows = comparison_table(index).frame
+    assert rows["val_accuracy"].isna().all()
+    assert list(rows["test_accuracy"]) == [0.75, 0.75]
 
 
 def test_a_budget_that_a_run_did_not_use_up_is_no_difference(tmp_path: Path) -> None:

@@ -105,11 +105,12 @@ def test_the_recipes_are_those_of_the_published_study() -> None:
     assert {model for e in study.experiments.values() for model in e.models} == set(REPORT.recipes)
 
 
-def test_runs_of_the_published_study_are_made_by_these_recipes() -> None:
+@pytest.mark.parametrize("config", ["config/paper.yaml", "config/report-protocol.yaml"])
+def test_runs_of_the_published_study_are_made_by_these_recipes(config: str) -> None:
     runs = [
         RunRecord(run.experiment, run.model, "", 0, Path(),
                   {"settings": run.settings.model_dump(mode="json")})
-        for run in list_runs(load_study("config/paper.yaml"))
+        for run in list_runs(load_study(config))
     ]  # fmt: skip
     assert len(runs) >= 11
     assert [line for run in runs for line in setting_problems(run, REPORT)] == []

@@ -52,7 +52,7 @@ def make_run(
     lr: str = "0.001",
     seed: int = 0,
     experiment: str = "e",
-    val: Sequence[float] = (0.5,),
+    val: Sequence[float | None] = (0.5,),
     test: Sequence[float] | None = (0.4,),
     labels: Sequence[int] = (0, 1, 2, 3),
     predicted: Sequence[int] = (0, 1, 2, 2),
@@ -134,7 +134,7 @@ def change_record(folder: str | Path, **info: Any) -> None:
 
 
 def _epochs(
-    steps: StepRecords, val: Sequence[float], test: Sequence[float] | None
+    steps: StepRecords, val: Sequence[float | None], test: Sequence[float] | None
 ) -> tuple[list[tuple[EpochRecord, StepRecords]], StepRecords]:
     """Share the steps out among the epochs of `val`; return the epochs, and what comes after."""
     if not len(val):
@@ -147,9 +147,9 @@ def _epochs(
         row = EpochRecord(
             epoch=epoch,
             train_loss=loss,
-            train_accuracy=float(accuracy) + 0.02,
-            val_loss=loss + 0.1,
-            val_accuracy=float(accuracy),
+            train_accuracy=0.02 + float(accuracy or 0),
+            val_loss=None if accuracy is None else loss + 0.1,
+            val_accuracy=None if accuracy is None else float(accuracy),
             test_loss=None if test is None else loss + 0.15,
             test_accuracy=None if test is None else float(test[epoch]),
             seconds=2.0,

@@ -24,12 +24,22 @@ from tests.helpers.small_run import artifacts, flip_a_byte, open_folder, train
 
 DIVERGES = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}}
 PROBED = {"probe": {"every": 5, "steps": 2, "covariate_shift": True, "moments": True}}
+ALL_TRAIN = {"validation_fraction": 0, "monitor": "test_accuracy"}
 RARELY = {"probe": {"every": 1000, "steps": 2}}
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"epochs": 1}, DIVERGES, {"learning_rate": 0.03}, PROBED, RARELY, DIVERGES | PROBED],
+    [
+        {},
+        {"epochs": 1},
+        DIVERGES,
+        {"learning_rate": 0.03},
+        PROBED,
+        RARELY,
+        ALL_TRAIN,
+        DIVERGES | PROBED,
+    ],
 )
 def test_it_is_restored_without_training(tmp_path, capsys, changes):
     first = train(tmp_path / "run", tmp_path / "lost", **changes)

@@ -174,6 +174,17 @@ def test_monitoring_the_test_split_is_the_published_protocol(train):
     assert run["best_epoch"] == pd.read_parquet(folder / EPOCHS).test_accuracy.idxmax()
 
 
+def test_without_validation_all_images_train_and_the_test_set_chooses(train, data):
+    folder, run = train(validation_fraction=0, monitor="test_accuracy", epochs=3)
+    epochs = pd.read_parquet(folder / EPOCHS)
+    assert epochs[["val_loss", "val_accuracy"]].isna().all(axis=None)
+    assert run["best_epoch"] == epochs.test_accuracy.idxmax()
+    assert run["data"]["train_images"] == len(data.train_labels)
+    assert run["data"]["validation_images"] == 0
+    steps = pq.read_table(folder / STEPS)
+    assert len(steps) == 3 * math.ceil(len(data.train_labels) / 32)
+
+
 def test_a_device_that_is_not_there():
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")

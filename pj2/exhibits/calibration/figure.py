@@ -16,7 +16,7 @@ from pj2.exhibits.calibration.numbers import BINS, Calibration, calibration, not
 from pj2.exhibits.format import MISSING, mean_sd
 from pj2.exhibits.tested import ModelOnTest, models_on_test
 from pj2.language import tr
-from pj2.runs.reading import PathLike, RunRecord, at_best_epoch, load_runs, seeds_in_words
+from pj2.runs.reading import PathLike, RunRecord, choosing_accuracy, load_runs, seeds_in_words
 from pj2.statistics import mean_interval
 from pj2.wording import named, never_finished
 
@@ -92,11 +92,11 @@ def plot_reliability(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 def _best(trained: Sequence[ModelOnTest]) -> list[ModelOnTest]:
     """Return the models to show, in their order."""
 
-    def validation(model: ModelOnTest) -> float:
-        rows = [at_best_epoch(run) for run in model.runs]
-        return float(np.mean([row["val_accuracy"] for row in rows if row is not None]))
+    def mean(model: ModelOnTest) -> float:
+        each = [choosing_accuracy(run) for run in model.runs]
+        return float(np.mean([accuracy for accuracy in each if accuracy is not None]))
 
-    chosen = [model.name for model in sorted(trained, key=validation, reverse=True)[:_MOST]]
+    chosen = [model.name for model in sorted(trained, key=mean, reverse=True)[:_MOST]]
     return [model for model in trained if model.name in chosen]
 
 

@@ -32,15 +32,15 @@ from pj2.wording import named, verdict_in_words
 _SOURCES = {"text": said("its text"), "figure": said("a figure"), "code": said("its code")}
 _CAPTION = said(
     "What the published report ({report}) states of single runs, beside ours: mean ± standard "
-    "deviation over n seeds. Its protocol: the greatest test accuracy of any epoch, which the test "
-    "set itself has chosen. Honest: the test accuracy at the epoch that validation chose. "
-    "Our runs set training images aside to validate on, and stop by them, which "
-    "lowers an accuracy. A value agrees if the 90 % interval of the difference lies within the "
-    "margin (two one-sided t tests, the published run as one more draw), and differs if it lies "
-    "outside. A comparison holds, or does not, if the 95 % Student t interval over seeds lies on "
-    "one side of no difference. Otherwise, and with one seed, nobody can tell. Bands: median "
-    "widths; far narrower is below {factor}, which is our reading, and in part below 1. "
-    "Not comparable: our images, recipe or budget are not the report's."
+    "deviation over n seeds. Its protocol: the greatest test accuracy of any epoch, which the test"
+    " set itself has chosen. Honest: the test accuracy at the epoch that validation chose, for "
+    "which runs set training images aside and stop by them, which lowers an accuracy. A value "
+    "agrees if the 90 % interval of the difference lies within the margin (two one-sided t tests, "
+    "the published run as one more draw), and differs if it lies outside. A comparison holds, or "
+    "does not, if the 95 % Student t interval over seeds lies on one side of no difference. "
+    "Otherwise, and with one seed, nobody can tell. Bands: median widths; far narrower is below "
+    "{factor}, which is our reading, and in part below 1. Not comparable: our images, recipe or "
+    "budget are not the report's."
 )
 
 

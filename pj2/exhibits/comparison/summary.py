@@ -35,7 +35,7 @@ _CAPTION = said(
     "One row a model and learning rate. Accuracies in percent: mean ± standard deviation over "
     "seeds, and in brackets the 95 % Student interval of that mean, which covers what another "
     "seed would change; with one seed the 95 % Wilson interval, which covers the finite number "
-    "of images and not the seed. Test accuracy: at the epoch that validation chose. Best test "
+    "of images and not the seed. Test accuracy: at the chosen epoch. Best test "
     "epoch (published protocol): the greatest of any epoch, chosen on the test set itself. "
     "Best less chosen epoch: the second less the first, run by run, in points; it is never "
     "negative, and no measure of what choosing on the test set gains, since what validation "
@@ -97,7 +97,7 @@ def _accuracies(run: RunRecord) -> dict[str, float]:
     assert best is not None
     assert tested is not None
     return {
-        "val": float(best["val_accuracy"]),
+        "val": float(best["val_accuracy"]),  # NaN if no image validates
         "test": tested[0] / tested[1],
         "published": float(epochs(run)["test_accuracy"].max()),  # NaN if never measured
     }

@@ -65,8 +65,9 @@ def _row(run: RunRecord) -> dict[str, Any]:
         "best_epoch": None if run.best_epoch is None else run.best_epoch + 1,
         "monitor": info["settings"]["monitor"],
     }
-    val = None if best is None else float(best["val_accuracy"])
-    row |= _accuracy("val", val, data["validation_images"])
+    held_out = data["validation_images"]
+    val = float(best["val_accuracy"]) if best is not None and held_out else None
+    row |= _accuracy("val", val, held_out)
     if tested is None:
         row |= _accuracy("test", None, data["test_images"])
     else:

@@ -12,8 +12,8 @@ TOPIC = Topic(
             title=said("Confusion matrix"),
             summary="Confusion matrix of one model at its chosen learning rate, over seeds.",
             details=(
-                "Rows are true classes. Made from the predictions with the weights of the epoch "
-                "that validation chose; of several seeds it is their mean."
+                "Rows are true classes. Made from the predictions with the weights of the chosen "
+                "epoch; of several seeds it is their mean."
             ),
             levels=("model",),
             targets=("confusion_matrices",),

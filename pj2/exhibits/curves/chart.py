@@ -26,7 +26,7 @@ def curve_charts(runs: Sequence[RunRecord]) -> list[Chart]:
     caption = ""
     if len(runs) > _LINES:
         caption = tr(
-            "Of {n:,} runs those are drawn whose learning rate validation chose.", n=len(runs)
+            "Of {n:,} runs those of each model's chosen learning rate are drawn.", n=len(runs)
         )
         runs = [run for group in by_model(runs).values() for run in chosen_setting(group)]
     return [replace(chart, caption=caption) for chart in (loss_curves(runs), accuracy_curves(runs))]

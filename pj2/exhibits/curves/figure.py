@@ -97,8 +97,12 @@ def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str) -> None:
     looks, handles = _looks(runs)
     named_rates = len(handles)
     tables = [epochs(run) for run in runs]
-    measured = any(table["test_accuracy"].notna().any() for table in tables)
-    splits = ["train", "val", "test"] if measured else ["train", "val"]
+    measured = [
+        split
+        for split in _SPLITS[1:]
+        if any(table[f"{split}_accuracy"].notna().any() for table in tables)
+    ]
+    splits = [_SPLITS[0], *measured]
     evaluated = [table[f"{split}_loss"].dropna() for table in tables for split in splits[1:]]
     lengths = [count_steps(run) for run in runs]
     window = max(5, max(lengths) // 100)

@@ -40,7 +40,7 @@ def factor_levels(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
 def variant_accuracies(runs: Sequence[RunRecord], levels: Levels) -> pd.DataFrame:
     """Return one row for each variant and seed, and each learning rate if that is a factor.
 
-    Otherwise a variant stands at the learning rate that validation chose.
+    Otherwise a variant stands at its chosen learning rate.
 
     Columns: architecture, a column a factor (its level), seed, accuracy (on the
     test set, at the chosen epoch). Runs that finished no epoch are left out.

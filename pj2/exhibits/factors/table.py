@@ -20,7 +20,7 @@ from pj2.runs.reading import PathLike, RunRecord, load_runs
 from pj2.wording import sentences, span
 
 _CAPTION = said(
-    "Test accuracy at the epoch that validation chose, in percent, by a linear model of all runs: "
+    "Test accuracy at the chosen epoch, in percent, by a linear model of all runs: "
     "the factors, every two of them together, and the seeds as blocks. Of a level: its mean over "
     "all levels of the other factors. Effect, in points: its distance from the factor's first "
     "level; of two factors, how much greater the effect of one is at the other's level than at "

@@ -12,8 +12,8 @@ TOPIC = Topic(
             title=said("Most confident mistakes"),
             summary="A model's most confident mistakes on the test set, as pictures.",
             details=(
-                "At most 24. Made from the predictions with the weights of the epoch that "
-                "validation chose; of several seeds, images that most of them get wrong."
+                "At most 24. Made from the predictions with the weights of the chosen "
+                "epoch; of several seeds, images that most of them get wrong."
             ),
             levels=("model",),
             options=(IMAGES,),

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from pj2.errors import UserError
-from pj2.exhibits.cautions import unlike_budgets
+from pj2.exhibits.cautions import chosen_by_test, unlike_budgets
 from pj2.language import said, tr
 from pj2.runs.reading import (
     RunRecord,
-    at_best_epoch,
     by_model,
+    choosing_accuracy,
     chosen_setting,
     precision_of,
     predictions,
@@ -52,12 +52,12 @@ class Tested:
 class Recognised:
     """What the runs of one setting recognised, by seed; tables call the setting `name`.
 
-    `val_accuracy` is the mean over them, NaN if none was tested.
+    `choosing_accuracy` is the mean over them, NaN if none was tested.
     """
 
     name: str
     lr: str
-    val_accuracy: float
+    choosing_accuracy: float
     tested: Mapping[int, Tested]
 
 
@@ -98,7 +98,7 @@ def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
     experiments = list(dict.fromkeys(run.experiment for run in runs))
     if len(experiments) > 1:
         raise UserError(f"index files: runs of {', '.join(experiments)}; expected one experiment's")
-    told = [caution] if (caution := unlike_budgets(runs)) else []
+    told = [each for each in (chosen_by_test(runs), unlike_budgets(runs)) if each]
     rows = differences(opponents(runs, told), told)
     return pd.DataFrame(list(rows.values()), columns=list(COLUMNS)), told
 
@@ -137,10 +137,10 @@ def recognised(name: str, runs: Sequence[RunRecord], told: list[str]) -> Recogni
     """Read the predictions of one setting's runs; say in `told` which have none."""
     lr = runs[0].lr
     tested: dict[int, Tested] = {}
-    val = []
+    choosing = []
     for run in runs:
-        guesses, best = predictions(run), at_best_epoch(run)
-        if guesses is None or best is None:
+        guesses, accuracy = predictions(run), choosing_accuracy(run)
+        if guesses is None or accuracy is None:
             told.append(
                 tr(
                     "{model}, lr {lr}, seed {seed} diverged before it finished an epoch.",
@@ -149,8 +149,8 @@ def recognised(name: str, runs: Sequence[RunRecord], told: list[str]) -> Recogni
             )  # fmt: skip
             continue
         tested[run.seed] = Tested(guesses.right, guesses.images, precision_of(run))
-        val.append(float(best["val_accuracy"]))
-    return Recognised(name, lr, float(np.mean(val)) if val else np.nan, tested)
+        choosing.append(accuracy)
+    return Recognised(name, lr, float(np.mean(choosing)) if choosing else np.nan, tested)
 
 
 def matched(model: Recognised, other: Recognised, told: list[str]) -> Pair | None:
@@ -175,7 +175,7 @@ def _opponents(
 ) -> list[tuple[Recognised, Recognised]]:
     if len(models) <= _MOST_MODELS:
         return list(combinations(models, 2))
-    best = max(models, key=lambda model: model.val_accuracy)
+    best = max(models, key=lambda model: model.choosing_accuracy)
     told.append(
         tr(
             "{models} models make {pairs:,} pairs: each is compared with {best} only, which has "
