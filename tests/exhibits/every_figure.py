@@ -25,10 +25,11 @@ from pj2.exhibits.mistakes.figure import plot_mistakes
 from pj2.exhibits.pairwise.figure import plot_differences
 from pj2.exhibits.probes.covariate_shift import plot_covariate_shift
 from pj2.exhibits.probes.figure import plot_probes
+from pj2.exhibits.probes.moments import plot_activation_moments
 from pj2.exhibits.surfaces.figure import plot_lines, plot_surfaces
 from pj2.runs.reading import load_runs
 from pj2.store.files import write_json, write_table
-from tests.helpers.made_up import make_index, make_run, probes_of
+from tests.helpers.made_up import make_index, make_run, probes_of, with_moments
 
 MODELS = ("VGG_A", "VGG_A_BatchNorm")
 LABELS = tuple(i % 4 for i in range(40))
@@ -70,6 +71,7 @@ def every_figure(root: Path) -> Drawings:
         "landscape": lambda stem: plot_landscape(many, band, stem),
         "probes": lambda stem: plot_probes(probed, stem),
         "covariate_shift": lambda stem: plot_covariate_shift(probed, stem),
+        "activation_moments": lambda stem: plot_activation_moments(probed, stem),
         "surfaces": lambda stem: plot_surfaces(surfaces, stem),
         "lines": lambda stem: plot_lines(lines, lines, stem),
         "curvature": lambda stem: plot_curvature(curvatures, stem),
@@ -147,7 +149,7 @@ def _variants(root: Path) -> list[Path]:
 def _probed(root: Path) -> list[Path]:
     losses = [[1.0, 2.0, 30.0], [1.0, 2.0, math.inf]]
     distances = [[0.1, 0.2, 0.3], [0.1, 0.2, math.inf]]
-    probes = probes_of(losses, distances, along=("gradient", "update"))
+    probes = with_moments(probes_of(losses, distances, along=("gradient", "update")), layers=3)
     runs = [
         make_run(
             root, model, [2.0] * 20, lr="0.1", seed=seed, diverged=model == "VGG_A", probes=probes

@@ -12,11 +12,12 @@ from pj2.errors import UserError
 from pj2.exhibits.format import write_all_formats
 from pj2.exhibits.probes.covariate_shift import plot_covariate_shift
 from pj2.exhibits.probes.figure import plot_probes
-from pj2.exhibits.probes.numbers import layers, probe_medians, probe_ratios, probe_steps
+from pj2.exhibits.probes.moments import plot_activation_moments
+from pj2.exhibits.probes.numbers import layers, moves, probe_medians, probe_ratios, probe_steps
 from pj2.exhibits.probes.table import probe_ratios_table, probes_table
 from pj2.runs.reading import load_runs
 from tests.exhibits.drawing import words
-from tests.helpers.made_up import make_index, make_run, probes_of, squeezed
+from tests.helpers.made_up import make_index, make_run, probes_of, squeezed, with_moments
 
 
 @pytest.fixture
@@ -155,16 +156,64 @@ def test_the_figure_shows_the_quantities_and_what_is_not_finite(lost, drawn):
     assert "✕: VGG_A lr 0.1 diverged at step 20. ▲: not finite." in words(figure)
 
 
+def test_of_plain_gradient_descent_smoothness_is_drawn_times_the_rate(tmp_path, drawn):
+    """β is 0.5 at both steps; a step with momentum is not the gradient times the rate."""
+
+    def smoothness(name, **optimizer):
+        probes = probes_of([[1.0, 2.0, 3.0]] * 2, [[0.1, 0.2, 0.3]] * 2)
+        settings = {"optimizer": {"name": "sgd"} | optimizer}
+        root = tmp_path / name
+        entry = make_run(root, "VGG_A", [2.0] * 20, lr="0.1", probes=probes, settings=settings)
+        return drawn(plot_probes, make_index(root, [entry])).axes[2]
+
+    plain, momentum = smoothness("plain"), smoothness("momentum", momentum=0.9)
+    assert plain.lines[0].get_ydata() == pytest.approx([0.05, 0.05])
+    assert plain.lines[1].get_ydata() == [2, 2]
+    assert momentum.lines[0].get_ydata() == pytest.approx([0.5, 0.5])
+    assert len(momentum.lines) == 1
+
+
 def test_the_figure_of_covariate_shift_has_the_layers_after_the_first(lost, drawn):
-    relative, cosine = drawn(plot_covariate_shift, lost).axes
+    norm, relative, cosine = drawn(plot_covariate_shift, lost).axes
+    assert norm.lines[0].get_xydata().tolist() == [[1, 2], [2, 2], [3, 2]]
     for panel, values in ((relative, [0.25, 0.5]), (cosine, [0.9, 0.8])):
         assert [line.get_xdata().tolist() for line in panel.lines] == [[2, 3], [2, 3]]
         assert panel.lines[0].get_ydata() == pytest.approx(values)
+
+
+def test_the_figure_of_moments_has_the_first_the_middle_and_the_last_layer(tmp_path, drawn):
+    probes = with_moments(probes_of([[1.0, 2.0, 3.0]] * 4, [[0.1, 0.2, 0.3]] * 4), layers=5)
+    entry = make_run(tmp_path, "VGG_A", [2.0] * 40, probes=probes)
+    panels = drawn(plot_activation_moments, make_index(tmp_path, [entry])).axes
+    assert [panel.get_title() for panel in panels] == [
+        f"layer {layer}: moves {moves}" for layer, moves in ((1, 0), (3, 1.4), (5, 2.8))
+    ]
+    for panel, depth in zip(panels, (0, 2, 4), strict=True):
+        assert panel.lines[0].get_xydata().tolist() == [[0, 0], [10, depth], [20, 0], [30, depth]]
+
+
+def test_where_no_moments_were_recorded_the_panels_stay_empty(lost, drawn):
+    assert not any(panel.lines for panel in drawn(plot_activation_moments, lost).axes)
+
+
+def test_how_far_a_layer_moves_is_known_for_known_moments():
+    """Late means 0 and 2, variances 1 and 9: √2 / √5; a constant channel says nothing."""
+    layer = pd.DataFrame(
+        {
+            "step": [0, 10, 20, 30] * 2, "channel": [0] * 4 + [1] * 4,
+            "mean": [50.0, 7.0, 0.0, 2.0] + [1.0] * 4,
+            "variance": [1.0, 1.0, 1.0, 9.0] + [0.0] * 4,
+        }
+    )  # fmt: skip
+    assert moves(layer) == pytest.approx(math.sqrt(2 / 5))
+    assert math.isnan(moves(layer[layer["step"] == 0]))
 
 
 def test_runs_without_probes_are_a_line(tmp_path):
     plain = make_index(tmp_path, [make_run(tmp_path, "VGG_A", [2.0] * 4)])
     with pytest.raises(UserError, match="no probed runs"):
         plot_probes(plain, tmp_path / "x")
+    with pytest.raises(UserError, match="no moments"):
+        plot_activation_moments(plain, tmp_path / "x")
     with pytest.raises(UserError, match="no covariate shift"):
         plot_covariate_shift(plain, tmp_path / "x")

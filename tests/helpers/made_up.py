@@ -30,7 +30,7 @@ from pj2.store.tiers import Folder
 CLASSES = ("plane", "car", "bird", "cat")
 DATA = "0" * 64
 FIRST_CONV = "features.0.weight"
-PROBE = ProbeConfig(every=10, steps=3, range=(0.5, 2.0), covariate_shift=True)
+PROBE = ProbeConfig(every=10, steps=3, range=(0.5, 2.0), covariate_shift=True, moments=True)
 
 FACTS = Facts(
     parameters=1234567,
@@ -215,4 +215,19 @@ def probes_of(
                     "cosine": 1 - 0.1 * depth, "gradient_norm": 2.0,
                 }
             )  # fmt: skip
+    return records
+
+
+def with_moments(records: ProbeRecords, layers: int) -> ProbeRecords:
+    """Add moments: the means of layer `depth` (from 0) are 0 and `depth` in turn, variances 1."""
+    steps = sorted({row["step"] for row in records.probes})
+    for place, step in enumerate(steps):
+        for depth in range(layers):
+            for channel in range(2):
+                records.moments.append(
+                    {
+                        "step": step, "epoch": 0, "layer": f"act{depth}", "depth": depth,
+                        "channel": channel, "mean": float(depth * (place % 2)), "variance": 1.0,
+                    }
+                )  # fmt: skip
     return records

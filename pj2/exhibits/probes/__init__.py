@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from pj2.config.study import Run
 
 
+def with_moments(experiment: Experiment, runs: Sequence[Run]) -> bool:
+    """Of experiments whose probes record the moments of activations."""
+    return experiment.probe is not None and experiment.probe.moments
+
+
 def shifted(experiment: Experiment, runs: Sequence[Run]) -> bool:
     """Of experiments whose probes measure covariate shift."""
     return experiment.probe is not None and experiment.probe.covariate_shift
@@ -63,12 +68,28 @@ TOPIC = Topic(
             name="covariate_shift",
             function="pj2.exhibits.probes.covariate_shift:plot_covariate_shift",
             title=said("Internal covariate shift"),
-            summary="How far an update of the layers below turns each layer's gradient.",
+            summary=(
+                "The norm of each layer's gradient, and how far an update of the layers before it "
+                "turns it."
+            ),
             details=(
                 "Medians and quartiles over the probed steps (Santurkar et al. 2018, definition "
                 "2.1)."
             ),
             exists=shifted,
+            targets=("gradient_probes",),
+            example="batchnorm/covariate_shift",
+        ),
+        Figure(
+            name="activation_moments",
+            function="pj2.exhibits.probes.moments:plot_activation_moments",
+            title=said("Moments of activations"),
+            summary="How the mean and the spread of activations move while a network is trained.",
+            details=(
+                "Of a few channels in the first, the middle and the last layer (after Santurkar "
+                "et al. 2018, figures 2 and 8)."
+            ),
+            exists=with_moments,
             targets=("gradient_probes",),
             example="batchnorm/covariate_shift",
         ),

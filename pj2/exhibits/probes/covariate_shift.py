@@ -1,4 +1,4 @@
-"""How far an update of the layers below turns each layer's gradient."""
+"""The gradient of each layer, and how far an update of the layers before it turns it."""
 
 from __future__ import annotations
 
@@ -28,16 +28,20 @@ def plot_covariate_shift(index_paths: Iterable[PathLike], stem: PathLike) -> Non
         raise UserError("no covariate shift to show: no probe here has covariate_shift: true")
     seed = runs[0].seed
     first = [run for run in runs if run.seed == seed]
-    labels = {"relative": "‖G − G'‖₂ / ‖G‖₂", "cosine": tr("cosine of G and G'")}
+    labels = {
+        "gradient_norm": "‖G‖₂",
+        "relative": "‖G − G'‖₂ / ‖G‖₂",
+        "cosine": tr("cosine of G and G'"),
+    }
     rates = list(dict.fromkeys(run.lr for run in first))
     colours = style.colours(run.model for run in first)
     figure = style.new_figure(1.4 + 2.2 * len(rates))
-    grid = figure.subplots(len(rates), 2, squeeze=False, sharex=True)
+    grid = figure.subplots(len(rates), len(labels), squeeze=False, sharex=True)
     for run in first:
         shift = layers(run)
-        by_depth = shift[shift["depth"] > 0].groupby("depth")
         for panel, (column, label) in zip(grid[rates.index(run.lr)], labels.items(), strict=True):
-            quartiles = by_depth[column].quantile(_QUARTILES).unstack()
+            shown = shift if column == "gradient_norm" else shift[shift["depth"] > 0]
+            quartiles = shown.groupby("depth")[column].quantile(_QUARTILES).unstack()
             colour = colours[run.model]
             panel.fill_between(
                 quartiles.index + 1, quartiles[0.25], quartiles[0.75],
@@ -45,22 +49,23 @@ def plot_covariate_shift(index_paths: Iterable[PathLike], stem: PathLike) -> Non
             )  # fmt: skip
             panel.plot(quartiles.index + 1, quartiles[0.5], color=colour, marker=".")
             rate = tr("lr {lr}", lr=run.lr)
-            panel.set_ylabel(f"{rate}\n{label}" if column == "relative" else label)
-    for relative, cosine in grid:
+            panel.set_ylabel(f"{rate}\n{label}" if column == "gradient_norm" else label)
+    for norm, relative, cosine in grid:
+        style.log_scale(norm)
         style.log_scale(relative)
         cosine.set_ylim(min(-0.05, cosine.get_ylim()[0]), 1.05)
     for panel in grid[-1]:
-        panel.set_xlabel(tr("layer with weights, from the input"))
+        panel.set_xlabel(tr("layer, from the input"))
         panel.xaxis.get_major_locator().set_params(integer=True)
     handles = style.model_handles(colours, marker=".")
-    style.heading(figure, tr("Internal covariate shift, by layer"), handles)
+    style.heading(figure, tr("Gradients and internal covariate shift, by layer"), handles)
     probe = runs[0].info["settings"]["probe"]
     style.note(
         figure,
         tr(
-            "G: a layer's gradient at the parameters θ_t; G': after all parameters before the "
+            "G: a layer's gradient at the parameters θ_t; G': after all layers that feed the "
             "layer were updated by the step, on the same minibatch (Santurkar et al. 2018, "
-            "definition 2.1). The first layer has nothing before it and is left out. Lines: "
+            "definition 2.1). Nothing feeds the first layer: it has no G'. Lines: "
             "medians over the steps probed, every {every}; shaded: quartiles. Seed {seed}.",
             every=probe["every"], seed=seed,
         ),

@@ -17,6 +17,7 @@ from pj2.language import tr
 from pj2.runs.reading import PathLike, RunRecord, diverged, load_runs
 from pj2.wording import named
 
+_STABLE = 2.0  # gradient descent at rate η is stable on a quadratic of curvature below 2 / η
 _MOST_ROWS = 6  # learning rates and directions on one figure; the table has all
 
 Rows = dict[tuple[str, str], dict[str, tuple[RunRecord, pd.DataFrame]]]
@@ -77,12 +78,14 @@ def _draw_row(
     colours: Mapping[str, str],
 ) -> None:
     variation, predictiveness, smoothness = panels
+    times_rate = all(_descends(run) for run, _ in members.values())
     for model, (run, steps) in members.items():
         colour = colours[model]
         _band(variation, steps, "loss_min", "loss_max", colour)
         _band(predictiveness, steps, "distance_min", "distance_max", colour)
+        beta = steps["smoothness"] * (run.learning_rate if times_rate else 1.0)
         smoothness.plot(
-            steps["step"], steps["smoothness"].where(np.isfinite(steps["smoothness"])),
+            steps["step"], beta.where(np.isfinite(beta)),
             color=colour, marker=".", markersize=3, linewidth=1.0,
         )  # fmt: skip
         if run.diverged_at is not None and len(steps):
@@ -91,7 +94,15 @@ def _draw_row(
     for panel in panels:
         style.log_scale(panel)
     predictiveness.set_ylabel("‖∇L(θₖ) − ∇L(θ)‖₂")
-    smoothness.set_ylabel("β")
+    smoothness.set_ylabel("β · η" if times_rate else "β")
+    if times_rate:
+        smoothness.axhline(_STABLE, color=style.MUTED, linewidth=0.8, linestyle="--")
+
+
+def _descends(run: RunRecord) -> bool:
+    """Tell whether a step is the gradient times the learning rate, and nothing else."""
+    optimizer = run.info["settings"]["optimizer"]
+    return optimizer["name"] == "sgd" and not optimizer["momentum"]
 
 
 def _band(axes: Axes, steps: pd.DataFrame, low: str, high: str, colour: str) -> None:
@@ -127,6 +138,12 @@ def _small_print(runs: Sequence[RunRecord], rows: Rows, shown: Rows) -> list[str
             every=probe["every"], lengths=probe["steps"], low=low, high=high,
             directions=tr(" or ").join(formulas[direction] for direction in along),
         ),
+        tr(
+            "β · η: β times the learning rate. Gradient descent drives it to 2 (dashed) "
+            "whatever the landscape (Cohen et al. 2021): near 2 it ranks no model."
+        )
+        if all(_descends(run) for run in runs)
+        else "",
         tr("After Santurkar et al. 2018, section 3.1; along the update is an extension.")
         if "update" in along
         else tr("After Santurkar et al. 2018, section 3.1."),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pj2.language import said
-from pj2.runs.files import LAYERS, PROBE_SCHEMAS, PROBES
+from pj2.runs.files import LAYERS, MOMENTS, PROBE_SCHEMAS, PROBES
 from pj2.runs.reading import RunRecord, read_parquet
 
 # What is compared between models: the column of `probe_steps`, and what it is called in English.
@@ -61,6 +61,27 @@ def layers(run: RunRecord) -> pd.DataFrame:
     frame = _recorded(run, LAYERS)
     frame["relative"] = frame["difference"] / frame["gradient_norm"]
     return frame
+
+
+def moments(run: RunRecord) -> pd.DataFrame:
+    """Return moments.parquet: a row a probed step, activation function and channel."""
+    return _recorded(run, MOMENTS)
+
+
+def moves(layer: pd.DataFrame) -> float:
+    """Return how far the means of a layer's channels move while the network is trained.
+
+    Of each channel: the standard deviation of its mean over the second half of the probed
+    steps, as a share of the square root of its average variance there. The median over
+    channels that are not constant; NaN if none is left, or fewer than two steps.
+
+    Args:
+        layer: the rows of `moments` that belong to one layer.
+    """
+    late = layer[layer["step"] >= layer["step"].median()]
+    channels = late.groupby("channel")
+    shares = channels["mean"].std() / np.sqrt(channels["variance"].mean())
+    return float(shares[np.isfinite(shares)].median())
 
 
 def _recorded(run: RunRecord, file: str) -> pd.DataFrame:
