@@ -58,6 +58,7 @@ def make_run(
     predicted: Sequence[int] = (0, 1, 2, 2),
     classes: Sequence[str] = CLASSES,
     diverged: bool = False,
+    gap: float = 0.15,
     filters: np.ndarray | None = None,
     confidence: Sequence[float] | float = 0.7,
     variant: Mapping[str, str] | None = None,
@@ -68,8 +69,8 @@ def make_run(
     """Write one run whose epochs are those of `val`; return its entry for an index file.
 
     The code that writes real runs writes it, with the code of BasicCNN for a model that is
-    not registered. ``settings`` in `info` are changes to the settings; the rest of it is
-    merged into run.json.
+    not registered. Test losses are `gap` above training losses. ``settings`` in `info` are
+    changes to the settings; the rest of it is merged into run.json.
     """
     budget = len(val) + diverged
     given = {
@@ -89,7 +90,7 @@ def make_run(
     steps = StepRecords(
         loss, np.ones_like(loss) if norms is None else np.asarray(norms, np.float32)
     )
-    epochs, after = _epochs(steps, val, test)
+    epochs, after = _epochs(steps, val, test, gap)
     kept = store.put(pack_probes(probes or ProbeRecords()))
     trajectory = Trajectory(
         replace(FACTS, data={**FACTS.data, "test_images": len(labels)}),
@@ -134,7 +135,10 @@ def change_record(folder: str | Path, **info: Any) -> None:
 
 
 def _epochs(
-    steps: StepRecords, val: Sequence[float | None], test: Sequence[float] | None
+    steps: StepRecords,
+    val: Sequence[float | None],
+    test: Sequence[float] | None,
+    gap: float,
 ) -> tuple[list[tuple[EpochRecord, StepRecords]], StepRecords]:
     """Share the steps out among the epochs of `val`; return the epochs, and what comes after."""
     if not len(val):
@@ -150,7 +154,7 @@ def _epochs(
             train_accuracy=0.02 + float(accuracy or 0),
             val_loss=None if accuracy is None else loss + 0.1,
             val_accuracy=None if accuracy is None else float(accuracy),
-            test_loss=None if test is None else loss + 0.15,
+            test_loss=None if test is None else loss + gap,
             test_accuracy=None if test is None else float(test[epoch]),
             seconds=2.0,
             images_per_second=1000.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -67,4 +68,9 @@ def _draw(panel: Axes, layer: pd.DataFrame, colour: str) -> None:
         dashes = style.LINE_STYLES[number % len(style.LINE_STYLES)]
         panel.plot(rows["step"], rows["mean"], color=colour, linestyle=dashes, linewidth=1.0)
     place = int(layer["depth"].iloc[0]) + 1
-    panel.set_title(tr("layer {n}: moves {moves:.2g}", n=place, moves=moves(layer)))
+    moved = moves(layer)
+    panel.set_title(
+        tr("layer {n}", n=place)
+        if math.isnan(moved)
+        else tr("layer {n}: moves {moves:.2g}", n=place, moves=moved)
+    )
