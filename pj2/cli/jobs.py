@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -85,6 +85,10 @@ def train(
     tensorboard: Annotated[
         Path | None, typer.Option(help="Folder for the run's TensorBoard events.")
     ] = None,
+    weights: Annotated[
+        Literal["few", "all"],
+        typer.Option(envvar="PJ2_STORE_WEIGHTS", help="Of which epochs the store keeps weights."),
+    ] = "few",
 ) -> None:
     """Train one run and predict the test split, or restore both if the store has them.
 
@@ -128,6 +132,7 @@ def train(
         if identity is None:
             raise UserError(f"{data / INFO_FILE}: not there; see pj2 prepare")
         runs = store.open(say=print)
+        runs.keeps_every_epoch = weights == "all"
         carry_out(actions(resolved, identity, runs, compute.machine), restore_it, train_it)
 
 

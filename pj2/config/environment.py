@@ -49,3 +49,4 @@ def use_store(store: StoreConfig) -> None:
     os.environ[STORE_VARIABLES["path"]] = os.path.abspath(store.path)
     if store.remote:
         os.environ[STORE_VARIABLES["remote"]] = store.remote
+    os.environ[STORE_VARIABLES["weights"]] = store.weights

@@ -17,7 +17,11 @@ from pj2.config.variants import list_variants, merge, parse_factors
 from pj2.errors import UserError
 
 DATA_VARIABLE = "PJ2_DATA"
-STORE_VARIABLES = {"path": "PJ2_STORE", "remote": "PJ2_STORE_REMOTE"}
+STORE_VARIABLES = {
+    "path": "PJ2_STORE",
+    "remote": "PJ2_STORE_REMOTE",
+    "weights": "PJ2_STORE_WEIGHTS",
+}
 # What an override cannot change, because it is what the experiment is a grid of.
 _NOT_OVERRIDABLE = frozenset(Experiment.model_fields) - frozenset(Grid.model_fields)
 # What a key holds, by the kind of error that pydantic finds where it holds something else.

@@ -136,6 +136,9 @@ class StoreConfig(Strict):
     """A folder; `PJ2_STORE` overrides it."""
     remote: Annotated[str, Field(min_length=1)] | None = None
     """Another folder, or a URI such as ``s3://bucket/prefix``; `PJ2_STORE_REMOTE` overrides it."""
+    weights: Literal["few", "all"] = "few"
+    """Of which epochs of a run: the best, the last and at most three between, or all, so that
+    any smaller budget is cut from it. `PJ2_STORE_WEIGHTS` overrides it."""
 
 
 class ReportConfig(Strict):
@@ -382,7 +385,7 @@ class StudyConfig(Strict):
     threads: Count = 1
     """CPU threads a run; Snakemake fills the cores with runs."""
     store: Annotated[StoreConfig, BeforeValidator(_path_is_enough)] = StoreConfig()
-    """Where every epoch that was trained is kept."""
+    """Where every run that was trained is kept."""
     report: ReportConfig = ReportConfig()
     """The report page."""
     logging: LoggingConfig = LoggingConfig()

@@ -47,9 +47,9 @@ def examine(config: Path, thorough: bool = False) -> Iterator[Finding]:
         yield Finding("ok", "config", f"{config}: study {study.study}, {count(len(runs), 'run')}")
     except UserError as error:
         yield from _problems("config", error)
-        named = {key: os.environ.get(name) for key, name in STORE_VARIABLES.items()}
+        named = {key: os.environ.get(STORE_VARIABLES[key]) for key in ("path", "remote")}
         given = {key: value for key, value in named.items() if value and value.strip()}
-        store = StoreConfig(**given)
+        store = StoreConfig.model_validate(given)
         subject = Subject(None, (), store, thorough)
     for what, check in _CHECKS.items():
         yield from _carefully(what, check, subject)

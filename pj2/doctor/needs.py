@@ -8,11 +8,12 @@ from pathlib import Path
 
 from pj2.cluster.estimate import job_bytes, size_of, states
 from pj2.config.names import canonical_json
+from pj2.config.schema import StoreConfig
 from pj2.config.study import Run, RunSettings
 from pj2.doctor.finding import Finding, Subject, count, size
 from pj2.doctor.limits import usable_cores, usable_memory
 from pj2.doctor.places import nearest_existing, unwritable
-from pj2.store.store import GENERATIONS
+from pj2.store.manifest import spaced_epochs
 
 
 def check_disk(subject: Subject) -> Iterator[Finding]:
@@ -34,7 +35,10 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
             "ok", "disk", f"{count(len(runs), 'run')}, all there: no more is needed for runs"
         )
         return
-    places = {results: sum(map(_result_bytes, left)), Path(study.store.path): _store_bytes(left)}
+    places = {
+        results: sum(map(_result_bytes, left)),
+        Path(study.store.path): _store_bytes(left, study.store),
+    }
     needed: dict[Path, int] = {}
     free: dict[Path, int] = {}
     seen: dict[int, Path] = {}
@@ -87,8 +91,8 @@ def _result_bytes(run: Run) -> int:
     return 2 * size_of(run.settings).weights  # best and last
 
 
-def _store_bytes(runs: Sequence[Run]) -> int:
-    """Return what the store grows by: the weights of every epoch, and optimizers' states.
+def _store_bytes(runs: Sequence[Run], store: StoreConfig) -> int:
+    """Return what the store grows by: weights of all epochs or a few, and an optimizer's state.
 
     Runs that differ in their budget only share their epochs.
     """
@@ -98,7 +102,11 @@ def _store_bytes(runs: Sequence[Run]) -> int:
         if run.settings.epochs > known.epochs:
             longest[canonical_json(run.settings.identity())] = run.settings
     return sum(
-        size_of(each).weights
-        * (each.epochs + min(each.epochs, GENERATIONS) * states(each.optimizer))
+        size_of(each).weights * (_kept_epochs(each.epochs, store) + states(each.optimizer))
         for each in longest.values()
     )
+
+
+def _kept_epochs(epochs: int, store: StoreConfig) -> int:
+    """Return of how many epochs weights are kept at most: spaced ones, the last, two best."""
+    return epochs if store.weights == "all" else min(epochs, len(spaced_epochs(epochs)) + 3)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -27,6 +27,7 @@ FORMAT = 1
 BLOBS, ENTRIES, DAMAGED, PENDING = "blobs", "entries", "damaged", "pending"
 # An epoch takes half a kilobyte of a run's manifest: more than 25,000 epochs fit.
 MANIFEST_BYTES = 1 << 24
+_MOST_SPACED = 3
 
 Kind = Literal["run", "predictions", "measurement"]
 _NAME = re.compile(
@@ -188,21 +189,37 @@ def places(manifest: Manifest) -> list[tuple[str, Blob]]:
     return list(_places(manifest.body, ""))
 
 
+def best_epochs(rows: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Return which epochs are the best, one by each accuracy that a run may be monitored by."""
+    best = set()
+    for key in ("val_accuracy", "test_accuracy"):
+        greatest, where = -1.0, None
+        for place, row in enumerate(rows):
+            value = row.get(key)
+            if value is not None and value > greatest:
+                greatest, where = value, place
+        if where is not None:
+            best.add(where)
+    return best
+
+
+def spaced_epochs(epochs: int) -> set[int]:
+    """Return a few evenly spaced ones of so many epochs, from 0: a power of two apart."""
+    apart = 1
+    while epochs // apart > _MOST_SPACED:
+        apart *= 2
+    return set(range(apart - 1, epochs, apart))
+
+
 def thinnable(manifest: Manifest) -> set[Blob]:
     """Return what a run of another budget needs, and this one does not.
 
-    These are the weights of epochs that were never the best and are not the last, for a
-    shorter budget, and the optimizer's state after whole epochs, for a longer one. Such a
+    These are the weights of epochs that are neither the best nor the last, for a shorter
+    budget, and the optimizer's state after whole epochs, for a longer one. Such a
     budget is trained from the start if they are gone. The state within an epoch stays.
     """
     epochs = manifest.body.get("epochs", []) if manifest.kind == "run" else []
-    kept, best = {len(epochs) - 1}, {"val_accuracy": -1.0, "test_accuracy": -1.0}
-    for position, epoch in enumerate(epochs):
-        for key, before in best.items():
-            value = epoch["row"].get(key)
-            if value is not None and value > before:
-                best[key] = value
-                kept.add(position)
+    kept = {len(epochs) - 1} | best_epochs([epoch["row"] for epoch in epochs])
     spared = {f"epochs.{position}.weights" for position in range(len(epochs))}
     spared -= {f"epochs.{position}.weights" for position in kept}
     if not manifest.steps:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -60,10 +60,12 @@ class RunStore:
         self.local = local
         self.remote = remote
         self.writable = True
+        self.keeps_every_epoch = False
         self._mirrored = remote is not None  # stays so when the remote tier fails
         self._show = say
         self._said: set[str] = set()
         self._memory: dict[str, bytes] = {}
+        self._written: set[str] = set()  # names of blobs that were not there before
         self._damaged_there: set[str] = set()  # names in the remote tier, until they are mended
 
     # Writing
@@ -73,7 +75,8 @@ class RunStore:
         blob = Blob.of(data)
         if self.writable:
             try:
-                self.local.keep(blob.name, data)
+                if self.local.keep(blob.name, data):
+                    self._written.add(blob.name)
                 return blob
             except OSError as error:
                 self._stop_writing(error)
@@ -95,6 +98,18 @@ class RunStore:
             except OSError as error:
                 self._stop_writing(error)
         return False
+
+    def discard(self, blobs: Iterable[Blob]) -> None:
+        """Remove those of some blobs that this process wrote: others may be another entry's."""
+        if not self.writable:
+            return
+        names = {blob.name for blob in blobs} & self._written
+        self._written -= names
+        try:
+            for name in names:
+                self.local.remove(name)
+        except OSError as error:
+            self._stop_writing(error)
 
     def retire(self, manifest: Manifest, blobs: Collection[Blob]) -> None:
         """Remove a manifest that a later one replaces, and blobs that no other refers to.

@@ -98,6 +98,7 @@ def train_run(
             output,
             lambda weights, path: predict(weights, settings, data, path, device),
         )
+        recorder.finish()
         if recorder.newest:
             store.push(recorder.newest)
         return end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from safetensors.torch import save
 
@@ -11,7 +11,7 @@ from pj2.fingerprint.run import Fingerprint
 from pj2.runs.early_stopping import EarlyStopping
 from pj2.runs.files import EpochRecord, ProbeRecords, StepRecords
 from pj2.runs.trajectory import Divergence, Epoch, Trajectory, pack_probes, pack_steps
-from pj2.store.manifest import Blob, Manifest
+from pj2.store.manifest import Blob, Manifest, best_epochs, spaced_epochs
 from pj2.store.store import GENERATIONS, RunStore
 from pj2.training.checkpoint import own_blobs, save_state
 from pj2.training.loop import PartialEpoch
@@ -98,12 +98,32 @@ class Recorder:
             self._keep_memory_small()
             return False
         self._generations = [manifest, *(m for m in self._generations if m.name != manifest.name)]
-        needed = {blob for kept in self._generations[:GENERATIONS] for blob in kept.blobs}
-        for old in self._generations[GENERATIONS:]:
+        self._retire(GENERATIONS)
+        return True
+
+    def finish(self) -> None:
+        """Drop what only a run that goes on needs: the state before the last."""
+        if self._generations:
+            self._retire(1)
+
+    def _retire(self, generations: int) -> None:
+        """Keep so many generations, and of their weights those that the store is to have."""
+        needed = {blob for kept in self._generations[:generations] for blob in kept.blobs}
+        for old in self._generations[generations:]:
             state = Trajectory.of(old).state
             self._store.retire(old, own_blobs(state) - needed if state else set())
-        del self._generations[GENERATIONS:]
-        return True
+        del self._generations[generations:]
+        if not self._store.keeps_every_epoch:
+            self._store.discard(self._spare_weights(generations))
+
+    def _spare_weights(self, generations: int) -> set[Blob]:
+        """Return the weights but those of the best epochs, of the last and of a few between."""
+        epochs = self.trajectory.epochs
+        kept = best_epochs([asdict(epoch.row) for epoch in epochs]) | spaced_epochs(len(epochs))
+        kept |= set(range(len(epochs) - generations, len(epochs)))
+        weights = {place: epoch.weights for place, epoch in enumerate(epochs) if epoch.weights}
+        needed = {weights[place] for place in kept if place in weights}
+        return set(weights.values()) - needed
 
     def _keep_memory_small(self) -> None:
         """Where the disk takes nothing, hold only the weights that this run's result needs."""

@@ -25,19 +25,23 @@ def free(monkeypatch):
 
 def test_disk_is_weights_times_epochs(subject, free):
     free(10**12)
-    # Two runs: best and last, three epochs, and Adam's two states in two generations.
+    # Two runs: best and last, three epochs, and Adam's two states.
     (finding,) = check_disk(subject())
     assert finding.status == "ok"
-    assert f"about {2 * (2 + 3 + 4) * WEIGHTS / 1e6:.1f} MB needed" in finding.found
+    assert f"about {2 * (2 + 3 + 2) * WEIGHTS / 1e6:.1f} MB needed" in finding.found
     (finding,) = check_disk(subject("epochs: 3", "epochs: 3, optimizer: {name: sgd}"))
     assert f"about {2 * (2 + 3) * WEIGHTS / 1e6:.1f} MB needed" in finding.found
+
+    long = "epochs: 64, optimizer: {name: sgd}"  # 32nd and 64th, last, best by two measures
+    (finding,) = check_disk(subject("epochs: 3", long))
+    assert f"about {2 * (2 + 5) * WEIGHTS / 1e6:.1f} MB needed" in finding.found
 
 
 def test_runs_that_share_their_epochs_are_counted_once_in_the_store(subject, free):
     free(10**12)
     twice = "epochs: 3}\n  two: {models: [BasicCNN], learning_rates: [1e-3, 1e-2], epochs: 2}"
     (finding,) = check_disk(subject("epochs: 3}", twice))
-    assert f"about {(2 * (3 + 4) + 4 * 2) * WEIGHTS / 1e6:.1f} MB needed" in finding.found
+    assert f"about {(2 * (3 + 2) + 4 * 2) * WEIGHTS / 1e6:.1f} MB needed" in finding.found
 
 
 def test_finished_runs_need_nothing(subject, free):

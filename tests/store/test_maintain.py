@@ -237,16 +237,16 @@ def test_shared_blobs_stay(store, said):
 
 def test_thin_drops_only_weights_that_no_result_needs(store, said):
     run = published(store, accuracies=[0.1, 0.2, 0.15, 0.3, 0.25, 0.2])
-    spare = [weights(run, 2), weights(run, 4)]
+    spare = [weights(run, place) for place in (2, 4, 0, 1)]
     # Another entry refers to one of them.
     store.publish(Manifest("run", "a" * 64, {"settings": {}}, {"blob": spare[1].as_json()}))
     make_old(store.local.root, days=2)
     result = cleared(store, thin=True)
-    assert (result.blobs, result.thinned, result.manifests, result.entries) == (2, 2, 0, [])
+    assert (result.blobs, result.thinned, result.manifests, result.entries) == (4, 4, 0, [])
     optimizer = dict(places(run))["state.optimizer"]
-    assert set(held_blobs(store)) == set(run.blobs) - {spare[0], optimizer}
+    assert set(held_blobs(store)) == set(run.blobs) - {spare[0], *spare[2:], optimizer}
     found = verify(store, said)
-    assert (found.missing, found.thinned) == (0, 2)
+    assert (found.missing, found.thinned) == (0, 4)
     assert said == []
     store.local.remove(weights(run, 3).name)
     assert verify(store, said).missing == 1

@@ -20,6 +20,7 @@ from pj2.store.manifest import (
     places,
     progress_of,
     read_manifest,
+    spaced_epochs,
     thinnable,
 )
 from tests.store.made_entries import predictions_entry, run_entry, weights
@@ -141,12 +142,21 @@ def test_what_only_another_budget_needs_is_thinnable(store):
         accuracies=[0.1, 0.3, 0.2, 0.3, 0.25, 0.2],
         test_accuracies=[0.5, 0.4, 0.6, 0.1, None, 0.2],
     )
-    spare = {weights(manifest, 3), weights(manifest, 4), optimizer(manifest)}
+    spare = {weights(manifest, place) for place in (0, 3, 4)} | {optimizer(manifest)}
     assert thinnable(manifest) == spare
     assert thinnable(replace(manifest, steps=7)) == spare - {optimizer(manifest)}
     assert thinnable(predictions_entry(store, "a" * 64)) == set()
     single = run_entry(store, accuracies=[0.5])
     assert thinnable(single) == {optimizer(single)}
+
+
+@pytest.mark.parametrize(
+    ("epochs", "spaced"),
+    [(0, []), (1, [1]), (3, [1, 2, 3]), (4, [2, 4]), (8, [4, 8]), (50, [16, 32, 48])],
+)
+def test_spaced_epochs_are_at_most_three_and_stay_while_a_run_goes_on(epochs, spaced):
+    assert sorted(place + 1 for place in spaced_epochs(epochs)) == spaced
+    assert spaced_epochs(epochs + 1) <= spaced_epochs(epochs) | {epochs}
 
 
 def test_places_of_blobs_are_named(store):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +15,9 @@ import pandas as pd
 import pytest
 
 from pj2.fingerprint.run import run_fingerprint
-from pj2.runs.files import EPOCHS, PREDICTIONS, RUN, STEPS
+from pj2.runs.files import EPOCHS, RUN, STEPS
 from pj2.runs.interrupt import Interrupted
 from pj2.runs.trajectory import Trajectory
-from pj2.store.files import sha256_file
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder
 from tests.helpers.repository import REPOSITORY
@@ -252,16 +252,17 @@ def test_only_the_same_machine_continues_but_every_machine_restores(
     assert_same_run(tmp_path / "restored", uninterrupted)
 
 
-def test_two_generations_of_checkpoints_are_kept(tmp_path):
-    train(tmp_path / "run", tmp_path / "store", epochs=4)
-    kept = stored(tmp_path / "store", epochs=4)
-    assert [len(each.epochs) for each in kept] == [4, 3]
+def test_two_generations_of_checkpoints_are_kept_while_a_run_goes_on(tmp_path):
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", tmp_path / "store", [SignalAt(8 * 4, signal.SIGTERM)], epochs=5)
+    kept = stored(tmp_path / "store", epochs=5)
+    assert [len(each.epochs) for each in kept] == [4, 4]
     blobs = {path.name for path in (tmp_path / "store" / "blobs").rglob("*") if path.is_file()}
-    needed = {epoch.weights.sha256 for epoch in kept[0].epochs}
-    needed |= {epoch.steps.sha256 for epoch in kept[0].epochs}
-    needed |= {each.state.optimizer.sha256 for each in kept}
-    needed.add(sha256_file(tmp_path / "run" / PREDICTIONS))
-    assert blobs == needed
+    needed = {epoch.weights for epoch in kept[0].epochs[1:]}  # the first is no epoch to keep
+    needed |= {epoch.steps for epoch in kept[0].epochs}
+    for each in kept:
+        needed |= {each.state.optimizer, each.state.weights, each.state.partial} - {None}
+    assert blobs == {blob.sha256 for blob in needed}
 
 
 def test_a_store_that_cannot_be_written_is_said_once_and_stops_nothing(tmp_path, uninterrupted):
@@ -280,3 +281,51 @@ def test_no_state_is_held_in_memory_that_the_result_does_not_need(tmp_path):
     train(tmp_path / "run", store, epochs=5)
     weights = [data for data in store._memory.values() if len(data) > 1_000_000]
     assert len(weights) <= 2
+
+
+# Which weights the store keeps
+
+
+def kept_weights(store, **changes) -> list[int]:
+    runs = open_folder(store)
+    newest = stored(store, **changes)[0]
+    return [e.row.epoch + 1 for e in newest.epochs if e.weights and runs.has(e.weights)]
+
+
+def test_the_store_keeps_the_best_the_last_and_a_few_epochs_between(tmp_path):
+    made = train(tmp_path / "run", tmp_path / "store", epochs=9)
+    rows = pd.read_parquet(tmp_path / "run" / EPOCHS)
+    best = {rows[f"{split}_accuracy"].idxmax() + 1 for split in ("val", "test")}
+    assert kept_weights(tmp_path / "store", epochs=9) == sorted({4, 8, 9} | best)
+    assert len(stored(tmp_path / "store", epochs=9)) == 1
+    shutil.rmtree(tmp_path / "run")
+    assert train(tmp_path / "run", tmp_path / "store", epochs=9) == made  # restored
+    train(tmp_path / "longer", tmp_path / "store", epochs=11)
+    train(tmp_path / "at once", tmp_path / "other", epochs=11)
+    assert_same_run(tmp_path / "longer", tmp_path / "at once")
+
+
+def test_the_store_keeps_every_epoch_if_it_is_to(tmp_path):
+    store = open_folder(tmp_path / "store")
+    store.keeps_every_epoch = True
+    train(tmp_path / "run", store, epochs=9)
+    assert kept_weights(tmp_path / "store", epochs=9) == list(range(1, 10))
+
+
+def test_a_budget_of_which_the_weights_are_gone_is_trained_again(tmp_path, capsys):
+    train(tmp_path / "run", tmp_path / "store", epochs=9)
+    train(tmp_path / "shorter", tmp_path / "store", epochs=3)
+    train(tmp_path / "at once", tmp_path / "other", epochs=3)
+    assert_same_run(tmp_path / "shorter", tmp_path / "at once")
+    shutil.rmtree(tmp_path / "run")
+    capsys.readouterr()
+    train(tmp_path / "run", tmp_path / "store", epochs=9)
+    assert capsys.readouterr().out == ""  # the longer one is restored all the same
+
+
+def test_weights_that_were_there_before_stay(tmp_path):
+    """Another entry may refer to them."""
+    train(tmp_path / "run", tmp_path / "store", epochs=5)
+    before = kept_weights(tmp_path / "store", epochs=5)
+    train(tmp_path / "longer", tmp_path / "store", epochs=9)
+    assert set(before) <= set(kept_weights(tmp_path / "store", epochs=9))
