@@ -194,3 +194,15 @@ def test_a_remote_that_does_not_answer_is_said_in_one_line(tmp_path, short):
     assert exact_digests(study.folder / SHORT_RUN) == exact_digests(short.folder / SHORT_RUN)
     # It was kept here, and goes there once it answers.
     assert list((study.folder / ".pj2" / "store" / "pending").iterdir())
+
+
+def test_a_study_that_does_not_fit_the_disk_is_a_line_before_it_starts(tmp_path):
+    study = new_study(tmp_path, SHORT.replace("epochs: 2", "epochs: 1000000000"))
+    process = study.start("--cores", "1", *TRAINING, PJ2_STORE_WEIGHTS="all")
+    try:
+        line = next(line for line in process.stderr if line.startswith("disk: "))
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert "needed for the" in line
+    assert "lower epochs" in line
