@@ -145,6 +145,16 @@ def test_the_reports_own_protocol_is_the_published_study_otherwise():
     assert honest == reports
 
 
+def test_the_study_of_full_width_is_the_default_study_otherwise():
+    default, wide = (
+        yaml.safe_load(Path(name).read_text()) for name in ("config.yaml", "config/full-width.yaml")
+    )
+    assert (default.pop("study"), wide.pop("study")) == ("default", "full_width")
+    for experiment in default["experiments"].values():
+        assert experiment.pop("architecture") == {"width": 0.25}
+    assert default == wide
+
+
 def test_the_study_of_three_seeds_is_the_default_study_otherwise():
     """Else its first seed would not be restored from the store."""
     default, seeds = (
