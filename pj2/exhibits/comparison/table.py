@@ -42,10 +42,15 @@ def comparison_table(index_paths: Iterable[PathLike]) -> Table:
     bf16, as used), ``device, hardware, threads``.
     """
     runs = load_runs(index_paths)
+    shown = [_shown(_row(run)) for run in runs]
+    caption = sentences(tr(_CAPTION), cautions(runs))
+    return Table.of(runs_table(runs), caption=caption, shown=shown)
+
+
+def runs_table(runs: Iterable[RunRecord]) -> pd.DataFrame:
+    """Return the columns of `comparison_table`, a row a run."""
     rows = [_row(run) for run in runs]
-    frame = pd.DataFrame(rows).astype(dict.fromkeys(_OPTIONAL_INTEGERS, "Int64"))
-    shown = [_shown(row) for row in rows]
-    return Table.of(frame, caption=sentences(tr(_CAPTION), cautions(runs)), shown=shown)
+    return pd.DataFrame(rows).astype(dict.fromkeys(_OPTIONAL_INTEGERS, "Int64"))
 
 
 def _row(run: RunRecord) -> dict[str, Any]:
