@@ -93,7 +93,7 @@ def _folder(argument: str) -> Path:
         for folder in (Path(argument), RESULTS / argument, spelled):
             if folder.is_dir():
                 return folder
-    # A path that is not there was meant from here, or else below results.
+    # Nothing is at that path: suggest the nearest name here, or below results/.
     depths = ["/".join(["*=*"] * depth) for depth in range(1, 5)]
     below = [RESULTS.glob(pattern) for pattern in ("*", *(f"*/runs/{each}" for each in depths))]
     folders = [str(path) for paths in below for path in paths if path.is_dir()]

@@ -67,7 +67,7 @@ def _carefully(what: str, check: str, subject: Subject) -> Iterator[Finding]:
             "problem",
             what,
             f"could not be checked ({type(error).__name__}: {reason})",
-            "what this check stands on is broken, or the check is; the others go on",
+            "repair what the reason names; the other checks go on",
         )
 
 

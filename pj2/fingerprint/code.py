@@ -32,8 +32,8 @@ PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 # only move bytes from place to place.
 _BY_VALUE = ("pj2.config", "pj2.errors", "pj2.store", "pj2.fingerprint", "pj2.data.layout")
 
-# Import names that are not the names of their distributions. For one that is missing here all
-# that is installed would be read, a quarter of a second each time snakemake starts.
+# Import names that differ from the names of their distributions. For a name that this table
+# lacks, importlib reads the metadata of all packages: a quarter of a second at each start.
 _DISTRIBUTIONS = {
     "PIL": "pillow",
     "curvlinops": "curvlinops-for-pytorch",

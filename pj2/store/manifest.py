@@ -22,7 +22,7 @@ from typing import Any, Literal, Protocol
 from pj2.config.names import canonical_json
 from pj2.store.files import Damaged, Stated
 
-# A later format must take other names as well: this version would set its files aside as damaged.
+# A later format needs other file names: this version sets aside as damaged what it cannot read.
 FORMAT = 1
 BLOBS, ENTRIES, DAMAGED, PENDING = "blobs", "entries", "damaged", "pending"
 # An epoch takes half a kilobyte of a run's manifest: more than 25,000 epochs fit.

@@ -44,8 +44,8 @@ def prepare_device(device: torch.device, threads: int) -> None:
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     _keep_freed_memory()
-    # Off the CPU an operation without a deterministic form is named, not refused. Its other name,
-    # use_deterministic_algorithms, imports the compiler too.
+    # On a GPU torch warns of an operation that has no deterministic form, and does not refuse it.
+    # torch.use_deterministic_algorithms does the same, but imports the compiler.
     torch.set_deterministic_debug_mode("error" if device.type == "cpu" else "warn")
     # Filling fresh memory would cost time and change no result.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

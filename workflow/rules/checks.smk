@@ -1,6 +1,5 @@
-# What is on disk is shown only if it is what the config, the data and the code
-# ask for. Snakemake sees what became of the files that it made here; it does not
-# see damage, nor what another code made and somebody copied here.
+# These checks have Snakemake make every file again that does not match the config, the
+# data and the code. Snakemake itself sees no damage, and no files that somebody copied here.
 import atexit
 
 from pj2.data.changes import is_outdated, source_digest

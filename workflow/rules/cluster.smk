@@ -17,7 +17,7 @@ PREPARING_MINUTES = 60
 PREPARING_MB = 4000
 ASKED = ["mem_mb", "runtime", "gres", "slurm_partition"]
 
-# Runs that differ in their budget only are one job of a cluster: one continues another.
+# Runs that differ only in their budget share a cluster job: the longer continues the shorter.
 SHARING = Counter(canonical_json(run.settings.identity()) for run in RUNS)
 
 

@@ -15,8 +15,8 @@ from pj2.language import tr
 from pj2.runs.reading import RunRecord
 from pj2.wording import rates
 
-# How far a run is ended by its budget is for `_length_problems` to say; the others are how,
-# and on which images, a run is measured, and how exactly it is computed.
+# `_length_problems` compares budgets. The other keys left out say how a run is measured, on
+# which images, and how exactly it is computed: a claim's protocols cover those.
 _COMPARED = Recipe.model_fields.keys() - {
     "epochs", "monitor", "test_every_epoch", "validation_fraction", "precision",
 }  # fmt: skip

@@ -46,7 +46,7 @@ def confident_mistakes(predictions: Sequence[Predictions]) -> list[Mistake]:
     for guesses in predictions:
         votes[rows, guesses.predicted] += 1
     votes[rows, first.label] = 0  # only wrong classes count
-    # Whole votes outweigh means, which decide between classes with equally many.
+    # Mean probabilities, halved, only decide between classes that have equally many votes.
     guess = (votes + mean / 2).argmax(axis=1)
     probability = mean[rows, guess]
     order = np.argsort(-probability, kind="stable")
