@@ -14,6 +14,9 @@ def report(
     index: Annotated[list[Path], typer.Argument(help="Index files: the runs of the study.")],
     contents: Annotated[Path, typer.Option(help="What to show, as the pipeline lists it.")],
     output: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    findings: Annotated[
+        Path | None, typer.Option(help="Also write its first sentences, as Markdown.")
+    ] = None,
     language: Annotated[Literal["en", "zh"], typer.Option(help="Of its words.")] = "en",
     sums: Sums = None,
 ) -> None:
@@ -27,5 +30,5 @@ def report(
     from pj2.report.page import write_report
 
     use_language(language)
-    write_report(contents, index, output)
-    record(sums, output)
+    write_report(contents, index, output, findings)
+    record(sums, *filter(None, [output, findings]))

@@ -18,6 +18,7 @@ from pj2.report.contents import Shown, read_contents
 from pj2.report.findings import findings
 from pj2.report.glance import at_a_glance
 from pj2.report.sections import Section, sections
+from pj2.report.written import as_markdown
 from pj2.runs.reading import PathLike, load_runs
 from pj2.store.files import write_text
 
@@ -26,9 +27,14 @@ _SCRIPT = ("band.js", "page.js")
 
 
 def write_report(
-    contents_path: PathLike, index_paths: Iterable[PathLike], output: PathLike
+    contents_path: PathLike,
+    index_paths: Iterable[PathLike],
+    output: PathLike,
+    findings_output: PathLike | None = None,
 ) -> None:
     """Write the report of a study as one HTML file, which loads nothing.
+
+    `findings_output` gets the sentences that it begins with, as Markdown.
 
     `contents_path` is what the pipeline lists (see `pj2.report.contents.Contents`), and
     `index_paths` are the study's runs. Raises UserError for a file that is missing or is
@@ -36,6 +42,7 @@ def write_report(
     """
     contents = read_contents(contents_path)
     shown = Shown(contents, tuple(load_runs(index_paths)))
+    told = findings(shown)
     filled = sections(shown)
     colours: set[str] = set()
     data = _script_data(_chart_data(filled, colours))
@@ -46,7 +53,7 @@ def write_report(
             study=contents.config.study,
             language=html_language(),
             version=pj2.__version__,
-            findings=findings(shown),
+            findings=told,
             glance=at_a_glance(shown),
             sections=filled,
             colours={colour: on_dark(colour) for colour in sorted(colours)},
@@ -56,6 +63,8 @@ def write_report(
             script="\n".join(map(_asset, _SCRIPT)),
         ),
     )
+    if findings_output:
+        write_text(findings_output, as_markdown(contents.config.study, told))
 
 
 def _chart_data(filled: list[Section], colours: set[str]) -> dict[str, Any]:

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from pj2.exhibits.letters import width
+from pj2.language import in_language
 from pj2.report.contents import Shown
-from pj2.report.findings import Findings, findings
+from pj2.report.findings import Finding, Findings, findings
+from pj2.report.written import as_markdown
 from pj2.runs.reading import load_runs
 from tests.helpers.made_up import make_index, make_run
 
@@ -120,3 +123,29 @@ def test_what_cannot_be_concluded(tmp_path: Path) -> None:
              "test_images": 10_000}  # fmt: skip
     runs = [make_run(tmp_path, "A", [1.0], seed=seed, data=whole) for seed in (0, 1)]
     assert found(tmp_path, *runs).limits == ()
+
+
+def test_the_file_says_what_the_page_says_in_short_lines(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, model, [1.38] * 2, lr=lr, **guesses(right))
+        for model, right in (("VGG_A", 20), ("VGG_A_BatchNorm", 38))
+        for lr in ("0.1", "0.2", "0.3")
+    ]
+    for language in ("en", "zh"):
+        with in_language(language):
+            told = found(tmp_path, *runs)
+            written = as_markdown("s", told)
+        assert max(map(width, written.splitlines())) <= 79
+        each = [finding.text for _, all_of_it in told.found for finding in all_of_it]
+        squeezed = "".join(written.split())
+        sentences = (*each, *told.limits)
+        assert [text for text in sentences if "".join(text.split()) not in squeezed] == []
+        assert written.count("\n- ") == len(sentences)
+        assert [line for line in written.splitlines() if line[:1] not in ("-", " ", "#", "")] == []
+
+
+def test_names_stay_names_in_markdown() -> None:
+    told = Findings((("e", (Finding("`A` *learned* at 0.1, VGG_A did", "curves"),)),), ())
+    assert as_markdown("s", told) == (
+        "# s: findings\n\n## e\n\n- \\`A\\` \\*learned\\* at 0.1, VGG_A did\n"
+    )

@@ -49,7 +49,7 @@ def test_every_artifact_is_there(study):
         ),
     ]
     expected += [f"figures/{stem}.{ending}" for stem in figures for ending in ("png", "svg")]
-    expected.append("report.html")
+    expected += ["report.html", "findings.md"]
     missing = [name for name in expected if not (results / name).stat().st_size]
     assert missing == []
     runs = sorted(results.glob("runs/*/*/*/*/run.json"))
@@ -70,6 +70,10 @@ def test_a_second_run_does_nothing(study):
     result = study.snakemake("--cores", "2", "all")
     assert result.returncode == 0
     assert "Nothing to be done" in result.stdout + result.stderr
+    results = study.folder / "results/tiny"
+    told = (results / "findings.md").read_text("utf-8")
+    assert told.startswith("# tiny: findings\n\n## comparison\n\n- ")
+    assert result.stdout.endswith(f"{told}\nThe report: {results / 'report.html'}\n")
     for target in ("comparison_table", "confusion_matrices", "filter_grids", "training_curves"):
         assert study.planned(target) == {}
 

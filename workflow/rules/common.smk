@@ -307,9 +307,10 @@ def sums_on_page(kind):
     return [sums_of(path) for path in shown_on_page(kind, next(iter(exhibits(kind).values())).endings[0])]
 
 
-def tell_report(path):
-    """Say where the report is, if it was asked for and is up to date, and what its figures lack."""
+def tell_report(path, findings):
+    """Say what the figures lack, what was found and where the report is, if it is up to date."""
     if was_made(path):
         if said := said_in(Path(RESULTS, "logs", "figures")):
             print(said)
+        print(Path(findings).read_text(encoding="utf-8"))
         print(f"The report: {os.path.abspath(path)}")

@@ -1,13 +1,14 @@
-# The report: every table and figure of the study on one page.
+# The report: every table and figure of the study on one page, and the sentences it begins with.
 REPORT = f"{RESULTS}/report.html"
+FINDINGS = f"{RESULTS}/findings.md"
 
 # The page is more than Python: its words' places, looks and scripts count as code.
 TEMPLATES = sorted((CHECKOUT / "pj2" / "report" / "templates").iterdir())
 
 
-# Whoever ran the pipeline is told where to look, in its last line.
+# Whoever ran the pipeline is told what it found and where to look, in its last lines.
 if PLANNING:
-    atexit.register(tell_report, REPORT)
+    atexit.register(tell_report, REPORT, FINDINGS)
 
 PAGE = on_page(STUDY, RUNS)
 CHARTS = sorted({each.chart.partition(":")[0] for each in exhibits("figure").values() if each.chart})
@@ -44,7 +45,7 @@ rule report_contents:
 
 rule report:
     input:
-        as_made(REPORT),
+        as_made(REPORT, FINDINGS),
         contents=rules.report_contents.output,
         index=of_cells(INDEX, CELLS),
         runs=runs_of(CELLS),
@@ -60,7 +61,8 @@ rule report:
                 category="The whole study",
                 subcategory="Everything on one page",
                 labels={"result": "The report"},
-            )
+            ),
+            FINDINGS,
         ),
     log:
         f"{RESULTS}/logs/report.log",
@@ -74,4 +76,4 @@ rule report:
         templates=[sha256_file(path) for path in TEMPLATES],
     shell:
         "python -m pj2 report {input.index} --contents {input.contents} --language {params.language} "
-        "--output {output.files} --sums {output.sums} > {log} 2>&1"
+        "--output {output.files[0]} --findings {output.files[1]} --sums {output.sums} > {log} 2>&1"
