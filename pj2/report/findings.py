@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pj2.config.datasets import DATASETS
 from pj2.exhibits.cautions import chosen_by_test, hardly_learned, unlike_budgets
-from pj2.exhibits.landscape.numbers import width_ratio, width_ratios_without_a_rate
-from pj2.exhibits.pairwise.numbers import pairwise
+from pj2.exhibits.landscape.numbers import (
+    width_ratio,
+    width_ratios_without_a_rate,
+    width_ratios_without_a_seed,
+)
+from pj2.exhibits.pairwise.numbers import pairwise, seeds_that_turn
 from pj2.language import said, tr
 from pj2.report.contents import Shown
 from pj2.runs.reading import (
@@ -116,12 +121,27 @@ def _pairs(runs: Sequence[RunRecord]) -> Iterator[Finding]:
                 ", with up to {own} epochs against {others}",
                 own=budgets[model], others=budgets[other],
             )  # fmt: skip
-        yield Finding(text, "comparison")
+        yield Finding(text + _without_a_seed(runs, row), "comparison")
     if len(settled) > _PAIRS:
         yield Finding(tr("{n} further pairs are settled", n=len(settled) - _PAIRS), "comparison")
     unsettled = [f"{row['model']} / {row['other']}" for row in rows if row not in settled]
     if unsettled:
         yield Finding(tr("Not settled: {pairs}", pairs=named(unsettled)), "comparison")
+
+
+def _without_a_seed(runs: Sequence[RunRecord], row: Mapping[Any, Any]) -> str:
+    """Say whether a pair that is settled stays so with any one seed left out."""
+    if row["seeds"] == 1:
+        return ""
+    turned = seeds_that_turn(runs, row)
+    if turned is None:
+        return tr("; two seeds are too few to leave one out")
+    if not turned:
+        return tr(", also with any one seed left out")
+    return tr(
+        "; without seed {seeds} that is not settled",
+        seeds=named(list(map(str, turned)), tr(" or ")),
+    )
 
 
 def _learning(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> Iterator[Finding]:
@@ -134,7 +154,10 @@ def _learning(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> Iterat
         for (_, _, lr), members in settings.items():
             ended[_end(members, stalled)].append(lr)
         parts = [tr(words, rates=rates(lrs)) for words, lrs in ended.items() if lrs]
-        yield Finding(f"{model} {tr('; ').join(parts)}", "curves")
+        text = f"{model} {tr('; ').join(parts)}"
+        if any(len({_end([run], stalled) for run in members}) > 1 for members in settings.values()):
+            text += tr(" (where seeds differ, what the worst of them did)")
+        yield Finding(text, "curves")
 
 
 def _end(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> str:
@@ -145,7 +168,7 @@ def _end(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> str:
 
 
 def _bands(runs: Sequence[RunRecord]) -> Iterator[Finding]:
-    """Compare the bands of two models, also with each single rate left out."""
+    """Compare the bands of two models, also with each single rate or seed left out."""
     models = list(dict.fromkeys(run.model for run in runs))
     if len({run.lr for run in runs}) < 2 or len(models) != 2:
         return
@@ -157,14 +180,23 @@ def _bands(runs: Sequence[RunRecord]) -> Iterator[Finding]:
         "The band of {other} over learning rates is {ratio:.2f} times as wide as that of {model}",
         model=model, other=other, ratio=ratio,
     )  # fmt: skip
-    ratios = list(filter(_is_told, width_ratios_without_a_rate(runs, other, model)))
-    if ratios:
-        text += tr(
-            ", and {least:.2f} to {greatest:.2f} times with any one rate left out",
-            least=min(ratios), greatest=max(ratios),
-        )  # fmt: skip
-        if min(ratios) < 1 < max(ratios):
-            text += tr(": which is the wider hangs on a single rate")
+    left_out = {
+        said(", and {least:.2f} to {greatest:.2f} times with any one rate left out"): (
+            width_ratios_without_a_rate(runs, other, model), tr("a single rate"),
+        ),
+        said(", and {least:.2f} to {greatest:.2f} times with any one seed left out"): (
+            width_ratios_without_a_seed(runs, other, model), tr("a single seed"),
+        ),
+    }  # fmt: skip
+    hangs_on = []
+    for words, (ratios, single) in left_out.items():
+        ratios = list(filter(_is_told, ratios))
+        if ratios:
+            text += tr(words, least=min(ratios), greatest=max(ratios))
+        if any((each - 1) * (ratio - 1) < 0 for each in ratios):
+            hangs_on.append(single)
+    if hangs_on:
+        text += tr(": which is the wider hangs on {what}", what=tr(" and ").join(hangs_on))
     yield Finding(text, "landscape")
 
 

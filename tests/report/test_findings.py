@@ -77,7 +77,10 @@ def test_what_became_of_each_learning_rate(tmp_path: Path) -> None:
         make_run(tmp_path, "A", [1.0], lr="0.1", seed=1, diverged=True),
     ]
     told = sentences(tmp_path, *runs)
-    assert told[-1] == "A learned at 0.001; hardly learned at 0.01; diverged at 0.1"
+    assert told[-1] == (
+        "A learned at 0.001; hardly learned at 0.01; diverged at 0.1 (where seeds "
+        "differ, what the worst of them did)"
+    )
 
 
 def bands(root: Path, wide: tuple[float, ...], narrow: tuple[float, ...]) -> list[str]:

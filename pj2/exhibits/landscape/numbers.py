@@ -156,12 +156,12 @@ def width_ratio(runs: Sequence[RunRecord], model: str, other: str) -> float:
     """Return how many times as wide a model's bands are as another's, by their median widths.
 
     Each is the mean over seeds, over the steps that all bands have; NaN or infinite where the
-    other has no width, NaN where a band has no finite loss.
+    other has no width, NaN where a band has no finite loss or a model no run.
     """
     if not all(any(map(count_steps, group)) for group in band_runs(runs).values()):
         return float("nan")
     table = band_width_table(common_steps(landscape_band(runs)))
-    width = table.groupby("model")["median_width"].mean()
+    width = table.groupby("model")["median_width"].mean().reindex([model, other])
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.float64(width[model]) / np.float64(width[other]))
 
@@ -171,6 +171,13 @@ def width_ratios_without_a_rate(runs: Sequence[RunRecord], model: str, other: st
     rates = sorted({run.lr for run in runs}, key=float)
     kept = [[run for run in runs if run.lr != rate] for rate in rates]
     return [width_ratio(rest, model, other) for rest in kept] if len(rates) > 2 else []
+
+
+def width_ratios_without_a_seed(runs: Sequence[RunRecord], model: str, other: str) -> list[float]:
+    """Return `width_ratio` with each single seed left out; none of one seed."""
+    seeds = sorted({run.seed for run in runs})
+    kept = [[run for run in runs if run.seed != seed] for seed in seeds]
+    return [width_ratio(rest, model, other) for rest in kept] if len(seeds) > 1 else []
 
 
 def separation_table(band: pa.Table) -> pd.DataFrame:

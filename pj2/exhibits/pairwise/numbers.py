@@ -103,6 +103,24 @@ def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
     return pd.DataFrame(list(rows.values()), columns=list(COLUMNS)), told
 
 
+def seeds_that_turn(runs: Sequence[RunRecord], row: Mapping[Any, Any]) -> list[int] | None:
+    """Return the seeds without any one of which a row of `pairwise` has another verdict.
+
+    `runs` are those that it was made of; learning rates are chosen anew without the seed.
+    None of fewer than three seeds: the verdict of the one that is left says nothing of others.
+    """
+    if row["seeds"] < 3:
+        return None
+    both = [run for run in runs if run.model in (row["model"], row["other"])]
+    turned = []
+    for seed in row["by_seed"]:
+        frame, _ = pairwise([run for run in both if run.seed != seed])
+        verdict = frame["verdict"].iloc[0] if len(frame) else NOT_SETTLED
+        if verdict.partition(" (")[0] != row["verdict"].partition(" (")[0]:
+            turned.append(seed)
+    return turned
+
+
 def opponents(runs: Sequence[RunRecord], told: list[str]) -> list[tuple[Recognised, Recognised]]:
     """Return the pairs of models that `pairwise` compares; `told` gets what is left out."""
     chosen = [chosen_setting(group) for group in by_model(runs).values()]
