@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pj2.runs.reading import Predictions, RunRecord, by_model, chosen_setting, model_names, tested
+from pj2.runs.reading import (
+    Predictions,
+    RunRecord,
+    by_model,
+    chosen_setting,
+    model_names,
+    test_result,
+    tested,
+)
+from pj2.statistics import Mean, mean_accuracy
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,34 @@ class ModelOnTest:
     def images(self) -> int:
         """How many test images each run saw."""
         return len(self.predictions[0].label)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The test accuracy of a setting: `mean` is over its `runs`, one a seed, of so many images."""
+
+    runs: tuple[RunRecord, ...]
+    mean: Mean
+    images: int
+
+
+def test_accuracy(runs: Iterable[RunRecord]) -> Accuracy | None:
+    """Return the test accuracy of a setting's runs that have predictions; None if none has.
+
+    It does not read the probabilities.
+    """
+    results = [(run, *result) for run in runs if (result := test_result(run))]
+    if not results:
+        return None
+    found, right, images = zip(*results, strict=True)
+    shares = [one / n for one, n in zip(right, images, strict=True)]
+    return Accuracy(found, mean_accuracy(shares, images[0]), images[0])
+
+
+def test_accuracies(runs: Iterable[RunRecord]) -> list[Accuracy]:
+    """Return the test accuracy of every model that has one, at its `chosen_setting`."""
+    each = (test_accuracy(chosen_setting(group)) for group in by_model(runs).values())
+    return [accuracy for accuracy in each if accuracy]
 
 
 def models_on_test(runs: Iterable[RunRecord]) -> Iterator[ModelOnTest]:

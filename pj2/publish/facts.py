@@ -15,6 +15,7 @@ from safetensors import safe_open
 from pj2.config.datasets import DATASETS
 from pj2.exhibits.calibration.numbers import Calibration, calibration
 from pj2.exhibits.confusion.numbers import Confusion, confusion
+from pj2.exhibits.tested import test_accuracy
 from pj2.runs.reading import (
     Predictions,
     RunRecord,
@@ -22,7 +23,6 @@ from pj2.runs.reading import (
     best_runs,
     by_setting,
     chosen_setting,
-    test_result,
     tested,
 )
 from pj2.statistics import Mean, mean_accuracy
@@ -47,10 +47,8 @@ class Setting:
     @cached_property
     def test(self) -> Mean | None:
         """The test accuracy at the epochs that were chosen; None if no run finished one."""
-        results = [result for run in self.finished if (result := test_result(run))]
-        if not results:
-            return None
-        return mean_accuracy([correct / images for correct, images in results], results[0][1])
+        found = test_accuracy(self.runs)
+        return found.mean if found else None
 
     @cached_property
     def validation(self) -> Mean | None:

@@ -15,19 +15,17 @@ from pj2.exhibits.landscape.numbers import (
     width_ratios_without_a_seed,
 )
 from pj2.exhibits.pairwise.numbers import pairwise, seeds_that_turn
+from pj2.exhibits.tested import test_accuracies
 from pj2.language import said, tr
 from pj2.report.contents import Shown
 from pj2.runs.reading import (
     RunRecord,
     by_model,
     by_setting,
-    chosen_setting,
     precision_of,
     seeds_in_words,
-    test_result,
 )
 from pj2.runs.stalled import is_stalled
-from pj2.statistics import mean_accuracy
 from pj2.wording import NOT_SETTLED, mixed_precisions, named, rates
 
 _LEARNED, _STALLED, _DIVERGED = _ENDS = (
@@ -67,19 +65,13 @@ def findings(shown: Shown) -> Findings:
 
 def _accuracies(runs: Sequence[RunRecord]) -> Iterator[Finding]:
     """Say which model was the most accurate, and which pairs are settled."""
-    tested = []
-    for group in by_model(runs).values():
-        chosen = chosen_setting(group)
-        results = [result for run in chosen if (result := test_result(run))]
-        if results:
-            accuracy = mean_accuracy([right / n for right, n in results], results[0][1])
-            tested.append((accuracy, chosen, results[0][1]))
+    tested = test_accuracies(runs)
     if not tested:
         return
-    accuracy, chosen, images = max(tested, key=lambda each: each[0].mean)
+    best = max(tested, key=lambda each: each.mean.mean)
     interval = ""
-    if not math.isnan(accuracy.low):
-        interval = f" [{100 * accuracy.low:.1f}, {100 * accuracy.high:.1f}]"
+    if not math.isnan(best.mean.low):
+        interval = f" [{100 * best.mean.low:.1f}, {100 * best.mean.high:.1f}]"
     most = said(
         "Most test images were recognised by {model}: {accuracy:.1f} %{interval} of {images:,} "
         "(learning rate {lr}, {seeds})"
@@ -91,8 +83,8 @@ def _accuracies(runs: Sequence[RunRecord]) -> Iterator[Finding]:
     yield Finding(
         tr(
             most if len(tested) > 1 else alone,
-            model=chosen[0].model, accuracy=100 * accuracy.mean, interval=interval,
-            images=images, lr=chosen[0].lr, seeds=seeds_in_words(chosen),
+            model=best.runs[0].model, accuracy=100 * best.mean.mean, interval=interval,
+            images=best.images, lr=best.runs[0].lr, seeds=seeds_in_words(best.runs),
         ),
         "comparison",
     )  # fmt: skip

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 import pj2
 from pj2.exhibits.palette import on_dark
 from pj2.language import html_language, tr
+from pj2.report.accuracies import picture
 from pj2.report.contents import Shown, read_contents
 from pj2.report.findings import findings
 from pj2.report.glance import at_a_glance
@@ -44,7 +45,8 @@ def write_report(
     shown = Shown(contents, tuple(load_runs(index_paths)))
     told = findings(shown)
     filled = sections(shown)
-    colours: set[str] = set()
+    accuracies = picture(shown)
+    colours = {row.colour for _, rows in accuracies.groups for row in rows}
     data = _script_data(_chart_data(filled, colours))
     page = _environment().get_template("page.html.j2")
     write_text(
@@ -54,6 +56,7 @@ def write_report(
             language=html_language(),
             version=pj2.__version__,
             findings=told,
+            accuracies=accuracies,
             glance=at_a_glance(shown),
             sections=filled,
             colours={colour: on_dark(colour) for colour in sorted(colours)},

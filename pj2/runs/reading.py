@@ -228,6 +228,12 @@ def test_result(run: RunRecord) -> tuple[int, int] | None:
     return int(pc.sum(pc.equal(table["label"], table["predicted"])).as_py()), len(table)
 
 
+def count_classes(run: RunRecord) -> int | None:
+    """Return how many classes the test images have; None of a run without predictions."""
+    predicted = run.info.get("predictions")
+    return len(predicted["inputs"]["settings"]["classes"]) if predicted else None
+
+
 def tested(runs: Iterable[RunRecord]) -> list[tuple[RunRecord, Predictions]]:
     """Return the runs that have predictions, with them; one without a best epoch has none."""
     found = ((run, predictions(run)) for run in runs)

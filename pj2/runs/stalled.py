@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from pj2.runs.reading import RunRecord, steps
+from pj2.runs.reading import RunRecord, count_classes, steps
 
 NEAR_CHANCE = 0.1
 """Nats below ln K, the loss of a network that knows nothing, within which none was learned."""
@@ -22,11 +22,11 @@ def is_stalled(run: RunRecord) -> bool:
     training loss is above ln K - 0.1, for K classes, taught it nothing. Of a run that
     diverged, or whose loss is not the cross-entropy, that is not asked.
     """
-    predicted = run.info.get("predictions")
+    classes = count_classes(run)
     settings = run.info["settings"]
-    if not predicted or run.diverged_at is not None or settings["loss"]["name"] != "cross_entropy":
+    if not classes or run.diverged_at is not None or settings["loss"]["name"] != "cross_entropy":
         return False
-    chance = math.log(len(predicted["inputs"]["settings"]["classes"]))
+    chance = math.log(classes)
     loss = steps(run)["loss"].to_numpy(np.float64)
     means = [part.mean() for part in np.array_split(loss, min(_PARTS, len(loss)))]
     return float(np.mean(np.array(means) > chance - NEAR_CHANCE)) >= STALLED_SHARE

@@ -96,6 +96,21 @@ def test_every_chart_is_drawn_and_nothing_is_loaded(open_page, report):
     assert min(pictures) > 0
 
 
+@pytest.mark.parametrize("width", [1280, 375])
+def test_the_first_screen_shows_each_models_accuracy_in_its_place(open_page, study, width):
+    page = open_page(width=width)
+    rows = page.locator(".accuracies tr:has(.track)")
+    table = pd.read_csv(study.folder / "results/tiny/tables/comparison.csv")
+    assert rows.count() == len(table.groupby(["experiment", "model"]))
+    for row in rows.all():
+        track, mean = (row.locator(name).bounding_box() for name in (".track", "b"))
+        assert track["y"] + track["height"] < 900
+        shown = float(row.locator("td").last.inner_text())
+        assert 100 * (mean["x"] + mean["width"] / 2 - track["x"]) / track["width"] == pytest.approx(
+            shown, abs=2
+        )
+
+
 def test_the_page_begins_with_what_diverged_and_what_is_stale(open_page):
     glance = open_page().locator("#glance").inner_text()
     assert "Nothing is stale" in glance

@@ -1,0 +1,82 @@
+"""The page's first picture: the test accuracy of each model, with its interval."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pj2.exhibits.palette import colours
+from pj2.exhibits.tested import Accuracy, test_accuracies
+from pj2.language import tr
+from pj2.report.contents import Shown
+from pj2.runs.reading import count_classes
+from pj2.wording import sentences, span
+
+_MOST = 8  # models of an experiment, the most accurate
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model's line: its name and what to know of it, and its place in percent."""
+
+    name: str
+    detail: str
+    colour: str
+    mean: float
+    low: float | None
+    high: float | None
+
+    @property
+    def interval(self) -> str:
+        """The interval in brackets, if there is one."""
+        return "" if self.low is None else f" [{self.low:.1f}, {self.high:.1f}]"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Each experiment's rows, in the order of the config, and where guessing would be."""
+
+    groups: tuple[tuple[str, tuple[Row, ...]], ...]
+    chance: float | None
+    caption: str
+
+
+def picture(shown: Shown) -> Picture:
+    """Return what the picture of a study shows; no groups if no model was tested."""
+    of_model = colours(run.model for run in shown.runs)
+    groups = []
+    hidden = 0
+    for name in shown.contents.config.experiments:
+        every = test_accuracies(shown.of([name]))
+        best = sorted(every, key=lambda each: -each.mean.mean)[:_MOST]
+        hidden += len(every) - len(best)
+        rows = tuple(_row(each, of_model[each.runs[0].model]) for each in every if each in best)
+        if rows:
+            groups.append((name, rows))
+    classes = next(filter(None, map(count_classes, shown.runs)), None)
+    chance = 100 / classes if classes else None
+    return Picture(tuple(groups), chance, _caption(chance, hidden))
+
+
+def _row(accuracy: Accuracy, colour: str) -> Row:
+    mean, run = accuracy.mean, accuracy.runs[0]
+    detail = tr(
+        "lr {lr} · epochs {epochs} · n = {n}",
+        lr=run.lr, epochs=span(each.info["epochs_run"] for each in accuracy.runs), n=mean.n,
+    )  # fmt: skip
+    low, high = (None if math.isnan(end) else 100 * end for end in (mean.low, mean.high))
+    return Row(run.model, detail, colour, 100 * mean.mean, low, high)
+
+
+def _caption(chance: float | None, hidden: int) -> str:
+    return sentences(
+        tr(
+            "Test accuracy, %, of each model at the learning rate with the best validation "
+            "accuracy: the mean over n seeds and its 95 % interval, which is about other seeds, "
+            "of one seed about other test images."
+        ),
+        tr("Dashed: guessing, {chance:.3g} %.", chance=chance) if chance else "",
+        tr("Not shown, but in the tables: {n:,} models that are less accurate.", n=hidden)
+        if hidden
+        else "",
+    )
