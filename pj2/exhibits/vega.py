@@ -13,13 +13,17 @@ HEIGHT = 300
 
 @dataclass(frozen=True)
 class Choice:
-    """A control above a chart: `many` options at once, or one; each (value, label, colour)."""
+    """A control above a chart: `many` options at once, or one; each (value, label, colour).
+
+    Of many, all are `checked` at first, or none; of one, that which is `chosen`.
+    """
 
     parameter: str
     label: str
     options: tuple[tuple[str, str, str], ...]
     many: bool = True
     chosen: str = ""
+    checked: bool = True
 
 
 @dataclass(frozen=True)

@@ -141,9 +141,11 @@ def test_widths_and_gaps_by_hand() -> None:
         B=[(2, 4), (6, 7), (1, 3), (3, 3)],
     )
     widths = band_width_table(band)
+    # Relative to the mean of both: 2/3, 4/3, 2/5, 2/3 and 2 of A; 2/3, 2/13, 1 and 0 of B.
     assert widths.to_dict("list") == {
         "model": ["A", "B"], "seed": [0, 0], "steps": [5, 4],
         "mean_width": [3.4, 1.25], "median_width": [2, 1.5],
+        "relative_width": pytest.approx([2 / 3, (2 / 3 + 2 / 13) / 2]),
     }  # fmt: skip
     assert band_width_table(common_steps(band))["mean_width"].tolist() == [2.0, 1.25]
     gaps = separation_table(band).set_index(["model", "other"])
@@ -180,9 +182,43 @@ def test_widths_gaps_and_diverged_runs(tmp_path: Path) -> None:
     assert first["first_step_apart_from_B"] == 1
     assert pd.isna(first["steps_apart_from_A"])
     text = squeezed(tmp_path / "t.md")
-    assert "| 1.0 at step 1 | 4 | 3.7500 | 3.0000 |" in text
+    assert "| 1.0 at step 1 | 4 | 3.7500 | 3.0000 | 1.4667 |" in text
     assert "| 2 (66.7 %) |" in text
     assert (tmp_path / "t.tex").exists()
+
+
+def test_widths_with_each_rate_left_out(tmp_path: Path) -> None:
+    """Losses of 1, 2 and 4 at every step; of B they are all one more and end after 2 steps."""
+    runs = [
+        make_run(tmp_path, model, [more + loss] * length, lr=lr)
+        for model, more, length in (("A", 0.0, 6), ("B", 1.0, 2))
+        for lr, loss in (("0.1", 1.0), ("0.2", 2.0), ("0.3", 4.0))
+    ]
+    write_landscape_table(make_index(tmp_path, runs), tmp_path)
+    first, second = pd.read_csv(tmp_path / "t.csv").to_dict("records")
+    assert first["relative_width"] == first["common_relative_width"] == pytest.approx(3 / 2.5)
+    assert second["relative_width"] == pytest.approx(3 / 3.5)
+    for row in (first, second):
+        ends = row["common_median_width_least"], row["common_median_width_greatest"]
+        assert ends == (1.0, 3.0)
+    ends = first["common_relative_width_least"], first["common_relative_width_greatest"]
+    assert ends == pytest.approx((2 / 3, 3 / 2.5))
+    ends = second["common_relative_width_least"], second["common_relative_width_greatest"]
+    assert ends == pytest.approx((1 / 2.5, 3 / 3.5))
+    text = squeezed(tmp_path / "t.md")
+    assert "| 3.0000 | 1.0000 to 3.0000 | 1.2000 | 0.6667 to 1.2000 |" in text
+    assert "| 3.0000 | 1.0000 to 3.0000 | 0.8571 | 0.4000 to 0.8571 |" in text
+
+
+def test_of_two_rates_none_is_left_out_and_a_loss_of_0_has_no_relative_width(
+    tmp_path: Path,
+) -> None:
+    runs = [make_run(tmp_path, "A", [0.0, 0.0], lr=lr) for lr in ("0.1", "0.2")]
+    write_landscape_table(make_index(tmp_path, runs), tmp_path)
+    (row,) = pd.read_csv(tmp_path / "t.csv").to_dict("records")
+    assert "common_median_width_least" not in row
+    assert np.isnan(row["relative_width"])
+    assert "| 0.0000 | – | – | – |" in squeezed(tmp_path / "t.md")
 
 
 def test_one_model_has_no_gaps(tmp_path: Path) -> None:

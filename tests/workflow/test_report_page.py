@@ -20,7 +20,7 @@ from pj2.language import use_language
 from pj2.report.contents import Contents, Shown, read_contents
 from pj2.report.glance import at_a_glance
 from pj2.report.page import write_report
-from pj2.runs.reading import load_runs
+from pj2.runs.reading import load_runs, steps
 from pj2.store.files import write_table
 from tests.helpers.made_up import make_index, make_run
 
@@ -239,6 +239,59 @@ def test_bins_take_the_extremes_of_their_steps(open_page, study, monkeypatch):
         .agg({"min": "min", "max": "max"})
     )
     pd.testing.assert_frame_equal(band_on(page, "band-comparison"), expected)
+
+
+@pytest.mark.parametrize("mean", [1, 5, 10])
+def test_a_running_mean_and_each_runs_loss_are_those_of_pandas(open_page, tmp_path, mean):
+    random = np.random.default_rng(1)
+    entries = [
+        make_run(tmp_path, "A", random.gamma(2, 1, 90), lr="0.1"),
+        make_run(tmp_path, "A", random.gamma(2, 1, 101), lr="0.2"),
+        make_run(tmp_path, "A", random.gamma(2, 1, 40), lr="0.3", val=(), diverged=True),
+    ]
+    runs = load_runs(make_index(tmp_path, entries))
+    (chart,) = landscape_charts(runs)
+    chosen = {"rates": ["0.1", "0.2", "0.3"], "models": ["A"], "seed": "0", "mean": mean}
+    page = open_page()
+    raw, binned = (
+        page.evaluate("([band, chosen]) => computeBand(band, chosen)", [chart.band, asked])
+        for asked in ({**chosen, "bin": 1, "lines": True}, {**chosen, "bin": 4, "lines": True})
+    )
+
+    def smooth(values: pd.Series) -> np.ndarray:
+        return values.astype(float).rolling(mean, center=True, min_periods=1).mean().to_numpy()
+
+    band = landscape_band(runs).to_pandas()
+    for edge in ("min", "max"):
+        found = [row[edge] for row in raw["rows"]]
+        np.testing.assert_allclose(found, smooth(band[edge]), rtol=1e-12)
+    width = (band["max"].astype(float) - band["min"]).median()
+    assert raw["widths"][0]["width"] == binned["widths"][0]["width"] == width
+    lines, means = pd.DataFrame(raw["losses"]), pd.DataFrame(binned["losses"])
+    for run in runs:
+        loss = smooth(steps(run)["loss"].iloc[:90])
+        np.testing.assert_allclose(lines.loc[lines["rate"] == run.lr, "loss"], loss, rtol=1e-12)
+        each = pd.Series(loss).groupby(np.arange(len(loss)) // 4).mean()
+        np.testing.assert_allclose(means.loc[means["rate"] == run.lr, "loss"], each, rtol=1e-12)
+    assert lines.groupby("rate")["label"].sum().tolist() == [1, 1, 1]
+
+
+def test_each_runs_loss_is_drawn_within_the_band_on_request(open_page):
+    page = open_page()
+    chart = page.locator("[data-chart=band-landscape]")
+    edges = chart.locator("svg .mark-line path").count()
+    box = chart.locator("[data-parameter=lines] input")
+    box.check()
+    page.wait_for_timeout(300)
+    assert chart.locator("svg .mark-line path").count() == edges + 4
+    rates = chart.locator("svg .mark-text text").all_text_contents()
+    assert {"0.001", "0.002"} <= set(rates)
+    chart.locator("[data-parameter=models] input").first.uncheck()
+    page.wait_for_timeout(300)
+    assert chart.locator("svg .mark-line path").count() == (edges + 4) / 2
+    box.uncheck()
+    page.wait_for_timeout(300)
+    assert chart.locator("svg .mark-line path").count() == edges / 2
 
 
 def test_runs_can_be_taken_out_of_a_chart_and_the_axis_be_logarithmic(open_page):

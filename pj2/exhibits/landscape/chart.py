@@ -27,6 +27,7 @@ from pj2.runs.reading import RunRecord, steps
 _MOST = 2_000_000  # losses of an experiment's runs: some 11 MB of the page
 _DRAWN = 5_000  # points of a line, before the reader asks for more
 _BINS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_MEANS = (10, 50, 200, 1000)  # steps of a running mean, up to a quarter of the longest run's
 
 
 def landscape_charts(runs: Sequence[RunRecord]) -> list[Chart] | None:
@@ -74,7 +75,13 @@ def landscape_charts(runs: Sequence[RunRecord]) -> list[Chart] | None:
             False,
             str(first),
         ),
+        Choice("lines", tr("Within it"), (("runs", tr("each run's loss"), ""),), checked=False),
     ]
+    means = [size for size in _MEANS if size <= longest // 4]
+    if means:
+        over = ((str(size), tr("over {n} steps", n=size), "") for size in means)
+        none = ("1", tr("none"), "")
+        choices.insert(-1, Choice("mean", tr("Running mean"), (none, *over), False, "1"))
     if len(seeds) > 1:
         choices.insert(1, Choice("seed", tr("Seed"), options(seeds), False, seeds[0]))
     band = {"seed": seeds[0], "top": losses.top, "runs": shown_runs}
@@ -88,18 +95,17 @@ def _bin_name(size: int) -> str:
 
 
 def _spec(title: str, shown: dict[str, str], top: float) -> dict[str, Any]:
-    base = alt.Chart(alt.NamedData("band")).encode(
-        x=alt.X(
-            "step:Q",
-            title=tr("training step"),
-            scale=alt.Scale(nice=False),
-            axis=alt.Axis(tickCount=8, format=",d"),
-        ),
-        color=alt.Color("model:N", legend=None, scale=colour_scale(shown)),
+    colour = alt.Color("model:N", legend=None, scale=colour_scale(shown))
+    x = alt.X(
+        "step:Q",
+        title=tr("training step"),
+        scale=alt.Scale(nice=False),
+        axis=alt.Axis(tickCount=8, format=",d"),
     )
+    base = alt.Chart(alt.NamedData("band")).encode(x=x, color=colour)
     y = alt.Y(
         "min:Q",
-        title=tr("minibatch training loss (nats)"),
+        title=_loss(),
         scale=alt.Scale(zero=False, domainMax=top),
     )
     area = base.mark_area(opacity=0.3, clip=True).encode(y=y, y2="max:Q")
@@ -115,5 +121,21 @@ def _spec(title: str, shown: dict[str, str], top: float) -> dict[str, Any]:
     )
     greatest = base.mark_point(filled=True, size=50, clip=True).encode(y="max:Q")
     point = shown_nearby(greatest, ["step", "model"], told)
-    chart: dict[str, Any] = sized(alt.layer(area, *edges, point), title, HEIGHT + 60).to_dict()
+    chart: dict[str, Any] = sized(
+        alt.layer(area, *edges, *_lines(x, colour), point), title, HEIGHT + 60
+    ).to_dict()
     return chart
+
+
+def _lines(x: alt.X, colour: alt.Color) -> tuple[alt.Chart, alt.Chart]:
+    """Return the line of each run's loss, and somewhere on it its learning rate."""
+    y = alt.Y("loss:Q", title=_loss())
+    line = alt.Chart(alt.NamedData("losses")).encode(x=x, y=y, color=colour)
+    names = line.transform_filter("datum.label").mark_text(dy=-6, clip=True)
+    return line.mark_line(strokeWidth=0.8, clip=True).encode(detail="rate:N"), names.encode(
+        text="rate:N"
+    )
+
+
+def _loss() -> str:
+    return tr("minibatch training loss (nats)")

@@ -23,6 +23,7 @@ BAND_SCHEMA = pa.schema(
     ]
 )
 _KEYS = ["model", "seed"]
+_MOST_LEFT_OUT = 20  # learning rates: without each of them every band is made anew
 
 
 def band_runs(runs: Sequence[RunRecord]) -> dict[tuple[str, int], list[RunRecord]]:
@@ -141,15 +142,40 @@ def common_steps(band: pa.Table) -> pa.Table:
 
 
 def band_width_table(band: pa.Table) -> pd.DataFrame:
-    """Return a row a band: model, seed, steps, and its mean_width and median_width over steps.
+    """Return a row a band: model, seed, steps, mean_width, median_width and relative_width.
 
-    The width is max − min, in the units of the loss.
+    The width is max − min, in the units of the loss; the relative one is the median over steps
+    of the width divided by the mean of max and min, NaN where no step has a mean but 0.
     """
-    frame: pd.DataFrame = band.to_pandas()
-    frame["width"] = frame["max"].astype(float) - frame["min"].astype(float)
+    frame: pd.DataFrame = band.to_pandas().astype({"min": float, "max": float})
+    frame["width"] = frame["max"] - frame["min"]
+    middle = (frame["max"] + frame["min"]) / 2
+    frame["relative"] = frame["width"] / middle.where(middle != 0)
     return frame.groupby(_KEYS, sort=False, as_index=False).agg(
-        steps=("step", "size"), mean_width=("width", "mean"), median_width=("width", "median")
+        steps=("step", "size"),
+        mean_width=("width", "mean"),
+        median_width=("width", "median"),
+        relative_width=("relative", "median"),
     )
+
+
+def common_widths(runs: Sequence[RunRecord]) -> pd.DataFrame | None:
+    """Return `band_width_table` over the steps that all bands have; None if one has no loss."""
+    if not all(any(map(count_steps, group)) for group in band_runs(runs).values()):
+        return None
+    return band_width_table(common_steps(landscape_band(runs)))
+
+
+def without_a_rate(runs: Sequence[RunRecord]) -> list[list[RunRecord]]:
+    """Return the runs with each single learning rate left out.
+
+    None of fewer than three rates, whose bands would have no width, nor of more than 20, of
+    which one decides little.
+    """
+    rates = sorted({run.lr for run in runs}, key=float)
+    if not 2 < len(rates) <= _MOST_LEFT_OUT:
+        return []
+    return [[run for run in runs if run.lr != rate] for rate in rates]
 
 
 def width_ratio(runs: Sequence[RunRecord], model: str, other: str) -> float:
@@ -158,19 +184,17 @@ def width_ratio(runs: Sequence[RunRecord], model: str, other: str) -> float:
     Each is the mean over seeds, over the steps that all bands have; NaN or infinite where the
     other has no width, NaN where a band has no finite loss or a model no run.
     """
-    if not all(any(map(count_steps, group)) for group in band_runs(runs).values()):
+    table = common_widths(runs)
+    if table is None:
         return float("nan")
-    table = band_width_table(common_steps(landscape_band(runs)))
     width = table.groupby("model")["median_width"].mean().reindex([model, other])
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.float64(width[model]) / np.float64(width[other]))
 
 
 def width_ratios_without_a_rate(runs: Sequence[RunRecord], model: str, other: str) -> list[float]:
-    """Return `width_ratio` with each single learning rate left out; none of fewer than three."""
-    rates = sorted({run.lr for run in runs}, key=float)
-    kept = [[run for run in runs if run.lr != rate] for rate in rates]
-    return [width_ratio(rest, model, other) for rest in kept] if len(rates) > 2 else []
+    """Return `width_ratio` with each single learning rate left out; see `without_a_rate`."""
+    return [width_ratio(rest, model, other) for rest in without_a_rate(runs)]
 
 
 def width_ratios_without_a_seed(runs: Sequence[RunRecord], model: str, other: str) -> list[float]:

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
 from pj2.exhibits.cautions import cautions, stalled_runs
-from pj2.exhibits.format import Table, count, mean_sd
+from pj2.exhibits.format import MISSING, Table, count, mean_sd
 from pj2.exhibits.landscape.numbers import (
     band_runs,
     band_width_table,
     common_steps,
+    common_widths,
     read_band,
     separation_table,
+    without_a_rate,
 )
 from pj2.language import said, tr
-from pj2.runs.reading import PathLike, RunRecord, diverged, load_runs
+from pj2.runs.reading import PathLike, RunRecord, by_model, diverged, load_runs
 from pj2.statistics import mean_interval
 from pj2.wording import named, sentences, span
 from pj2.wording import rates as in_words
 
-_WIDTHS = ("steps", "mean_width", "median_width")
+_WIDTHS = ("steps", "mean_width", "median_width", "relative_width")
+_LEFT_OUT = ("median_width", "relative_width")  # of which the table has a range
 _CAPTION = said(
     "Width of the band between the least and the greatest training loss over learning rates, "
     "in nats, over each model's own steps and over the steps that all models have. "
+    "Relative width: the median over steps of the width divided by the mean of least and greatest "
+    "loss. One rate left out: from the least to the greatest of these medians when each learning "
+    "rate in turn is left out, over all seeds. "
     "Apart: steps at which the bands of two models do not overlap. Every seed has bands of "
     "its own; of several seeds: the mean over seeds ± the standard deviation. "
     "Steps count from 0. Learning rates whose run diverged stay in the band until then."
@@ -39,7 +45,9 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Tab
 
     CSV: ``model, learning_rates, seed, diverged`` (``lr@step``, both separated by
     blanks), ``steps, mean_width, median_width`` (nats), ``common_steps,
-    common_mean_width, common_median_width``, and for every model M in the study
+    common_mean_width, common_median_width``, ``relative_width`` and ``common_relative_width``
+    (see `band_width_table`), of these two medians over common steps ``…_least`` and
+    ``…_greatest`` with each learning rate left out, and for every model M in the study
     ``steps_apart_from_M, share_apart_from_M`` (of their common steps, of one seed),
     ``steps_below_M`` (the row's band lies beneath M's) and
     ``first_step_apart_from_M``; empty where M is the row's own model.
@@ -49,6 +57,7 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Tab
     own = band_width_table(band).to_dict("records")
     common = band_width_table(common_steps(band)).to_dict("records")
     pairs = separation_table(band).to_dict("records")
+    without = _without_a_rate([run for group in members.values() for run in group])
     rows: list[dict[str, Any]] = []
     for ((model, seed), group), width, shared in zip(members.items(), own, common, strict=True):
         rates = [run.lr for run in sorted(group, key=lambda run: run.learning_rate)]
@@ -59,6 +68,7 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Tab
             "diverged": " ".join(f"{run.lr}@{run.diverged_at}" for run in diverged(group)),
             **{name: width[name] for name in _WIDTHS},
             **{f"common_{name}": shared[name] for name in _WIDTHS},
+            **without.get((model, seed), {}),
         }
         for pair in pairs:
             if (pair["model"], pair["seed"]) == (model, seed):
@@ -87,6 +97,27 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Tab
     )
 
 
+def _without_a_rate(runs: Sequence[RunRecord]) -> dict[tuple[str, int], dict[str, float]]:
+    """Return columns of each (model, seed): the range of its widths without each one rate.
+
+    A model of two rates or one has none: a single run has no width.
+    """
+    rates = {model: {run.lr for run in group} for (_, model), group in by_model(runs).items()}
+    tables = [table for rest in without_a_rate(runs) if (table := common_widths(rest)) is not None]
+    if not tables:
+        return {}
+    ranges: dict[tuple[str, int], dict[str, float]] = {}
+    for key, widths in pd.concat(tables).groupby(["model", "seed"]):
+        model, seed = cast(tuple[str, int], key)
+        if len(rates[model]) < 3:
+            continue
+        row = ranges.setdefault((model, seed), {})
+        for name in _LEFT_OUT:
+            row[f"common_{name}_least"] = widths[name].min()
+            row[f"common_{name}_greatest"] = widths[name].max()
+    return ranges
+
+
 def _shown(runs: Sequence[RunRecord], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return a model's row for people, over its seeds."""
     place = said("{lr} at step {step:,}")
@@ -101,6 +132,14 @@ def _shown(runs: Sequence[RunRecord], rows: Sequence[Mapping[str, Any]]) -> dict
     def steps(column: str) -> str:
         return span(row[column] for row in rows if column in row)
 
+    def left_out(column: str) -> str:
+        ranges = [row for row in rows if f"{column}_least" in row]
+        if not ranges:
+            return MISSING
+        least = min(row[f"{column}_least"] for row in ranges)
+        greatest = max(row[f"{column}_greatest"] for row in ranges)
+        return tr("{least} to {greatest}", least=f"{least:.4f}", greatest=f"{greatest:.4f}")
+
     text = {
         tr("Model"): rows[0]["model"],
         tr("Learning rates"): in_words(rows[0]["learning_rates"].split()),
@@ -109,9 +148,13 @@ def _shown(runs: Sequence[RunRecord], rows: Sequence[Mapping[str, Any]]) -> dict
         tr("Steps"): steps("steps"),
         tr("Mean width"): over_seeds("mean_width"),
         tr("Median width"): over_seeds("median_width"),
+        tr("Relative width"): over_seeds("relative_width"),
         tr("Common steps"): steps("common_steps"),
         tr("Mean width (common)"): over_seeds("common_mean_width"),
         tr("Median width (common)"): over_seeds("common_median_width"),
+        tr("The same, one rate left out"): left_out("common_median_width"),
+        tr("Relative width (common)"): over_seeds("common_relative_width"),
+        tr("Relative, one rate left out"): left_out("common_relative_width"),
     }
     for column in dict.fromkeys(column for row in rows for column in row):
         other = column.removeprefix("share_apart_from_")

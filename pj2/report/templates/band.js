@@ -3,8 +3,10 @@
 // The band of the losses of some runs, as pj2.exhibits.landscape.numbers.landscape_band computes it: at
 // each step the least and the greatest loss over learning rates, as far as the shortest run
 // that did not diverge goes; of runs that all diverged, as far as the longest. `bin` steps
-// are then shown as one, with the least minimum and the greatest maximum.
-function computeBand(band, { rates, models, seed, bin }) {
+// are then shown as one, with the least minimum and the greatest maximum. With `mean` of several
+// steps the extremes' running mean is shown in their place, and with `lines` each run's loss too,
+// of a bin its mean. The widths are of the extremes themselves.
+function computeBand(band, { rates, models, seed, bin, mean = 1, lines = false }) {
   const groups = new Map();
   for (const run of band.runs) {
     if (run.seed !== seed || !rates.includes(run.rate) || !models.includes(run.model)) continue;
@@ -23,24 +25,49 @@ function computeBand(band, { rates, models, seed, bin }) {
         high[step] = Math.max(high[step], run.losses[step]);
       }
     }
-    return { model, steps, low, high };
+    return { model, runs, steps, low, high };
   });
   const common = Math.min(...bands.map((one) => one.steps));
   const rows = [];
   const widths = [];
-  for (const { model, low, high } of bands) {
+  const losses = [];
+  for (const { model, runs, steps, low, high } of bands) {
     const apart = Array.from({ length: common }, (_, step) => high[step] - low[step]);
     widths.push({ model, width: median(apart), steps: common });
-    for (let start = 0; start < low.length; start += bin) {
+    const [least, greatest] = [runningMean(low, mean), runningMean(high, mean)];
+    for (let start = 0; start < steps; start += bin) {
       rows.push({
         model,
         step: start,
-        min: Math.min(...low.slice(start, start + bin)),
-        max: Math.max(...high.slice(start, start + bin)),
+        min: Math.min(...least.slice(start, start + bin)),
+        max: Math.max(...greatest.slice(start, start + bin)),
       });
     }
+    for (const [place, run] of lines ? runs.entries() : []) {
+      const shown = runningMean(run.losses.slice(0, steps), mean);
+      const named = Math.floor((shown.length * (place + 1)) / (runs.length + 1));
+      for (let start = 0; start < shown.length; start += bin) {
+        const part = shown.slice(start, start + bin);
+        const loss = part.reduce((sum, one) => sum + one, 0) / part.length;
+        const label = start <= named && named < start + bin;
+        losses.push({ model, rate: run.rate, step: start, loss, label });
+      }
+    }
   }
-  return { rows, widths };
+  return { rows, widths, losses };
+}
+
+// The mean over the `size` steps around each step, of which there are fewer at both ends.
+function runningMean(values, size) {
+  if (size === 1) return values;
+  const sums = new Float64Array(values.length + 1);
+  for (let step = 0; step < values.length; step++) sums[step + 1] = sums[step] + values[step];
+  const before = Math.floor(size / 2);
+  return Float64Array.from(values, (_, step) => {
+    const first = Math.max(0, step - before);
+    const end = Math.min(values.length, step - before + size);
+    return (sums[end] - sums[first]) / (end - first);
+  });
 }
 
 // Losses are float32, the least significant byte first, in base64.

@@ -53,7 +53,9 @@ function onLogAxis(spec) {
 
 function bandOf(figure, band) {
   const chosen = choices(figure);
-  const found = computeBand(band, { seed: band.seed, ...chosen, bin: Number(chosen.bin) });
+  const lines = chosen.lines.length > 0;
+  const [bin, mean] = [Number(chosen.bin), Number(chosen.mean ?? 1)];
+  const found = computeBand(band, { seed: band.seed, ...chosen, bin, mean, lines });
   const above = found.rows.filter((row) => row.max > band.top).length;
   const log = figure.querySelector("[data-log]").checked;
   const parts = found.widths.map(
@@ -62,7 +64,7 @@ function bandOf(figure, band) {
   if (parts.length) parts.push(`${found.widths[0].steps.toLocaleString()} ${page.words.steps}`);
   if (above && !log) parts.push(`${above.toLocaleString()} ${page.words.above}`);
   figure.querySelector(".reading").textContent = parts.join(" · ") || page.words.nothing;
-  return found.rows;
+  return lines ? { band: found.rows, losses: found.losses } : { band: found.rows };
 }
 
 async function draw(figure) {
@@ -71,7 +73,10 @@ async function draw(figure) {
   own.datasets = Object.fromEntries(
     Object.entries(data).map(([name, table]) => [name, rowsOf(table)]),
   );
-  if (band) own.datasets.band = bandOf(figure, band);
+  if (band) {
+    Object.assign(own.datasets, bandOf(figure, band));
+    own.layer = own.layer.filter(({ data }) => !data || data.name in own.datasets);
+  }
   if (figure.querySelector("[data-log]")?.checked) onLogAxis(own);
   const { view } = await vegaEmbed(figure.querySelector(".plot"), own, {
     renderer: "svg", actions: false, config: theme, tooltip: { theme: "custom" },
@@ -87,7 +92,7 @@ async function apply(figure) {
   const view = views[figure.dataset.chart];
   const { band } = page.charts[figure.dataset.chart];
   if (band) {
-    view.data("band", bandOf(figure, band));
+    for (const [name, rows] of Object.entries(bandOf(figure, band))) view.data(name, rows);
   } else {
     for (const [name, value] of Object.entries(choices(figure))) view.signal(name, value);
   }
@@ -96,7 +101,9 @@ async function apply(figure) {
 
 function listen(figure) {
   figure.addEventListener("change", (event) =>
-    "log" in event.target.dataset ? draw(figure) : apply(figure),
+    "log" in event.target.dataset || event.target.closest("[data-parameter=lines]")
+      ? draw(figure)
+      : apply(figure),
   );
   figure.addEventListener("click", (event) => {
     const { all, none } = event.target.dataset;
