@@ -14,6 +14,9 @@ from pj2.runs.reading import Predictions, RunRecord
 from pj2.wording import named
 
 BINS = 15
+DRAWS = 1_000
+"""How many test sets of a calibrated model are simulated."""
+_CELLS = 1_000_000  # of an array of simulated images
 
 
 @dataclass(frozen=True)
@@ -66,15 +69,13 @@ def calibration(predictions: Sequence[Predictions], bins: int = BINS) -> Calibra
         np.concatenate([getattr(guesses, name) for guesses in predictions])
         for name in ("label", "right", "probabilities")
     )
-    given = given.astype(np.float64)
     accuracy = float(right.mean())
+    given = _normalised(given)
     if not np.isfinite(given).all():
         nothing = np.full(bins, np.nan)
         empty = Bins(_edges(bins), np.zeros(bins, np.int64), nothing, nothing)
         return Calibration(np.nan, np.nan, accuracy, np.nan, empty)
-    given /= given.sum(axis=1, keepdims=True)
-    # A quotient of floats can be above 1 by its last digit.
-    confidence = np.minimum(given.max(axis=1), 1.0)
+    confidence = _confidence(given)
     binned = _bin(confidence, right, bins)
     filled = binned.count > 0
     gap = np.abs(binned.accuracy - binned.confidence)
@@ -85,6 +86,40 @@ def calibration(predictions: Sequence[Predictions], bins: int = BINS) -> Calibra
         confidence=float(confidence.mean()),
         bins=binned,
     )
+
+
+def ece_if_calibrated(predictions: Predictions, bins: int = BINS, draws: int = DRAWS) -> float:
+    """Return the mean ECE of a perfectly calibrated model of these very confidences.
+
+    It is above 0, since a bin of few images is seldom right just as often as it should be. In
+    each of the `draws` an image is recognised with the probability that is its confidence, by
+    a generator of a fixed seed. NaN if some probability is not a number.
+    """
+    given = _normalised(predictions.probabilities)
+    if not np.isfinite(given).all():
+        return float("nan")
+    confidence = np.sort(_confidence(given))
+    _, first = np.unique(_place(confidence, bins), return_index=True)
+    sums = np.add.reduceat(confidence, first)
+    source = np.random.default_rng(0)
+    total, rows = 0.0, max(1, _CELLS // len(confidence))
+    for start in range(0, draws, rows):
+        drawn = source.random((min(rows, draws - start), len(confidence))) < confidence
+        right = np.add.reduceat(drawn, first, axis=1, dtype=np.int64)
+        total += float(np.abs(right - sums).sum())
+    return total / (draws * len(confidence))
+
+
+def _normalised(given: np.ndarray) -> np.ndarray:
+    """Return probabilities that add up to 1, float64[n, classes]."""
+    wide = given.astype(np.float64)
+    return np.asarray(wide / wide.sum(axis=1, keepdims=True))
+
+
+def _confidence(given: np.ndarray) -> np.ndarray:
+    """Return the greatest probability of each image, float64[n]."""
+    # A quotient of floats can be above 1 by its last digit.
+    return np.asarray(np.minimum(given.max(axis=1), 1.0))
 
 
 def note_losses(shown: Mapping[str, RunRecord]) -> str:
@@ -121,13 +156,16 @@ def _edges(bins: int) -> np.ndarray:
 
 
 def _bin(confidence: np.ndarray, right: np.ndarray, bins: int) -> Bins:
-    edges = _edges(bins)
-    # As in calibration_curve a value on an edge belongs below it; np.histogram puts it above.
-    place = np.digitize(confidence, edges[1:-1], right=True)
-    count = np.bincount(place, minlength=bins)
+    count = np.bincount(_place(confidence, bins), minlength=bins)
     means = np.full((2, bins), np.nan)
     # It leaves empty bins out.
     means[:, count > 0] = calibration_curve(
         right.astype(np.int64), confidence, n_bins=bins, strategy="uniform", pos_label=1
     )
-    return Bins(edges, count, confidence=means[1], accuracy=means[0])
+    return Bins(_edges(bins), count, confidence=means[1], accuracy=means[0])
+
+
+def _place(confidence: np.ndarray, bins: int) -> np.ndarray:
+    """Return the bin of each image."""
+    # As in calibration_curve a value on an edge belongs below it; np.histogram puts it above.
+    return np.asarray(np.digitize(confidence, _edges(bins)[1:-1], right=True))

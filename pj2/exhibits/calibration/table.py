@@ -8,7 +8,13 @@ from typing import Any
 import pandas as pd
 
 from pj2.config.names import learning_rate_text
-from pj2.exhibits.calibration.numbers import BINS, calibration, note_losses
+from pj2.exhibits.calibration.numbers import (
+    BINS,
+    DRAWS,
+    calibration,
+    ece_if_calibrated,
+    note_losses,
+)
 from pj2.exhibits.format import MEAN_PARTS, Table, count, mean_columns, mean_sd
 from pj2.exhibits.tested import ModelOnTest, models_on_test
 from pj2.language import said, tr
@@ -17,7 +23,10 @@ from pj2.statistics import NOT_NEGATIVE, SHARE, Mean, mean_interval
 from pj2.wording import never_finished, sentences
 
 _IDENTITY = ("experiment", "model", "learning_rate", "seeds", "n", "label_smoothing")
-_MEASURES = {"accuracy": SHARE, "nll": NOT_NEGATIVE, "ece": SHARE, "confidence": SHARE}
+_MEASURES = {
+    "accuracy": SHARE, "nll": NOT_NEGATIVE, "ece": SHARE, "ece_if_calibrated": SHARE,
+    "confidence": SHARE,
+}  # fmt: skip
 _CAPTION = said(
     "On the test set, each model at its learning rate with the best validation accuracy, the "
     "mean over seeds; of several seeds the mean ± the standard deviation. NLL: mean negative "
@@ -25,8 +34,8 @@ _CAPTION = said(
     "the mean over images; above the accuracy a model is too sure of itself, below it not sure "
     "enough. ECE, the expected calibration error (Guo et al. 2017): how far accuracy and mean "
     "confidence lie apart within {bins} bins of confidence of equal width, the mean over images; "
-    "0 is best, and of finitely many images even probabilities that are right have a little more. "
-    "n: test images."
+    "0 is best. ECE if calibrated: that of a perfectly calibrated model with the same confidences "
+    "and number of images, the mean of {draws:,} simulations. n: test images."
 )
 
 
@@ -34,9 +43,10 @@ def calibration_table(index_paths: Iterable[PathLike]) -> Table:
     """Return one row a model, at its chosen learning rate.
 
     CSV: ``experiment, model, learning_rate, seeds`` (how many), ``n`` (test images),
-    ``label_smoothing``, then ``accuracy`` (a fraction), ``nll`` (nats), ``ece`` and
-    ``confidence`` (fractions), each as ``_mean``, ``_sd`` (over seeds), ``_low`` and
-    ``_high`` (95 % Student interval of the mean); the last three are empty of one seed.
+    ``label_smoothing``, then ``accuracy`` (a fraction), ``nll`` (nats), ``ece``,
+    ``ece_if_calibrated`` and ``confidence`` (fractions), each as ``_mean``, ``_sd`` (over
+    seeds), ``_low`` and ``_high`` (95 % Student interval of the mean); the last three are
+    empty of one seed.
     See `pj2.exhibits.calibration.numbers.Calibration`.
     """
     rows, shown, absent = [], [], []
@@ -46,9 +56,12 @@ def calibration_table(index_paths: Iterable[PathLike]) -> Table:
             absent.append(model.name)
             continue
         first[model.name] = model.runs[0]
-        each = [calibration([guesses]) for guesses in model.predictions]
+        each = [
+            vars(calibration([guesses])) | {"ece_if_calibrated": ece_if_calibrated(guesses)}
+            for guesses in model.predictions
+        ]
         means = {
-            name: mean_interval([getattr(c, name) for c in each], within)
+            name: mean_interval([measured[name] for measured in each], within)
             for name, within in _MEASURES.items()
         }
         rows.append(_row(model, means))
@@ -56,7 +69,9 @@ def calibration_table(index_paths: Iterable[PathLike]) -> Table:
     spread = [f"{name}_{part}" for name in _MEASURES for part in MEAN_PARTS]
     return Table.of(
         pd.DataFrame(rows, columns=[*_IDENTITY, *spread]),
-        caption=sentences(tr(_CAPTION, bins=BINS), note_losses(first), never_finished(absent)),
+        caption=sentences(
+            tr(_CAPTION, bins=BINS, draws=DRAWS), note_losses(first), never_finished(absent)
+        ),
         shown=shown,
     )
 
@@ -85,5 +100,6 @@ def _shown(name: str, row: dict[str, Any], means: dict[str, Mean]) -> dict[str, 
         tr("Test accuracy, %"): mean_sd(means["accuracy"], scale=100),
         tr("NLL, nats"): mean_sd(means["nll"], digits=4),
         tr("ECE, %"): mean_sd(means["ece"], scale=100),
+        tr("ECE if calibrated, %"): mean_sd(means["ece_if_calibrated"], scale=100),
         tr("Confidence, %"): mean_sd(means["confidence"], scale=100),
     }
