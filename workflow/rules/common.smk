@@ -310,6 +310,7 @@ def sums_on_page(kind):
 def tell_report(path, findings):
     """Say what the figures lack, what was found and where the report is, if it is up to date."""
     if was_made(path):
+        sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter
         if said := said_in(Path(RESULTS, "logs", "figures")):
             print(said)
         print(Path(findings).read_text(encoding="utf-8"))
