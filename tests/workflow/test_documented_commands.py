@@ -15,7 +15,9 @@ from tests.workflow.study import Study
 
 pytestmark = pytest.mark.workflow
 
-PAGES = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/*.md"))]
+# A log repeats what was once run.
+DOCS = {*REPOSITORY.glob("docs/**/*.md")} - {*REPOSITORY.glob("docs/log/**/*.md")}
+PAGES = [REPOSITORY / "README.md", *sorted(DOCS)]
 FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.M | re.S)
 SHELL = ("", "sh", "console")
 COMMAND = re.compile(r"(?:[A-Z_0-9]+=\S+ +)*(?:make|snakemake|pj2|python|pip) ")
