@@ -101,7 +101,7 @@ def lanczos(
 
     Both in float64: the mean of a spectrum may be a ten-millionth of its range, less than
     float32 resolves. The vectors are not orthogonalised again, which changes the density by
-    less than a thousandth (docs/landscape.md) and would keep all of them in memory.
+    less than a thousandth (docs/curvature.md) and would keep all of them in memory.
     """
     diagonal: list[float] = []
     beside: list[float] = []
