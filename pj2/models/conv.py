@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 # Up to this many pixels a map, one matrix product beats oneDNN's convolution on
 # a CPU: there the weights outweigh the images, and oneDNN rearranges all of them
-# at every step. docs/performance.md has the measurement.
+# at every step. docs/log/speed.md has the measurement.
 _SMALL = 16
 
 
