@@ -37,7 +37,7 @@ def plan(
     """Say how many seeds, and hours, a verdict on a difference between models takes.
 
     For each pair of models, from the spread over seeds of the study's finished runs and from
-    their times; see docs/statistics.md.
+    their times; see docs/seeds.md.
 
     Example: pj2 plan --difference 1.0
     """
