@@ -28,7 +28,7 @@ _INTERRUPTED = 130
 
 def status(
     config: Config = Path("config.yaml"),
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON; see docs/watching.md.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON; see docs/status.md.")] = False,
 ) -> None:
     """Say how every run of a study is doing.
 

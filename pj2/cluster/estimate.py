@@ -1,7 +1,7 @@
 """How much memory and time a run takes, by estimates that are meant to be on the safe side.
 
 Of each model the weights, the layers' outputs and the arithmetic are counted, without
-computing anything (on torch's meta device). The rest are rules of thumb; docs/cli.md
+computing anything (on torch's meta device). The rest are rules of thumb; docs/log/store.md
 compares those of memory with what was measured.
 """
 

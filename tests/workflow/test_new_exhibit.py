@@ -1,4 +1,4 @@
-"""The figure and table of docs/extending.md: one new folder, and all that follows from it."""
+"""The figure and table of docs/exhibits.md: one new folder, and all that follows from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.workflow
 _FILE = re.compile(r"^`(pj2/exhibits/\S+)`:\n\n```python\n(.*?)^```$", re.M | re.S)
 
 
-FILES = dict(_FILE.findall((REPOSITORY / "docs" / "extending.md").read_text("utf-8")))
+FILES = dict(_FILE.findall((REPOSITORY / "docs" / "exhibits.md").read_text("utf-8")))
 NAMES = {"__init__.py", "numbers.py", "figure.py", "table.py"}
 
 
