@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from glob import glob
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.workflow
 # A log repeats what was once run.
 DOCS = {*REPOSITORY.glob("docs/**/*.md")} - {*REPOSITORY.glob("docs/log/**/*.md")}
 PAGES = [REPOSITORY / "README.md", *sorted(DOCS)]
-FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.M | re.S)
+FENCED = re.compile(r"^ *```([^\n`]*)\n(.*?)^ *```", re.M | re.S)
 SHELL = ("", "sh", "console")
 COMMAND = re.compile(r"(?:[A-Z_0-9]+=\S+ +)*(?:make|snakemake|pj2|python|pip) ")
 
@@ -30,6 +31,8 @@ NAMES = {
         "results/tiny/runs/experiment=landscape/model=VGG_A_BatchNorm"
     ),
     "results/default": "results/tiny",
+    "results/<study>": "results/tiny",
+    "--claims homework.yaml": f"--claims {REPOSITORY}/workflow/published.yaml",
     "lr=1e-4": "lr=0.001",
     "compare lr=0.001 lr=0.003": (
         "compare results/tiny/runs/experiment=landscape/model=VGG_A/lr=0.001 "
@@ -41,12 +44,13 @@ NAMES = {
 }
 NOT_RUN = {
     r"PJ2_DATA=": "reads images that the reader has: tests/data",
-    r".* durations": "is of the example's own: test_extending.py runs it",
+    r".* durations": "is of the example's own: test_new_exhibit.py runs it",
     r"make (bench|docs|lint|format|lock|translations)": "is a developer's",
     r"make (run|test|dry-run)": "sets up an environment; a clean clone is tried before a release",
     r"pip install": "installs from a package index",
     r".*profiles/(slurm|cluster-generic)": "needs a scheduler: tests/slurm",
     r"snakemake .*(--cache|storage)": "test_recovery.py and test_no_shared_disk.py run it",
+    r"snakemake .*--report": "test_snakemake_report.py runs it",
     r"pj2 (watch|--install-completion|--show-completion|--debug)": "is for a terminal: tests/cli",
     r"pj2 (init|new-model)": "writes files: tests/scaffold run it",
     r"pj2 store (export|import|verify-bundle)|pj2 status --json \|": "tests/cli run it",
@@ -79,7 +83,8 @@ def test_a_documented_command_does_what_it_is_shown_for(
 ) -> None:
     for shown, here in NAMES.items():
         command = command.replace(shown, here)
-    words = shlex.split(command)
+    folder = study.folder
+    words = shlex.split(command.replace("--output ", f"--output {tmp_path}/"))
     if "snakemake" in words:
         at = words.index("snakemake") + 1
         arguments = [word.replace("config/", f"{REPOSITORY}/config/") for word in words[at:]]
@@ -90,9 +95,10 @@ def test_a_documented_command_does_what_it_is_shown_for(
         result = Study(tmp_path).snakemake("-n", *arguments)
     else:
         assert words[0] == "pj2", f"{command}: is run by no test; say why in NOT_RUN"
+        words = [file for word in words for file in sorted(glob(word, root_dir=folder)) or [word]]
         result = subprocess.run(
             [sys.executable, "-m", *words],
-            cwd=study.folder,
+            cwd=folder,
             env=study.environment,
             text=True,
             capture_output=True,
