@@ -45,6 +45,7 @@ apidoc_modules = [
 
 default_role = "code"
 autodoc_member_order = "bysource"
+napoleon_use_ivar = True  # attributes of a docstring are not described a second time
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
