@@ -30,9 +30,9 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "landscape": (
         said("Landscape"),
         said(
-            "At every step the least and the greatest training loss over learning rates: the "
-            "narrower the band, the less the learning rate matters. The band is computed "
-            "anew from the learning rates that you choose."
+            "What training becomes at each learning rate, and at every step the least and the "
+            "greatest training loss over the rates: the narrower the band, the less the learning "
+            "rate matters. The band is computed anew from the learning rates that you choose."
         ),
     ),
     "curves": (

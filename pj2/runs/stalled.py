@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,6 +16,16 @@ STALLED_SHARE = 0.5
 _PARTS = 20
 
 
+def loss_of_guessing(run: RunRecord) -> float | None:
+    """Return ln K, the cross-entropy of a network that knows nothing of K classes.
+
+    None of a run that minimises another loss, or that predicted nothing.
+    """
+    known = count_classes(run)
+    cross_entropy = run.info["settings"]["loss"]["name"] == "cross_entropy"
+    return math.log(known) if known and cross_entropy else None
+
+
 def is_stalled(run: RunRecord) -> bool:
     """Tell whether a run spent half of its steps or more at the loss of guessing.
 
@@ -22,11 +33,14 @@ def is_stalled(run: RunRecord) -> bool:
     training loss is above ln K - 0.1, for K classes, taught it nothing. Of a run that
     diverged, or whose loss is not the cross-entropy, that is not asked.
     """
-    classes = count_classes(run)
-    settings = run.info["settings"]
-    if not classes or run.diverged_at is not None or settings["loss"]["name"] != "cross_entropy":
+    chance = loss_of_guessing(run)
+    if chance is None or run.diverged_at is not None:
         return False
-    chance = math.log(classes)
     loss = steps(run)["loss"].to_numpy(np.float64)
     means = [part.mean() for part in np.array_split(loss, min(_PARTS, len(loss)))]
     return float(np.mean(np.array(means) > chance - NEAR_CHANCE)) >= STALLED_SHARE
+
+
+def not_trained(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the runs that diverged or stalled."""
+    return [run for run in runs if run.diverged_at is not None or is_stalled(run)]

@@ -20,6 +20,7 @@ from pj2.exhibits.factors.figure import plot_factors
 from pj2.exhibits.filters.figure import plot_filters
 from pj2.exhibits.landscape.figure import plot_landscape
 from pj2.exhibits.landscape.numbers import landscape_band
+from pj2.exhibits.learning_rates.figure import plot_learning_rates
 from pj2.exhibits.measured import with_description
 from pj2.exhibits.mistakes.figure import plot_mistakes
 from pj2.exhibits.pairwise.figure import plot_differences
@@ -69,6 +70,8 @@ def every_figure(root: Path) -> Drawings:
         "efficiency_lost": lambda stem: plot_efficiency(lost, stem),
         "factors": lambda stem: plot_factors(variants, stem),
         "landscape": lambda stem: plot_landscape(many, band, stem),
+        "learning_rates": lambda stem: plot_learning_rates(many, stem),
+        "learning_rates_lost": lambda stem: plot_learning_rates(lost, stem),
         "probes": lambda stem: plot_probes(probed, stem),
         "covariate_shift": lambda stem: plot_covariate_shift(probed, stem),
         "activation_moments": lambda stem: plot_activation_moments(probed, stem),

@@ -76,7 +76,7 @@ def test_each_is_made_of_the_experiments_that_have_it() -> None:
         ("many", "VGG_A"),
         ("many", "VGG_A_BatchNorm"),
     ]
-    for name in ("landscape", "differences", "gradient_probes"):
+    for name in ("landscape", "learning_rates", "differences", "gradient_probes"):
         assert keys(figures[name], "experiment", study, runs) == [("many",)]
     for name in ("covariate_shift", "factors", "loss_surfaces", "curvature"):
         assert keys(figures[name], "experiment", study, runs) == []

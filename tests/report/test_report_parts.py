@@ -24,6 +24,7 @@ from pj2.report.contents import read_contents
 from pj2.report.glance import optimizer_in_words
 from pj2.report.images import embed
 from pj2.runs.reading import load_runs
+from tests.helpers.chart_data import rows
 from tests.helpers.made_up import make_index, make_run
 
 
@@ -35,15 +36,6 @@ def runs(tmp_path: Path):
         make_run(tmp_path, "BasicCNN", [1.0], lr="0.1", val=(0.7,), test=(0.6,)),
     ]
     return load_runs(make_index(tmp_path, entries))
-
-
-def rows(data: dict) -> pd.DataFrame:
-    """What the page's script makes of columns."""
-    found = pd.DataFrame(data["columns"])
-    for name, words in data["words"].items():
-        found[name] = [words[place] for place in found[name]]
-    assert len(found) == data["rows"]
-    return found
 
 
 def test_a_table_is_read_back_cell_by_cell_with_its_special_letters(tmp_path):

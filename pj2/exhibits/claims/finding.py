@@ -21,7 +21,7 @@ from pj2.exhibits.claims.verdicts import (
 )
 from pj2.language import said, tr
 from pj2.runs.reading import RunRecord
-from pj2.runs.stalled import is_stalled
+from pj2.runs.stalled import not_trained
 from pj2.wording import named
 
 NOT_COMPARABLE, NOT_RUN, NOT_TESTED = (
@@ -167,11 +167,6 @@ def about_a_ratio(finding: Finding, factor: float, *more: str) -> Finding:
         mean=mean, low=judged.low, high=judged.high, n=len(ratios),
     )  # fmt: skip
     return finding.settled(judged, numbers, *more)
-
-
-def not_trained(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """Return the runs that diverged or stalled."""
-    return [run for run in runs if run.diverged_at is not None or is_stalled(run)]
 
 
 def named_as_lost(lost: Sequence[RunRecord]) -> str:

@@ -13,19 +13,14 @@ from dataclasses import replace
 import numpy as np
 
 from pj2.exhibits.claims.comparable import rate_problems, run_problems
-from pj2.exhibits.claims.finding import (
-    Finding,
-    about_a_ratio,
-    named_as_lost,
-    not_trained,
-    unsettled,
-)
+from pj2.exhibits.claims.finding import Finding, about_a_ratio, named_as_lost, unsettled
 from pj2.exhibits.claims.kinds import BandClaim, GradientsClaim, ScaleClaim
 from pj2.exhibits.claims.published import Report
 from pj2.exhibits.claims.verdicts import CANNOT_TELL
 from pj2.exhibits.landscape.numbers import width_ratio, width_ratios_without_a_rate
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, count_steps, steps
+from pj2.runs.stalled import not_trained
 from pj2.statistics import gradient_variation
 from pj2.wording import span
 

@@ -5,6 +5,7 @@ from pj2.language import said
 
 TOPIC = Topic(
     section="landscape",
+    place=1,
     exhibits=(
         Figure(
             name="landscape",

@@ -1,0 +1,119 @@
+"""The charts of loss and accuracy at each learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from pj2.exhibits.columns import columns
+from pj2.exhibits.learning_rates.numbers import (
+    DIVERGED,
+    LEARNED,
+    STALLED,
+    Outcome,
+    guessing,
+    mean_if_all_learned,
+    outcomes,
+    step_counts,
+)
+from pj2.exhibits.palette import colours
+from pj2.exhibits.vega import HEIGHT, Chart, Choice, colour_scale, options, sized, tooltip
+from pj2.language import tr
+from pj2.runs.reading import RunRecord
+
+_SHAPES = {LEARNED: "circle", STALLED: "triangle-down", DIVERGED: "cross"}
+
+
+def rate_charts(runs: Sequence[RunRecord]) -> list[Chart]:
+    """Training loss after so many steps as the reader chooses, and test accuracy, over rates."""
+    found, guess = outcomes(runs), guessing(runs)
+    counts, _ = step_counts(runs)
+    shown = colours(run.model for run in runs)
+    caption = tr(
+        "A line joins the means over seeds; it has a gap at a rate at which a seed did not learn. "
+        "Dashed: guessing. On the edge: diverged before."
+    )
+    rates = sorted({run.learning_rate for run in runs})
+    models = Choice("models", tr("Models"), options(shown, shown))
+    lengths = tuple((str(n), tr("{n:,} steps", n=n), "") for n in counts)
+    after = Choice("after", tr("After"), lengths, False, lengths[-1][0])
+
+    title, unit = tr("Loss at each learning rate"), tr("training loss (nats)")
+    values = [(str(n), each, each.losses[n]) for n in counts for each in found]
+    spec = _spec(title, _layers(unit, shown, rates, guess.loss, 0), list(shown), after.chosen)
+    loss = Chart("rate_loss", title, spec, _data(values), (models, after), True, caption=caption)
+
+    title, unit = tr("Accuracy at each learning rate"), tr("test accuracy (%)")
+    values = [("", each, 100 * each.accuracy) for each in found]
+    level = None if guess.accuracy is None else 100 * guess.accuracy
+    spec = _spec(title, _layers(unit, shown, rates, level, HEIGHT), list(shown), "")
+    accuracy = Chart("rate_accuracy", title, spec, _data(values), (models,), caption=caption)
+    return [loss, accuracy]
+
+
+def _data(values: Sequence[tuple[str, Outcome, float]]) -> dict[str, Any]:
+    """Return the points, one a run, and the means over seeds, missing where a seed failed."""
+    points: list[dict[str, Any]] = []
+    seeds: dict[tuple[tuple[str, Any], ...], list[tuple[str, float]]] = {}
+    for after, outcome, value in values:
+        run = outcome.run
+        place = {"after": after, "model": run.model, "rate": run.learning_rate}
+        told = {"lr": run.lr, "seed": str(run.seed), "state": tr(outcome.state)}
+        points.append(place | told | {"value": value})
+        seeds.setdefault(tuple(place.items()), []).append((outcome.state, value))
+    means = [dict(place) | {"value": mean_if_all_learned(seeds[place]).mean} for place in seeds]
+    return {"points": columns(pd.DataFrame(points)), "means": columns(pd.DataFrame(means))}
+
+
+def _spec(title: str, layers: Any, models: list[str], after: str) -> dict[str, Any]:
+    chart = sized(layers, title).add_params(
+        alt.param(name="models", value=models), alt.param(name="after", value=after)
+    )
+    spec: dict[str, Any] = chart.to_dict()
+    return spec
+
+
+def _layers(
+    unit: str, shown: dict[str, str], rates: list[float], level: float | None, edge: int
+) -> Any:
+    """Return each model's line, its runs, those without a value on an edge, and guessing."""
+    x = alt.X(
+        "rate:Q",
+        title=tr("learning rate"),
+        scale=alt.Scale(type="log", nice=False, padding=24),
+        axis=alt.Axis(format="~g", values=rates),
+    )
+    y = alt.Y("value:Q", title=unit, scale=alt.Scale(zero=False, padding=10))
+    colour = alt.Color("model:N", legend=None, scale=colour_scale(shown))
+
+    def chosen(data: str) -> Any:
+        return (
+            alt.Chart(alt.NamedData(data))
+            .transform_filter("datum.after == after && indexof(models, datum.model) >= 0")
+            .encode(x=x, color=colour)
+        )
+
+    states = alt.Shape(
+        "state:N",
+        scale=alt.Scale(domain=list(map(tr, _SHAPES)), range=list(_SHAPES.values())),
+        legend=alt.Legend(title=None, orient="top", symbolFillColor="var(--muted)"),
+    )
+    told = tooltip(
+        ("model:N", tr("model")),
+        ("lr:N", tr("learning rate")),
+        ("seed:N", tr("seed")),
+        ("state:N", tr("run")),
+        ("value:Q", unit, ".4~f"),
+    )
+    line = chosen("means").mark_line(strokeWidth=1.6, clip=True).encode(y=y)
+    points = chosen("points").mark_point(filled=True, size=70).encode(shape=states, tooltip=told)
+    with_value = points.transform_filter("isValid(datum.value)").encode(y=y)
+    on_edge = points.transform_filter("!isValid(datum.value)").encode(y=alt.value(edge))
+    layers = [line, with_value, on_edge]
+    if level is not None:
+        guess = alt.Chart(alt.NamedData("means")).mark_rule(strokeDash=[4, 3], strokeWidth=1.2)
+        layers.append(guess.encode(y=alt.datum(level), color=alt.value("var(--muted)")))
+    return alt.layer(*layers)

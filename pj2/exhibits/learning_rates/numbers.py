@@ -1,0 +1,173 @@
+"""What the learning rate makes of a run, and how much that depends on the learning rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pj2.exhibits.landscape.numbers import band_runs
+from pj2.language import said
+from pj2.runs.reading import RunRecord, count_classes, count_steps, epochs, steps, test_result
+from pj2.runs.stalled import is_stalled, loss_of_guessing
+from pj2.statistics import NO_VALUES, Mean, mean_interval
+
+LEARNED, STALLED, DIVERGED = said("learned"), said("hardly learned"), said("diverged")
+_SHARES = (4, 2, 1)  # losses are shown after a quarter, a half and all of the common steps
+_WINDOW, _LEAST = 20, 5  # a loss is the mean of a twentieth of these steps, 5 at least
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run: one of the three words above, its losses and its test accuracy.
+
+    `losses` maps a number of steps to the mean training loss of the last of them; NaN of a
+    run that diverged before. `accuracy` is that at the chosen epoch, as a fraction; NaN of a
+    run that diverged without one.
+    """
+
+    run: RunRecord
+    state: str
+    losses: Mapping[int, float]
+    accuracy: float
+
+
+def outcomes(runs: Sequence[RunRecord]) -> list[Outcome]:
+    """Return what became of each run; all have losses after the same numbers of steps."""
+    counts, window = step_counts(runs)
+    found = []
+    for run in runs:
+        loss = steps(run)["loss"].to_numpy(np.float64)
+        losses = {n: _mean_before(loss, n, window) for n in counts}
+        tested = test_result(run)
+        accuracy = math.nan if tested is None else tested[0] / tested[1]
+        found.append(Outcome(run, state_of(run), losses, accuracy))
+    return found
+
+
+def step_counts(runs: Sequence[RunRecord]) -> tuple[list[int], int]:
+    """Return after how many steps losses are shown, and over how many of them each is a mean.
+
+    They are a quarter, a half and all of the steps that every run has which did not diverge
+    (of the longest, if all diverged), each the mean of a twentieth of these, 5 at least.
+    """
+    lengths = [count_steps(run) for run in runs if run.diverged_at is None]
+    common = min(lengths) if lengths else max(map(count_steps, runs))
+    counts = sorted({max(1, common // share) for share in _SHARES})
+    return counts, min(counts[0], max(_LEAST, common // _WINDOW))
+
+
+def _mean_before(loss: np.ndarray, count: int, window: int) -> float:
+    return float(loss[count - window : count].mean()) if len(loss) >= count else math.nan
+
+
+def state_of(run: RunRecord) -> str:
+    """Return whether a run learned, hardly learned or diverged."""
+    if run.diverged_at is not None:
+        return DIVERGED
+    return STALLED if is_stalled(run) else LEARNED
+
+
+@dataclass(frozen=True)
+class Guess:
+    """The loss and the accuracy of guessing; None where they are not known."""
+
+    loss: float | None
+    accuracy: float | None
+
+
+def guessing(runs: Sequence[RunRecord]) -> Guess:
+    """Return what guessing has: ln K of runs that minimise the cross-entropy, and 1 / K."""
+    known = next(filter(None, map(count_classes, runs)), None)
+    loss = next(filter(None, map(loss_of_guessing, runs)), None)
+    return Guess(loss, 1 / known if known else None)
+
+
+def mean_if_all_learned(group: Iterable[tuple[str, float]]) -> Mean:
+    """Return the mean over seeds of one rate, from each seed's state and value.
+
+    There is none if a seed failed: a mean of the others would be that of another quantity.
+    """
+    seeds = list(group)
+    if any(state != LEARNED for state, _ in seeds):
+        return NO_VALUES
+    return mean_interval([value for _, value in seeds])
+
+
+def greatest_that_learns(states: Iterable[tuple[str, str]]) -> str | None:
+    """Return the greatest learning rate at which no run failed, whatever lesser rates do.
+
+    `states` has of each run its rate and its state. None if at each rate a run failed.
+    """
+    runs = list(states)
+    failed = {rate for rate, state in runs if state != LEARNED}
+    return max({rate for rate, _ in runs} - failed, key=float, default=None)
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A model at all its learning rates from one seed: by rate, least first, state and final loss.
+
+    A final loss is the mean training loss of a run's last epoch, infinite if it diverged: the
+    loss that was minimised, with label smoothing where a recipe has that. `initial` is the
+    loss at initialisation, here that of guessing: ln K of K classes. None where it is not known.
+    """
+
+    model: str
+    seed: int
+    states: Mapping[str, str]
+    final: Mapping[str, float]
+    initial: float | None
+
+    @property
+    def greatest(self) -> str | None:
+        """The greatest learning rate at which it learns."""
+        return greatest_that_learns(self.states.items())
+
+    @property
+    def best(self) -> float:
+        """The least final loss; NaN if every run diverged."""
+        least = min(self.final.values())
+        return least if math.isfinite(least) else math.nan
+
+    @property
+    def sensitivity(self) -> float:
+        """How much the final loss depends on the learning rate, in nats.
+
+        It is the learning-rate sensitivity of Wortsman et al. 2023 (arXiv 2309.14322, section
+        2.2), with the rates η that were tried, all of the same weight, for a range [a, b]:
+
+            mean over η of [min(ℓ(η), ℓ0) − ℓ*]    where ℓ* = min over η of ℓ(η)
+
+        ℓ0 is `initial`, as which a diverged run counts. ℓ(η) is the `final` training loss, where
+        the paper has that of validation. There each text is seen once, and both are the same.
+        Here a validation loss may grow beyond ℓ0 while images are learned by heart, and a recipe
+        may set none aside; and the band is one of training losses too.
+
+        NaN of a single rate, where no rate learns, and where ℓ0 is not known.
+        """
+        if self.initial is None or len(self.final) < 2 or self.greatest is None:
+            return math.nan
+        capped = np.minimum(list(self.final.values()), self.initial)
+        return float(np.mean(capped - capped.min()))
+
+
+def seeds_of(runs: Sequence[RunRecord]) -> list[Seed]:
+    """Return the seeds of each model, in the order of its bands.
+
+    Raises UserError if two runs claim one learning rate.
+    """
+    found = []
+    for (model, seed), members in band_runs(runs).items():
+        by_rate = {run.lr: run for run in sorted(members, key=lambda run: run.learning_rate)}
+        states = {rate: state_of(run) for rate, run in by_rate.items()}
+        final = {rate: _final_loss(run) for rate, run in by_rate.items()}
+        initial = next(filter(None, map(loss_of_guessing, members)), None)
+        found.append(Seed(model, seed, states, final, initial))
+    return found
+
+
+def _final_loss(run: RunRecord) -> float:
+    return math.inf if run.diverged_at is not None else float(epochs(run)["train_loss"].iloc[-1])
