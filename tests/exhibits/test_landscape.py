@@ -221,6 +221,22 @@ def test_of_two_rates_none_is_left_out_and_a_loss_of_0_has_no_relative_width(
     assert "| 0.0000 | – | – | – |" in squeezed(tmp_path / "t.md")
 
 
+def test_a_models_width_is_its_own_in_whatever_order_the_band_was_written(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, model, [low, low], lr=lr, seed=seed)
+        for model, wide in (("A", 1.0), ("B", 4.0))
+        for seed in (0, 1)
+        for lr, low in (("0.01", 2.0), ("0.1", 2.0 + wide + seed))
+    ]
+    index = make_index(tmp_path, runs)
+    band = tmp_path / "band.parquet"
+    write_table(band, landscape_band(load_runs(index)[::-1]))
+    frame = landscape_table(index, band).frame
+    assert frame[["model", "seed", "median_width"]].to_numpy().tolist() == [
+        ["A", 0, 1.0], ["A", 1, 2.0], ["B", 0, 4.0], ["B", 1, 5.0],
+    ]  # fmt: skip
+
+
 def test_one_model_has_no_gaps(tmp_path: Path) -> None:
     write_landscape_table(make_index(tmp_path, [make_run(tmp_path, "A", [1.0])]), tmp_path)
     frame = pd.read_csv(tmp_path / "t.csv")

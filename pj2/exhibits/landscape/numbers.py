@@ -98,7 +98,10 @@ def _fold(extreme: np.ufunc, so_far: np.ndarray, loss: np.ndarray) -> np.ndarray
 
 
 def read_band(path: PathLike, bands: Collection[tuple[str, int]]) -> pa.Table:
-    """Read what `landscape_band` made. Raises UserError unless it is of these (model, seed)s."""
+    """Read what `landscape_band` made, in the order of these bands, each a (model, seed).
+
+    Raises UserError unless it is of these and no others.
+    """
     band = read_parquet(path, BAND_SCHEMA.names)
     pairs = band.group_by(_KEYS).aggregate([]).to_pydict()
     held = set(zip(pairs["model"], pairs["seed"], strict=True))
@@ -106,7 +109,11 @@ def read_band(path: PathLike, bands: Collection[tuple[str, int]]) -> pa.Table:
         raise UserError(
             f"{path}: holds the bands of {_in_words(held)}; expected those of {_in_words(bands)}"
         )
-    return band
+    own = [
+        band.filter(pc.and_(pc.equal(band["model"], model), pc.equal(band["seed"], seed)))
+        for model, seed in bands
+    ]
+    return pa.concat_tables(own)
 
 
 def _in_words(bands: Collection[tuple[str, int]]) -> str:
