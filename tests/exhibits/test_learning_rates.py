@@ -250,6 +250,9 @@ def test_the_charts_have_every_run_and_no_mean_where_a_seed_failed(tmp_path: Pat
     assert one["seed"].tolist() == ["0", "1"]
     assert one["state"].tolist() == ["learned", "hardly learned"]
     assert one["value"].tolist() == pytest.approx([0.5, GUESS], abs=1e-4)
+    lost = points[(points["after"] == "20") & (points["lr"] == "1.0")]
+    assert lost["value"].isna().all()
+    assert lost["rate"].is_unique  # to be pointed at one by one
     assert rows(accuracy.data["points"])["value"].tolist()[:2] == [100, 75]
     (choice,) = [each for each in loss.choices if each.parameter == "after"]
     assert [value for value, _, _ in choice.options] == ["5", "10", "20"]

@@ -24,6 +24,8 @@ from pj2.exhibits.vega import HEIGHT, Chart, Choice, colour_scale, options, size
 from pj2.language import tr
 from pj2.runs.reading import RunRecord
 
+_PLACE = ["after", "model", "rate"]
+_BESIDE = 1 / 50  # of the axis, between marks that have no value
 _SHAPES = {LEARNED: "circle", STALLED: "triangle-down", DIVERGED: "cross"}
 
 
@@ -56,16 +58,38 @@ def rate_charts(runs: Sequence[RunRecord]) -> list[Chart]:
 
 def _data(values: Sequence[tuple[str, Outcome, float]]) -> dict[str, Any]:
     """Return the points, one a run, and the means over seeds, missing where a seed failed."""
-    points: list[dict[str, Any]] = []
-    seeds: dict[tuple[tuple[str, Any], ...], list[tuple[str, float]]] = {}
-    for after, outcome, value in values:
-        run = outcome.run
-        place = {"after": after, "model": run.model, "rate": run.learning_rate}
-        told = {"lr": run.lr, "seed": str(run.seed), "state": tr(outcome.state)}
-        points.append(place | told | {"value": value})
-        seeds.setdefault(tuple(place.items()), []).append((outcome.state, value))
-    means = [dict(place) | {"value": mean_if_all_learned(seeds[place]).mean} for place in seeds]
-    return {"points": columns(pd.DataFrame(points)), "means": columns(pd.DataFrame(means))}
+    rows = [
+        {
+            "after": after,
+            "model": outcome.run.model,
+            "rate": outcome.run.learning_rate,
+            "lr": outcome.run.lr,
+            "seed": str(outcome.run.seed),
+            "state": outcome.state,
+            "value": value,
+        }
+        for after, outcome, value in values
+    ]
+    points = pd.DataFrame(rows)
+    means = [
+        (*key, mean_if_all_learned(zip(seeds["state"], seeds["value"], strict=True)).mean)
+        for key, seeds in points.groupby(_PLACE, sort=False)
+    ]
+    points["state"] = points["state"].map(tr)
+    points["rate"] *= _beside_each_other(points)
+    return {
+        "points": columns(points),
+        "means": columns(pd.DataFrame(means, columns=[*_PLACE, "value"])),
+    }
+
+
+def _beside_each_other(points: pd.DataFrame) -> pd.Series[float]:
+    """Return by what to shift the rate of points without a value, which have one place else."""
+    lost = points[points["value"].isna()].groupby(["after", "rate"])
+    rank = lost.cumcount() - (lost["rate"].transform("size") - 1) / 2
+    width = max(points["rate"].max() / points["rate"].min(), 10) ** _BESIDE
+    shifts: pd.Series[float] = (width**rank).reindex(points.index, fill_value=1.0)
+    return shifts
 
 
 def _spec(title: str, layers: Any, models: list[str], after: str) -> dict[str, Any]:
