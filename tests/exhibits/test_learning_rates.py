@@ -151,8 +151,9 @@ def test_two_runs_of_one_rate_and_seed_are_refused(tmp_path: Path) -> None:
         trained(tmp_path, LEARNS, "0.1"),
         trained(tmp_path, LEARNS, "0.1", experiment="f"),
     ]
-    with pytest.raises(UserError, match=r"a second run of A at learning rate 0\.1"):
-        seeds_of(load(tmp_path, entries))
+    for take in (seeds_of, outcomes):
+        with pytest.raises(UserError, match=r"a second run of A at learning rate 0\.1"):
+            take(load(tmp_path, entries))
 
 
 def test_the_table_has_a_models_range_over_seeds_and_what_bounds_it(tmp_path: Path) -> None:
@@ -229,6 +230,22 @@ def test_the_figures_lines_leave_out_the_rates_at_which_a_seed_failed(
     assert two.get_text() == "2"
     assert "Hardly learned" in words(figure)
     assert "A at 0.1, seed 1" in words(figure)
+
+
+def test_what_keeps_runs_from_being_compared_stands_beside_each(
+    tmp_path: Path, drawn: Drawn
+) -> None:
+    entries = [
+        trained(tmp_path, LEARNS, "0.1", settings={"monitor": "test_accuracy"}),
+        trained(tmp_path, LEARNS, "0.2"),
+    ]
+    caution = "The test set chose the epoch"
+    index = make_index(tmp_path, entries)
+    figure = words(drawn(plot_learning_rates, index))
+    assert caution in figure
+    assert "means" not in figure  # of one seed
+    assert caution in table_of(tmp_path, entries).caption
+    assert all(caution in chart.caption for chart in rate_charts(load_runs(index)))
 
 
 def test_names_of_rates_that_lie_close_are_left_out_and_their_ticks_kept(

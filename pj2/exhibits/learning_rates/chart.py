@@ -8,6 +8,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from pj2.exhibits.cautions import cautions
 from pj2.exhibits.columns import columns
 from pj2.exhibits.learning_rates.numbers import (
     DIVERGED,
@@ -18,11 +19,13 @@ from pj2.exhibits.learning_rates.numbers import (
     mean_if_all_learned,
     outcomes,
     step_counts,
+    what_a_line_joins,
 )
 from pj2.exhibits.palette import colours
 from pj2.exhibits.vega import HEIGHT, Chart, Choice, colour_scale, options, sized, tooltip
 from pj2.language import tr
 from pj2.runs.reading import RunRecord
+from pj2.wording import sentences
 
 _PLACE = ["after", "model", "rate"]
 _BESIDE = 1 / 50  # of the axis, between marks that have no value
@@ -34,9 +37,10 @@ def rate_charts(runs: Sequence[RunRecord]) -> list[Chart]:
     found, guess = outcomes(runs), guessing(runs)
     counts, _ = step_counts(runs)
     shown = colours(run.model for run in runs)
-    caption = tr(
-        "A line joins the means over seeds; it has a gap at a rate at which a seed did not learn. "
-        "Dashed: guessing. On the edge: diverged before."
+    caption = sentences(
+        what_a_line_joins(runs),
+        tr("Dashed: guessing. On the edge: diverged before."),
+        cautions(runs),
     )
     rates = sorted({run.learning_rate for run in runs})
     models = Choice("models", tr("Models"), options(shown, shown))

@@ -23,6 +23,7 @@ from pj2.exhibits.learning_rates.numbers import (
     mean_if_all_learned,
     outcomes,
     step_counts,
+    what_a_line_joins,
 )
 from pj2.language import tr
 from pj2.runs.reading import PathLike, load_runs
@@ -159,10 +160,7 @@ def _small_print(found: Sequence[Outcome], window: int, guess: Guess) -> list[st
             "accuracy.",
             n=window,
         ),
-        tr(
-            "A line joins the means over seeds; it has a gap at a rate at which a seed did not "
-            "learn."
-        ),
+        what_a_line_joins(runs),
         tr("On the edge: diverged before; a number counts seeds.")
         if any(math.isnan(value) for each in found for value in each.losses.values())
         else "",

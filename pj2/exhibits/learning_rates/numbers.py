@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pj2.exhibits.landscape.numbers import band_runs
-from pj2.language import said
+from pj2.language import said, tr
 from pj2.runs.reading import RunRecord, count_classes, count_steps, epochs, steps, test_result
 from pj2.runs.stalled import is_stalled, loss_of_guessing
 from pj2.statistics import NO_VALUES, Mean, mean_interval
@@ -35,7 +35,11 @@ class Outcome:
 
 
 def outcomes(runs: Sequence[RunRecord]) -> list[Outcome]:
-    """Return what became of each run; all have losses after the same numbers of steps."""
+    """Return what became of each run; all have losses after the same numbers of steps.
+
+    Raises UserError if two runs of a model and a seed claim one learning rate.
+    """
+    band_runs(runs)
     counts, window = step_counts(runs)
     found = []
     for run in runs:
@@ -94,6 +98,15 @@ def mean_if_all_learned(group: Iterable[tuple[str, float]]) -> Mean:
     if any(state != LEARNED for state, _ in seeds):
         return NO_VALUES
     return mean_interval([value for _, value in seeds])
+
+
+def what_a_line_joins(runs: Iterable[RunRecord]) -> str:
+    """Return a sentence on the lines that `mean_if_all_learned` makes."""
+    if len({run.seed for run in runs}) == 1:
+        return tr("A line joins the rates at which a model learned.")
+    return tr(
+        "A line joins the means over seeds; it has a gap at a rate at which a seed did not learn."
+    )
 
 
 def greatest_that_learns(states: Iterable[tuple[str, str]]) -> str | None:
@@ -157,7 +170,7 @@ class Seed:
 def seeds_of(runs: Sequence[RunRecord]) -> list[Seed]:
     """Return the seeds of each model, in the order of its bands.
 
-    Raises UserError if two runs claim one learning rate.
+    Raises UserError if two runs of a model and a seed claim one learning rate.
     """
     found = []
     for (model, seed), members in band_runs(runs).items():

@@ -143,12 +143,11 @@ def _failures(tried: Sequence[str], states: Sequence[tuple[str, str]], seeds: in
 
 def _with_range(greatest: str | None, seeds: Sequence[Seed]) -> str:
     """Return the greatest rate that learns, and that of single seeds where they differ."""
-    each = sorted({seed.greatest or "0" for seed in seeds}, key=float)
-    words = [tr("none") if rate == "0" else rate for rate in each]
-    text = greatest or tr("none")
+    each = sorted({seed.greatest for seed in seeds}, key=lambda rate: float(rate or 0))
+    rate, least, most = (found or tr("none") for found in (greatest, each[0], each[-1]))
     if len(each) == 1:
-        return text
-    return tr("{rate} [{least} to {greatest}]", rate=text, least=words[0], greatest=words[-1])
+        return rate
+    return tr("{rate} [{least} to {greatest}]", rate=rate, least=least, greatest=most)
 
 
 def _unlike_rates(seeds: Sequence[Seed]) -> str:
