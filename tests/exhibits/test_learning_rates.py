@@ -271,5 +271,11 @@ def test_the_charts_have_every_run_and_no_mean_where_a_seed_failed(tmp_path: Pat
     assert lost["value"].isna().all()
     assert lost["rate"].is_unique  # to be pointed at one by one
     assert rows(accuracy.data["points"])["value"].tolist()[:2] == [100, 75]
+    # All that may be chosen lies on the axes, which an empty choice could not give an extent.
+    for chart, (low, high) in ((loss, (0.2, GUESS)), (accuracy, (25, 100))):
+        for layer in chart.spec["layer"][:2]:
+            y, x = (layer["encoding"][name]["scale"]["domain"] for name in ("y", "x"))
+            assert (y[0], y[1]) == pytest.approx((low, high))
+            assert x == [0.001, 1.0]
     (choice,) = [each for each in loss.choices if each.parameter == "after"]
     assert [value for value, _, _ in choice.options] == ["5", "10", "20"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import altair as alt
@@ -27,6 +28,9 @@ from pj2.language import tr
 from pj2.runs.reading import RunRecord
 from pj2.wording import sentences
 
+Value = tuple[str, Outcome, float]
+"""After how many steps, of which run, and the value; no steps where that is not asked."""
+
 _PLACE = ["after", "model", "rate"]
 _BESIDE = 1 / 50  # of the axis, between marks that have no value
 _SHAPES = {LEARNED: "circle", STALLED: "triangle-down", DIVERGED: "cross"}
@@ -42,25 +46,45 @@ def rate_charts(runs: Sequence[RunRecord]) -> list[Chart]:
         tr("Dashed: guessing. On the edge: diverged before."),
         cautions(runs),
     )
-    rates = sorted({run.learning_rate for run in runs})
     models = Choice("models", tr("Models"), options(shown, shown))
     lengths = tuple((str(n), tr("{n:,} steps", n=n), "") for n in counts)
     after = Choice("after", tr("After"), lengths, False, lengths[-1][0])
+    rates = _axis_of_rates({run.learning_rate for run in runs})
 
     title, unit = tr("Loss at each learning rate"), tr("training loss (nats)")
     values = [(str(n), each, each.losses[n]) for n in counts for each in found]
-    spec = _spec(title, _layers(unit, shown, rates, guess.loss, 0), list(shown), after.chosen)
+    layers = _layers(rates, _axis(unit, values, guess.loss), shown, guess.loss, 0)
+    spec = _spec(title, layers, list(shown), after.chosen)
     loss = Chart("rate_loss", title, spec, _data(values), (models, after), True, caption=caption)
 
     title, unit = tr("Accuracy at each learning rate"), tr("test accuracy (%)")
     values = [("", each, 100 * each.accuracy) for each in found]
     level = None if guess.accuracy is None else 100 * guess.accuracy
-    spec = _spec(title, _layers(unit, shown, rates, level, HEIGHT), list(shown), "")
+    layers = _layers(rates, _axis(unit, values, level), shown, level, HEIGHT)
+    spec = _spec(title, layers, list(shown), "")
     accuracy = Chart("rate_accuracy", title, spec, _data(values), (models,), caption=caption)
     return [loss, accuracy]
 
 
-def _data(values: Sequence[tuple[str, Outcome, float]]) -> dict[str, Any]:
+def _axis_of_rates(rates: Iterable[float]) -> alt.X:
+    tried = sorted(rates)
+    return alt.X(
+        "rate:Q",
+        title=tr("learning rate"),
+        scale=alt.Scale(type="log", nice=False, padding=24, domain=[tried[0], tried[-1]]),
+        axis=alt.Axis(format="~g", values=tried),
+    )
+
+
+def _axis(unit: str, values: Iterable[Value], level: float | None) -> alt.Y:
+    """Return an axis for all the values, since those of one choice may be none."""
+    finite = [value for *_, value in values if math.isfinite(value)]
+    there = [*finite, *([] if level is None else [level])] or [0.0, 1.0]
+    scale = alt.Scale(zero=False, padding=10, domain=[min(there), max(there)])
+    return alt.Y("value:Q", title=unit, scale=scale)
+
+
+def _data(values: Iterable[Value]) -> dict[str, Any]:
     """Return the points, one a run, and the means over seeds, missing where a seed failed."""
     rows = [
         {
@@ -104,17 +128,8 @@ def _spec(title: str, layers: Any, models: list[str], after: str) -> dict[str, A
     return spec
 
 
-def _layers(
-    unit: str, shown: dict[str, str], rates: list[float], level: float | None, edge: int
-) -> Any:
+def _layers(x: alt.X, y: alt.Y, shown: dict[str, str], level: float | None, edge: int) -> Any:
     """Return each model's line, its runs, those without a value on an edge, and guessing."""
-    x = alt.X(
-        "rate:Q",
-        title=tr("learning rate"),
-        scale=alt.Scale(type="log", nice=False, padding=24),
-        axis=alt.Axis(format="~g", values=rates),
-    )
-    y = alt.Y("value:Q", title=unit, scale=alt.Scale(zero=False, padding=10))
     colour = alt.Color("model:N", legend=None, scale=colour_scale(shown))
 
     def chosen(data: str) -> Any:
@@ -134,7 +149,7 @@ def _layers(
         ("lr:N", tr("learning rate")),
         ("seed:N", tr("seed")),
         ("state:N", tr("run")),
-        ("value:Q", unit, ".4~f"),
+        ("value:Q", y["title"], ".4~f"),
     )
     line = chosen("means").mark_line(strokeWidth=1.6, clip=True).encode(y=y)
     points = chosen("points").mark_point(filled=True, size=70).encode(shape=states, tooltip=told)

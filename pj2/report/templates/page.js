@@ -46,7 +46,9 @@ function choices(figure) {
 function onLogAxis(spec) {
   for (const part of [spec, ...(spec.layer ?? [])]) {
     const axis = part.encoding?.y;
-    if (axis?.field) axis.scale = { type: "log", nice: false, clamp: true };
+    if (!axis?.field) continue;
+    const { domain } = axis.scale; // where a chart says it, since an empty one has none to find
+    axis.scale = { type: "log", nice: false, clamp: true, ...(domain && { domain }) };
   }
   return spec;
 }
