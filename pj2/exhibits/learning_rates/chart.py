@@ -32,7 +32,7 @@ Value = tuple[str, Outcome, float]
 """After how many steps, of which run, and the value; no steps where that is not asked."""
 
 _PLACE = ["after", "model", "rate"]
-_BESIDE = 1 / 50  # of the axis, between marks that have no value
+_BESIDE = 1 / 80  # of the axis, between marks that have no value
 _SHAPES = {LEARNED: "circle", STALLED: "triangle-down", DIVERGED: "cross"}
 
 
