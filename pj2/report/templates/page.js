@@ -47,7 +47,7 @@ function onLogAxis(spec) {
   for (const part of [spec, ...(spec.layer ?? [])]) {
     const axis = part.encoding?.y;
     if (!axis?.field) continue;
-    const { domain } = axis.scale; // where a chart says it, since an empty one has none to find
+    const domain = axis.scale?.domain; // where a chart says it, since an empty one has none to find
     axis.scale = { type: "log", nice: false, clamp: true, ...(domain && { domain }) };
   }
   return spec;
