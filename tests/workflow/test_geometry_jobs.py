@@ -167,4 +167,4 @@ def test_the_published_protocol_is_a_config_of_its_own(measured):
     jobs = measured.planned("--configfile", str(path), "--", "gradient_probes")
     probed = [run for run in list_runs(load_study(path)) if run.settings.probe]
     assert jobs["train_with_probes"] == len(probed) > 0
-    assert jobs["figure_of_experiment"] == 5  # of probes in four, of covariate shift in one
+    assert jobs["figure_of_experiment"] == 6  # of probes in four; of shift and moments in one

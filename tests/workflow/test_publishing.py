@@ -265,7 +265,7 @@ def test_an_edited_page_list_of_what_it_shows_and_band_are_made_again(changed):
         "report_contents": 1,
         "landscape_band": 1,
         "figure_of_experiment": 1,
-        "table_of_experiment": 1,
+        "table_of_experiment": 2,  # of the band, and of learning rates
         "report": 1,
         "all": 1,
     }
