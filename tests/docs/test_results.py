@@ -57,3 +57,47 @@ def test_calibration_of_basic_cnn() -> None:
     (row,) = pd.read_csv(DOCS / "results" / "calibration.csv").to_dict("records")
     error = f"{100 * row['ece_mean']:.2f} ± {100 * row['ece_sd']:.2f}"
     assert f"| expected calibration error, % | – | {error} |" in PAGE
+
+
+# The default study
+
+DEFAULT = pd.read_csv(DOCS / "results" / "default" / "comparison.csv")
+BANDS, RATES = (
+    pd.read_csv(DOCS / "results" / "default" / f"{name}.csv").set_index("model")
+    for name in ("landscape", "learning_rates")
+)
+PLAIN, NORMALISED = "VGG_A", "VGG_A_BatchNorm"
+
+
+def test_accuracies_of_the_default_study() -> None:
+    trained = DEFAULT[DEFAULT["experiment"] != "probes"]
+    for (model, rate), runs in trained.groupby(["model", "learning_rate"]):
+        accuracy = 100 * runs["test_accuracy"]
+        if len(runs) > 1:
+            shown = in_words(accuracy)
+        else:
+            low, high = (100 * runs[f"test_{end}"].item() for end in ("low", "high"))
+            shown = f"{accuracy.item():.2f} [{low:.2f}, {high:.2f}]"
+        digits, power = f"{rate:.0e}".split("e")
+        assert f"| {model} | {digits}e{int(power)} | {len(runs)} | {shown} |" in PAGE
+
+
+def test_what_is_said_of_the_default_study() -> None:
+    means = DEFAULT[DEFAULT["experiment"] == "comparison"].groupby("model")["test_accuracy"].mean()
+    apart = 100 * (means["ImprovedCNN"] - means["BasicCNN"])
+    assert f"more accurate than BasicCNN by {apart:.2f} points" in PAGE
+    widths = BANDS["common_median_width"]
+    assert {f"{width:.2f}" for width in widths} == {"0.48"}
+    assert "(medians 0.48 nats each, 1,128 steps, one seed)" in PAGE
+    assert set(BANDS["common_steps"]) == {1128}
+    relative = BANDS["common_relative_width"]
+    said = f"medians are {relative[PLAIN]:.2f} and, with BatchNorm, {relative[NORMALISED]:.2f}"
+    assert said in PAGE
+    sensitivity = RATES["sensitivity"]
+    said = f"{sensitivity[PLAIN]:.3f} nats, and with BatchNorm {sensitivity[NORMALISED]:.3f}"
+    assert said in PAGE
+    losses = {model: RATES.loc[model, "final_losses"].split() for model in (PLAIN, NORMALISED)}
+    pairs = zip(losses[NORMALISED], losses[PLAIN], strict=True)
+    assert all(float(normalised) < float(plain) for normalised, plain in pairs)
+    assert RATES.loc[PLAIN, "hardly_learned"] == 0.01
+    assert pd.isna(RATES.loc[NORMALISED, "hardly_learned"])
