@@ -148,7 +148,7 @@ def load_model(run: RunRecord) -> nn.Module:
     """Return the network of a run with its best weights, on the CPU, in evaluation mode.
 
     Raises:
-        UserError: if the weights are damaged.
+        UserError: if the weights are damaged, or the run diverged before it predicted anything.
     """
     import torch
 
@@ -156,5 +156,7 @@ def load_model(run: RunRecord) -> nn.Module:
     from pj2.evaluation.weights import load_trained
 
     settings = RunSettings.model_validate(run.info["settings"])
-    classes = len(run.info["predictions"]["inputs"]["settings"]["classes"])
+    classes = reading.count_classes(run)
+    if classes is None:
+        raise UserError(f"{run.folder}: the run diverged before it predicted anything")
     return load_trained(run.folder / BEST, settings, classes, torch.device("cpu")).eval()

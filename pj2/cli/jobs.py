@@ -15,6 +15,7 @@ from pj2.errors import UserError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from pj2.data.layout import DataIdentity
     from pj2.runs.result import Cut
 
 Section = TypeVar("Section", bound="BaseModel")
@@ -97,7 +98,6 @@ def train(
         --settings '{"model":"BasicCNN","learning_rate":1e-3,"seed":0,"epochs":2}'
     """
     from pj2.config.study import parse_settings
-    from pj2.data.layout import INFO_FILE, identity_of
     from pj2.runs.events import event_file, require_tensorboard
     from pj2.runs.plan import Continue, Restore, Start, actions, carry_out, restore_run
     from pj2.runs.progress_file import ProgressFile
@@ -128,12 +128,19 @@ def train(
     with ProgressFile(progress, resolved.epochs) as file:
         if tensorboard:
             require_tensorboard()
-        identity = identity_of(data)
-        if identity is None:
-            raise UserError(f"{data / INFO_FILE}: not there; see pj2 prepare")
+        identity = _identity(data)
         runs = store.open(say=print)
         runs.keeps_every_epoch = weights == "all"
         carry_out(actions(resolved, identity, runs, compute.machine), restore_it, train_it)
+
+
+def _identity(data: Path) -> DataIdentity:
+    from pj2.data.layout import INFO_FILE, identity_of
+
+    identity = identity_of(data)
+    if identity is None:
+        raise UserError(f"{data / INFO_FILE}: not there; see pj2 prepare")
+    return identity
 
 
 def parse_section(section: type[Section], text: str, option: str) -> Section:

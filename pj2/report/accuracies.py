@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from pj2.exhibits.learning_rates.numbers import guessing
 from pj2.exhibits.palette import colours
 from pj2.exhibits.tested import Accuracy, test_accuracies
 from pj2.language import tr
 from pj2.report.contents import Shown
-from pj2.runs.reading import count_classes
 from pj2.wording import sentences, span
 
 _MOST = 8  # models of an experiment, the most accurate
@@ -53,8 +53,8 @@ def picture(shown: Shown) -> Picture:
         rows = tuple(_row(each, of_model[each.runs[0].model]) for each in every if each in best)
         if rows:
             groups.append((name, rows))
-    classes = next(filter(None, map(count_classes, shown.runs)), None)
-    chance = 100 / classes if classes else None
+    accuracy = guessing(shown.runs).accuracy
+    chance = None if accuracy is None else 100 * accuracy
     return Picture(tuple(groups), chance, _caption(chance, hidden))
 
 

@@ -5,8 +5,6 @@ import atexit
 from pj2.data.changes import is_outdated, source_digest
 from pj2.data.layout import identity_of, prepared_folder, read_info
 from pj2.data.shares import check_class_sizes
-from pj2.doctor.finding import Subject
-from pj2.doctor.needs import check_disk
 from pj2.store.open import open_store
 from pj2.store.records import BadRecord, says
 from pj2.store.sums import edited
@@ -158,6 +156,10 @@ onstart:
     training = [job for job in jobs_to_run() if "run" in job.output.keys()]
     for job in training:
         adopt_run(STORE, Path(job.output.run).parent)
+    # Imported here: every job reads this file, and only a start asks.
+    from pj2.doctor.finding import Subject
+    from pj2.doctor.needs import check_disk
+
     runs = tuple(RUN_BY_FOLDER[run_folder(job.wildcards)] for job in training)
     for finding in check_disk(Subject(STUDY, runs, STUDY.store)):
         if finding.status == "problem":

@@ -8,7 +8,7 @@ import numpy as np
 
 from pj2.errors import UserError
 from pj2.exhibits import style
-from pj2.exhibits.probes.numbers import is_probed, layers
+from pj2.exhibits.probes.numbers import layers, records
 from pj2.language import tr
 from pj2.runs.reading import PathLike, load_runs
 
@@ -22,8 +22,7 @@ def plot_covariate_shift(index_paths: Iterable[PathLike], stem: PathLike) -> Non
     A row of panels is a learning rate; the first seed is drawn. Raises
     UserError if no run measured covariate shift.
     """
-    runs = [run for run in load_runs(index_paths) if is_probed(run)]
-    runs = [run for run in runs if run.info["settings"]["probe"]["covariate_shift"]]
+    runs = [run for run in load_runs(index_paths) if records(run, "covariate_shift")]
     if not runs:
         raise UserError("no covariate shift to show: no probe here has covariate_shift: true")
     seed = runs[0].seed

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from pj2.errors import UserError
 from pj2.exhibits import style
-from pj2.exhibits.probes.numbers import is_probed, moments, moves
+from pj2.exhibits.probes.numbers import moments, moves, records
 from pj2.language import tr
 from pj2.runs.reading import PathLike, load_runs
 
@@ -25,8 +25,7 @@ def plot_activation_moments(index_paths: Iterable[PathLike], stem: PathLike) -> 
     The first seed and its first learning rate are drawn. Raises UserError if no run
     recorded moments.
     """
-    runs = [run for run in load_runs(index_paths) if is_probed(run)]
-    runs = [run for run in runs if run.info["settings"]["probe"]["moments"]]
+    runs = [run for run in load_runs(index_paths) if records(run, "moments")]
     if not runs:
         raise UserError("no moments to show: no probe here has moments: true")
     first = [run for run in runs if (run.seed, run.lr) == (runs[0].seed, runs[0].lr)]

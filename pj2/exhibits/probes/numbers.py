@@ -28,6 +28,11 @@ def is_probed(run: RunRecord) -> bool:
     return run.info["settings"].get("probe") is not None
 
 
+def records(run: RunRecord, what: str) -> bool:
+    """Tell whether a run's probes were asked for more: ``covariate_shift`` or ``moments``."""
+    return is_probed(run) and bool(run.info["settings"]["probe"][what])
+
+
 def probe_steps(run: RunRecord) -> pd.DataFrame:
     """Return one row for each probed step and direction of a run.
 
