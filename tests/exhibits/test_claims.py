@@ -26,20 +26,12 @@ from pj2.exhibits.claims.published import Report, read_report
 from pj2.runs.reading import RunRecord, load_runs
 from pj2.statistics import gradient_variation
 from tests.helpers.made_up import make_index, make_run
+from tests.helpers.published import DATA, PUBLISHED, REPORT, settings
 
-PUBLISHED = Path("workflow/published.yaml")
-REPORT = read_report(PUBLISHED)
-DATA = {"name": "cifar10", "train_images": 45_000, "validation_images": 5_000,
-        "test_images": 10_000}  # fmt: skip
 RATES = ("0.0001", "0.0005", "0.001", "0.002")
 A, B = "VGG_A_BatchNorm", "VGG_A"
 CLASSES = tuple(f"class{label}" for label in range(10))
 T2 = 4.302652729911275  # the 0.975 quantile of Student's t with 2 degrees of freedom
-
-
-def settings(model: str, **changes: Any) -> dict[str, Any]:
-    recipe = REPORT.recipes[model].model_dump(mode="json", exclude={"learning_rates"})
-    return recipe | {"model": model} | changes
 
 
 def cnn(

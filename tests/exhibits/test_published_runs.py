@@ -15,19 +15,16 @@ import pytest
 
 from pj2.exhibits.claims.kinds import statement
 from pj2.exhibits.claims.numbers import check_claims
-from pj2.exhibits.claims.published import read_report
 from pj2.language import in_language
 from pj2.runs.reading import load_runs
 from tests.helpers.made_up import make_index, make_run
+from tests.helpers.published import DATA, REPORT, settings
 
-REPORT = read_report("workflow/published.yaml")
 CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 PER_CLASS = 100
 SEEDS = (0, 1, 2)
-DATA = {"name": "cifar10", "train_images": 45_000, "validation_images": 5_000,
-        "test_images": 10_000}  # fmt: skip
 
 # Parameters, epochs, best accuracy, and the accuracies read off the curves: {epoch: percent}.
 CNNS: dict[str, tuple[int, int, float, dict[int, float]]] = {
@@ -99,7 +96,7 @@ def _cnn(root: Path, model: str, seed: int) -> dict[str, Any]:
         root, model, steps, experiment="comparison", seed=seed, val=curve - 0.002, test=curve,
         labels=labels, predicted=predicted, classes=CLASSES, status="stopped_early", data=DATA,
         parameters=parameters, seconds=SECONDS[model] * (1 + 0.01 * jitter),
-        settings=_settings(model),
+        settings=settings(model),
     )  # fmt: skip
 
 
@@ -121,13 +118,8 @@ def _vgg(root: Path, model: str, lr: str, seed: int) -> dict[str, Any]:
         root, model, losses, experiment="landscape", lr=lr, seed=seed, val=curve - 0.002,
         test=curve, labels=labels, predicted=predicted, classes=CLASSES, status="stopped_early",
         data=DATA, parameters=parameters, gap=GAPS[model] + 0.001 * jitter,
-        settings=_settings(model),
+        settings=settings(model),
     )  # fmt: skip
-
-
-def _settings(model: str) -> dict[str, Any]:
-    recipe = REPORT.recipes[model].model_dump(mode="json", exclude={"learning_rates"})
-    return recipe | {"model": model}
 
 
 def _confused(accuracy: float) -> tuple[list[int], list[int]]:
