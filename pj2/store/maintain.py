@@ -132,14 +132,14 @@ def clear(
     for blob, name in held_blobs(store).items():
         if blob in needed and blob not in spared:
             continue
-        if _young(local, name, now - grace):
+        if local.used_since(name, now - grace):
             cleared.young += 1
             continue
         cleared.blobs += 1
         cleared.thinned += blob in spared
         _remove(local, name, dry_run, cleared)
     for name in local.temporaries(onerror=_refuse):
-        if not _young(local, name, now - grace):
+        if not local.used_since(name, now - grace):
             cleared.temporary += 1
             _remove(local, name, dry_run, cleared)
     return cleared
@@ -219,12 +219,6 @@ def _refuse(error: OSError) -> None:
     raise UserError(
         f"{error.filename}: cannot be read ({error.strerror}), so gc cannot know what is needed"
     ) from None
-
-
-def _young(local: Folder, name: str, since: float) -> bool:
-    """Tell whether a file was used after a time; one that is gone counts as just used."""
-    used = local.used(name)
-    return used is None or used > since
 
 
 def _remove(local: Folder, name: str, dry_run: bool, cleared: Cleared) -> None:

@@ -39,6 +39,8 @@ Choose = Callable[[list[str]], list[str]]
 
 # A manifest and the one before it: should the newer be damaged, the older is used.
 GENERATIONS = 2
+# Between the writing of a blob and of the manifest that refers to it a process takes no longer.
+IN_USE_SECONDS = 10.0
 
 
 class BlobUnavailable(Exception):
@@ -100,14 +102,19 @@ class RunStore:
         return False
 
     def discard(self, blobs: Iterable[Blob]) -> None:
-        """Remove those of some blobs that this process wrote: others may be another entry's."""
-        if not self.writable:
-            return
+        """Remove those of some blobs that this process wrote, and that nobody used just now.
+
+        Others may be another entry's, or that of a process about to publish its manifest.
+        """
         names = {blob.name for blob in blobs} & self._written
-        self._written -= names
+        if not names or not self.writable:
+            return
         try:
+            since = self.local.now() - IN_USE_SECONDS
             for name in names:
-                self.local.remove(name)
+                if not self.local.used_since(name, since):
+                    self.local.remove(name)
+                    self._written.discard(name)
         except OSError as error:
             self._stop_writing(error)
 

@@ -134,6 +134,11 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def used_since(self, name: str, time: float) -> bool:
+        """Tell whether a file was used after a time; one that is gone counts as just used."""
+        used = self.used(name)
+        return used is None or used > time
+
     def now(self) -> float:
         """Return the time by the clock that `used` goes by, which may be another machine's."""
         try:

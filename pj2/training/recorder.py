@@ -11,7 +11,7 @@ from pj2.fingerprint.run import Fingerprint
 from pj2.runs.early_stopping import EarlyStopping
 from pj2.runs.files import EpochRecord, ProbeRecords, StepRecords
 from pj2.runs.trajectory import Divergence, Epoch, Trajectory, pack_probes, pack_steps
-from pj2.store.manifest import Blob, Manifest, best_epochs, spaced_epochs
+from pj2.store.manifest import Blob, Manifest, best_epochs, needed_blobs, spaced_epochs
 from pj2.store.store import GENERATIONS, RunStore
 from pj2.training.checkpoint import own_blobs, save_state
 from pj2.training.loop import PartialEpoch
@@ -123,7 +123,13 @@ class Recorder:
         kept |= set(range(len(epochs) - generations, len(epochs)))
         weights = {place: epoch.weights for place, epoch in enumerate(epochs) if epoch.weights}
         needed = {weights[place] for place in kept if place in weights}
-        return set(weights.values()) - needed
+        spare = set(weights.values()) - needed
+        if spare:  # another node may be behind, and its last weights are among them
+            own = {each.name for each in self._generations}
+            for other in self._store.manifests(self._fingerprint.digest, remote=False):
+                if other.name not in own:
+                    spare -= needed_blobs(other)
+        return spare
 
     def _keep_memory_small(self) -> None:
         """Where the disk takes nothing, hold only the weights that this run's result needs."""

@@ -41,6 +41,12 @@ def uninterrupted(tmp_path_factory):
     return folder / "run"
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """Weights are dropped at once, as if each epoch took longer than a manifest to be written."""
+    monkeypatch.setattr("pj2.store.store.IN_USE_SECONDS", 0.0)
+
+
 def stored(store, **changes) -> list[Trajectory]:
     fingerprint = run_fingerprint(small_settings(**changes), small_data().hash)
     return [Trajectory.of(m) for m in open_folder(store).manifests(fingerprint.digest)]
@@ -252,7 +258,7 @@ def test_only_the_same_machine_continues_but_every_machine_restores(
     assert_same_run(tmp_path / "restored", uninterrupted)
 
 
-def test_two_generations_of_checkpoints_are_kept_while_a_run_goes_on(tmp_path):
+def test_two_generations_of_checkpoints_are_kept_while_a_run_goes_on(at_once, tmp_path):
     with pytest.raises(Interrupted):
         train(tmp_path / "run", tmp_path / "store", [SignalAt(8 * 4, signal.SIGTERM)], epochs=5)
     kept = stored(tmp_path / "store", epochs=5)
@@ -292,7 +298,7 @@ def kept_weights(store, **changes) -> list[int]:
     return [e.row.epoch + 1 for e in newest.epochs if e.weights and runs.has(e.weights)]
 
 
-def test_the_store_keeps_the_best_the_last_and_a_few_epochs_between(tmp_path):
+def test_the_store_keeps_the_best_the_last_and_a_few_epochs_between(at_once, tmp_path):
     made = train(tmp_path / "run", tmp_path / "store", epochs=9)
     rows = pd.read_parquet(tmp_path / "run" / EPOCHS)
     best = {rows[f"{split}_accuracy"].idxmax() + 1 for split in ("val", "test")}
@@ -305,14 +311,14 @@ def test_the_store_keeps_the_best_the_last_and_a_few_epochs_between(tmp_path):
     assert_same_run(tmp_path / "longer", tmp_path / "at once")
 
 
-def test_the_store_keeps_every_epoch_if_it_is_to(tmp_path):
+def test_the_store_keeps_every_epoch_if_it_is_to(at_once, tmp_path):
     store = open_folder(tmp_path / "store")
     store.keeps_every_epoch = True
     train(tmp_path / "run", store, epochs=9)
     assert kept_weights(tmp_path / "store", epochs=9) == list(range(1, 10))
 
 
-def test_a_budget_of_which_the_weights_are_gone_is_trained_again(tmp_path, capsys):
+def test_a_budget_of_which_the_weights_are_gone_is_trained_again(at_once, tmp_path, capsys):
     train(tmp_path / "run", tmp_path / "store", epochs=9)
     train(tmp_path / "shorter", tmp_path / "store", epochs=3)
     train(tmp_path / "at once", tmp_path / "other", epochs=3)
@@ -323,9 +329,14 @@ def test_a_budget_of_which_the_weights_are_gone_is_trained_again(tmp_path, capsy
     assert capsys.readouterr().out == ""  # the longer one is restored all the same
 
 
-def test_weights_that_were_there_before_stay(tmp_path):
+def test_weights_that_were_there_before_stay(at_once, tmp_path):
     """Another entry may refer to them."""
     train(tmp_path / "run", tmp_path / "store", epochs=5)
     before = kept_weights(tmp_path / "store", epochs=5)
     train(tmp_path / "longer", tmp_path / "store", epochs=9)
     assert set(before) <= set(kept_weights(tmp_path / "store", epochs=9))
+
+
+def test_weights_that_another_process_just_used_stay(tmp_path):
+    train(tmp_path / "run", tmp_path / "store", epochs=9)
+    assert kept_weights(tmp_path / "store", epochs=9) == list(range(1, 10))

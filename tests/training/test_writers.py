@@ -172,3 +172,15 @@ def test_nothing_is_left_of_states_that_were_replaced(tmp_path):
     problems: list[str] = []
     found = verify(open_folder(tmp_path), problems)
     assert (found.manifests, found.unreferenced, problems) == (2, 0, [])
+
+
+def test_the_last_weights_of_a_slow_node_stay_when_a_fast_one_drops_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("pj2.store.store.IN_USE_SECONDS", 0.0)
+    slow = recorder_of(open_folder(tmp_path), small_settings())
+    fast = recorder_of(open_folder(tmp_path), small_settings())
+    for _ in range(3):
+        add_epoch(fast)
+        add_epoch(slow)
+    for _ in range(6):
+        add_epoch(fast)
+    assert_all_is_there(open_folder(tmp_path))
