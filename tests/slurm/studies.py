@@ -150,4 +150,4 @@ def freeze(*wanted: tuple[Run, int]) -> None:
                 left.remove((run, attempt))
         return not left
 
-    wait_until(all_are_frozen, 180)
+    wait_until(all_are_frozen, 400)
