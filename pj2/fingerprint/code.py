@@ -17,19 +17,19 @@ from pj2.config.names import canonical_json
 from pj2.config.study import RunSettings
 from pj2.fingerprint.remembered import remembered_digests
 
-# The training of one epoch, whatever is registered for it; its imports are followed.
+# Trains one epoch; `_training_roots` adds the registered model, optimizer and so on.
 TRAINING = "pj2.training.trainer"
-# What cuts a run's artifacts out of recorded epochs; changing it needs no training.
+# Writes a run's files from its recorded epochs; a change to it needs no training.
 RESULT = "pj2.runs.result"
-# What watches a run that is probed.
+# Measures a run that is probed.
 PROBING = "pj2.training.probing"
 PREDICTION = "pj2.evaluation.predict"
 
-_PACKAGE = "pj2"  # its own file holds the version, which decides nothing
+_PACKAGE = "pj2"  # its __init__.py holds only the version, which changes no result
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 
-# What these decide is in a fingerprint by value (the resolved settings), or they
-# only move bytes from place to place.
+# Modules left out of digests: a fingerprint holds what they decide by value (the resolved
+# settings), or they only move bytes.
 _BY_VALUE = ("pj2.config", "pj2.errors", "pj2.store", "pj2.fingerprint", "pj2.data.layout")
 
 # Import names that differ from the names of their distributions. For a name that this table
@@ -57,26 +57,26 @@ class Code:
 
     @cached_property
     def canonical(self) -> str:
-        """The one JSON text of all of it."""
+        """The canonical JSON of modules and packages."""
         return canonical_json(self.as_json())
 
     @property
     def digest(self) -> str:
-        """One digest of all of it."""
+        """The hex SHA-256 of the canonical JSON."""
         return hashlib.sha256(self.canonical.encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
-        """What run.json and the store keep, to tell later what has changed."""
+        """Return the code as run.json and the store keep it, to compare with later code."""
         return {"modules": self.modules, "packages": self.packages}
 
 
 @cache
 def code_of(*roots: str) -> Code:
-    """Return the code that importing the modules `roots` brings in.
+    """Return the code of the modules `roots` and of all that they import.
 
-    Imports are followed inside this package, by reading the source and
-    without importing anything. A module that is imported by a computed name
-    is invisible; what is registered is, so name it among the roots.
+    Imports inside this package are followed by reading source files; nothing
+    is imported. A module that is imported by a computed name is not found, so
+    name registered ones (a model, a loss) among the roots.
 
     Raises ValueError for a module that does not exist.
     """
@@ -103,7 +103,7 @@ def code_of(*roots: str) -> Code:
 
 
 def training_code(settings: RunSettings) -> Code:
-    """Return the code that decides what a run learns, and what is measured of it."""
+    """Return the code that decides what a run learns and what is measured during it."""
     return code_of(*_training_roots(settings))
 
 
@@ -129,7 +129,7 @@ def _training_roots(settings: RunSettings) -> list[str]:
 
 
 def source_file(module: str) -> Path:
-    """Return where the source of a module of this package is, or would be."""
+    """Return the path of a module's source file, which may not exist."""
     path = PACKAGE_FOLDER.joinpath(*module.split(".")[1:])
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
@@ -166,6 +166,6 @@ def _version(package: str) -> str:
 
 
 def read_sources_again() -> None:
-    """Forget what was read of the source files, so that the next look sees them as they are."""
+    """Clear the caches, so that the next call reads the source files again."""
     for known in (code_of, _digests, _graph, Catalogue.modules):
         known.cache_clear()

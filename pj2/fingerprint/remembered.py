@@ -1,8 +1,8 @@
-"""Digests of source files, remembered between processes by the bytes they are of.
+"""A cache on disk of the digests of source files.
 
-They lie where Python keeps what it compiled: whoever can write there can
-change the code itself. Parsing the package takes Snakemake half a second each
-time it starts; reading it takes a hundredth of that.
+It lies in ``__pycache__``: whoever can write there can change the code itself.
+Without it, Snakemake parses the package for half a second each time it starts;
+reading the cache takes a hundredth of that.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _FOLDER = Path(__file__).parent / "__pycache__"
 
 
 class RememberedDigests:
-    """What ``source_digests`` returned for files of this content.
+    """What `source_digests` returned for each module, with the hash of the source it read.
 
     Args:
-        folder: where the one JSON file lies; one that is damaged counts as absent.
+        folder: holds the cache, one JSON file; a damaged file counts as absent.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,7 +51,7 @@ class RememberedDigests:
         return parts
 
     def save(self) -> None:
-        """Write down what is new; where that is not allowed, the next process parses again."""
+        """Write new digests to disk; if that fails, the next process parses again."""
         if not self._changed:
             return
         self._changed = False
@@ -74,11 +74,11 @@ class RememberedDigests:
 
 @cache
 def remembered_digests() -> RememberedDigests:
-    """Return the digests that this checkout remembers."""
+    """Return the cache of this checkout."""
     return RememberedDigests(_FOLDER)
 
 
 def _signature(text: str) -> str:
-    """Return what tells a whole file of today's digests from a damaged or an older one."""
+    """Return a hash of `text` and of the code that computes digests, to detect a stale file."""
     rules = Path(syntax.__file__).read_bytes()
     return hashlib.sha256(rules + text.encode()).hexdigest()

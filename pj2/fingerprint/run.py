@@ -35,8 +35,8 @@ class Fingerprint:
     @property
     def digest(self) -> str:
         """The hex SHA-256 of the inputs' canonical JSON."""
-        # Put together from parts in the order of their keys: the code is long, and the
-        # runs of a model share it.
+        # Assembled from parts, in the order of their keys: the JSON of the code is long,
+        # and the runs of a model share it.
         code = self.code.canonical.removeprefix("{").removesuffix("}")
         data, settings = canonical_json(self.data), canonical_json(self.settings)
         text = f'{{"data":{data},{code},"settings":{settings}}}'
@@ -44,16 +44,16 @@ class Fingerprint:
 
 
 def run_fingerprint(settings: RunSettings, data_hash: str) -> Fingerprint:
-    """Return what decides the epochs of a run: its settings without the budget, data and code.
+    """Return the fingerprint of a run's epochs: settings except the budget, data, and code.
 
     `data_hash` is the content hash in ``dataset.json``. The device is left
     out: a finished run serves every machine.
 
-    Raises ValueError for ``precision: auto``, which decides nothing before a machine
-    has; see `RunSettings.computed_in`.
+    Raises ValueError for ``precision: auto``, which each machine resolves for itself;
+    see `RunSettings.computed_in`.
     """
     if settings.precision == "auto":
-        raise ValueError("precision: auto; expected what it came to")
+        raise ValueError("precision: auto; expected fp32 or bf16")
     return Fingerprint(settings.identity(), data_hash, training_code(settings))
 
 
@@ -64,9 +64,10 @@ def prediction_fingerprint(
     data_hash: str,
     classes: Sequence[str],
 ) -> Fingerprint:
-    """Return what decides predictions; `weights` is the SHA-256 of the weights' file.
+    """Return the fingerprint of predictions; `weights` is the SHA-256 of the weights' file.
 
-    The names of the classes are in the predictions' file, and not in the data's hash.
+    It includes the class names, since the predictions' file holds them and `data_hash`
+    does not cover them.
     """
     settings = {
         "model": model,
@@ -138,5 +139,5 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 @cache
 def _file(module: str) -> str:
-    """Name a module as people find it: its file below the package."""
+    """Return a module's file, relative to the package's folder."""
     return source_file(module).relative_to(PACKAGE_FOLDER).as_posix()

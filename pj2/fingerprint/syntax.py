@@ -1,7 +1,7 @@
 """Digests of Python source that comments, docstrings and layout do not change.
 
-``ast.dump`` differs between Python versions and sees docstrings, so the tree
-is written out here: node types and those fields that decide what code does.
+``ast.dump`` differs between Python versions and includes docstrings, so `_text`
+writes the tree itself: node types and the fields that decide what code does.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ def source_digests(source: bytes, name: str = "<source>") -> dict[str, str]:
 
     The parts are named for people: ``function f``, ``class C``,
     ``method C.f``, and "(module level)" for the statements outside them. Two
-    files have equal digests if and only if they differ in comments,
-    docstrings, layout, statements that do nothing or the order of their
-    functions and classes at most.
+    files have equal digests if and only if they differ at most in comments,
+    docstrings, layout, statements that do nothing and the order of their
+    functions and classes.
 
     Args:
         source: the file's bytes.
-        name: what a SyntaxError calls the file; raised if it is not valid Python.
+        name: the file's name in a SyntaxError, raised if it is not valid Python.
     """
     tree = ast.parse(source, name)
     parts: dict[str, list[str]] = {}
@@ -49,11 +49,11 @@ def source_digests(source: bytes, name: str = "<source>") -> dict[str, str]:
 
 
 def _text(node: object) -> str:
-    """Write a node out, the same on every Python that parses it to the same tree."""
+    """Return a node as text, equal on all Pythons that parse it to the same tree."""
     if isinstance(node, list):
         return f"[{','.join(_text(item) for item in node if not _does_nothing(item))}]"
     if not isinstance(node, ast.AST):
-        return ascii(node)  # repr would follow the Unicode tables of the Python that runs
+        return ascii(node)  # repr depends on the Unicode tables of the running Python
     if isinstance(node, ast.Constant):
         return f"Constant({node.value!a})"
     fields = []
@@ -76,7 +76,7 @@ def _does_nothing(node: object) -> bool:
 
 
 def _joined(values: Sequence[ast.expr]) -> list[ast.expr]:
-    """Return an f-string's parts with neighbouring texts as one: Pythons split them differently."""
+    """Return an f-string's parts with adjacent texts joined: Pythons split them differently."""
     parts: list[ast.expr] = []
     for value in values:
         match parts[-1:], value:
