@@ -1,8 +1,9 @@
-"""A trainer's state as bytes, and back. No pickle: safetensors throughout.
+"""Saves a trainer's state to blobs, and loads it. No pickle: safetensors throughout.
 
-What only a state holds is saved with a mark of its own, so no other manifest
-refers to the same bytes, and they can be removed with this one: another node
-may be making the same run, or another run of the same weights.
+A blob that only one state needs is saved with a unique mark, so no other
+manifest refers to the same bytes and the blob can be removed with its manifest.
+Without the mark, another node's run could share the blob: the same run, or one
+with equal weights.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ _QUANTITY = "quantity."
 def save_state(
     store: RunStore, trainer: Trainer, partial: PartialEpoch | None = None, seconds: float = 0.0
 ) -> State:
-    """Keep what a trainer needs to go on, after an epoch or within one.
+    """Save what a trainer needs to continue, after an epoch or within one.
 
     `seconds` is the time that the steps of `partial` took. The weights after
-    an epoch are saved as they are: they are part of the run's result.
+    an epoch get no mark: they are part of the run's result.
     """
     own = {"state": uuid.uuid4().hex}
     return State(
@@ -43,7 +44,7 @@ def save_state(
 
 
 def own_blobs(state: State) -> set[Blob]:
-    """Return what no manifest refers to but those that hold this very state."""
+    """Return the blobs to which only the manifests of this very state refer."""
     within = {state.partial, state.weights} if state.partial else set()
     return {blob for blob in (state.optimizer, *within) if blob}
 

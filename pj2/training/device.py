@@ -59,8 +59,7 @@ def describe_device(device: torch.device) -> dict[str, Any]:
     """Return the device, its name, its instruction set and the thread count, for `run.json`.
 
     All of them decide the last digits, and `auto_precision` reads them. A virtual
-    processor's name may hide its generation; the instruction sets that torch uses on it
-    tell more.
+    processor's name may hide its generation, which its instruction sets show.
     """
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
@@ -76,15 +75,15 @@ def describe_device(device: torch.device) -> dict[str, Any]:
 
 
 def describe_machine(device: torch.device) -> Machine:
-    """Return what decides the last digits of what a device computes."""
+    """Return the hardware and the torch version, which decide a result's last digits."""
     return Machine(describe_device(device), torch.__version__)
 
 
 def _keep_freed_memory() -> None:
-    """Have glibc keep what is freed, for the next step; a no-op with another C library.
+    """Make glibc keep freed memory for the next step; do nothing with another C library.
 
-    It would return every large tensor to the kernel and take cleared pages for the
-    next one, tens of thousands in each step.
+    By default glibc returns every large tensor's memory to the kernel, which then
+    clears tens of thousands of pages in each step.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
@@ -93,9 +92,9 @@ def _keep_freed_memory() -> None:
 
 
 def _instruction_sets() -> str:
-    """Return what torch's own kernels use, and what oneDNN's use for bfloat16: ``AVX512 AMX``."""
+    """Return the instruction sets of torch's kernels and oneDNN's for bfloat16: ``AVX512 AMX``."""
     names = [torch.backends.cpu.get_cpu_capability()]
-    # It is not where ONEDNN_MAX_CPU_ISA forbids what the processor has.
+    # bfloat16 is unsupported where ONEDNN_MAX_CPU_ISA forbids what the processor has.
     if torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported():
         has = {
             "AVX512_BF16": torch.cpu._is_avx512_bf16_supported(),

@@ -20,9 +20,9 @@ class Forward(nn.Module):
         self.precision = precision
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits, in fp32 whatever they were computed in."""
-        # Without the cache, which would help only weights that are used twice
-        # and which a CUDA graph cannot have.
+        """Return the logits, in fp32 with either precision."""
+        # The cache is off: it helps only weights that are used twice, and a CUDA
+        # graph cannot use it.
         with torch.autocast(
             images.device.type,
             torch.bfloat16,

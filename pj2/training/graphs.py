@@ -15,8 +15,8 @@ from pj2.training.forward import Forward
 Logits = Callable[[Tensor], Tensor]
 """Images float32 ``[N, 3, 32, 32]`` to logits float32 ``[N, classes]``."""
 
-# Of the gradient's norm. The kernels are the same, so the results should be;
-# a graph that computes something else is far away.
+# A fraction of the gradient's norm. A right graph runs the same kernels, so its
+# results are nearly equal; those of a wrong graph are far off.
 _TOLERANCE = 0.02
 
 
@@ -29,15 +29,15 @@ def with_cuda_graph(
 ) -> Logits:
     """Return `forward` with a CUDA graph for batches of the size of `images`.
 
-    A graph is used only after one step of it has given the loss and gradients
-    of the step without it. Where it cannot be captured, or they differ,
-    `forward` itself is returned and `say` is told why. Weights, BatchNorm's
+    The graph is used only if one step with it gives the loss and gradients of
+    the step without it. If it cannot be captured or they differ, this returns
+    `forward` itself and passes the reason to `say`. Weights, BatchNorm's
     statistics, gradients and random state are left as they were.
 
     Args:
         forward: in train mode, on the device of `images`.
         images: a batch, float32 ``[N, 3, 32, 32]``; `labels` int64 ``[N]``.
-        capture: what records a module's graph from the module and its arguments.
+        capture: records the graph of a module, given the module and its arguments.
     """
     with _undisturbed(forward):
         try:
@@ -71,7 +71,7 @@ def _gradients(logits: Logits, forward: Forward, images: Tensor, labels: Tensor)
 
 
 def _distance(ours: list[Tensor], theirs: list[Tensor]) -> float:
-    """Return the norm of the difference as a fraction of the norm; infinite for other shapes."""
+    """Return the norm of the difference relative to `theirs`; infinite if shapes differ."""
     if [t.shape for t in ours] != [t.shape for t in theirs]:
         return float("inf")
     pairs = list(zip(ours, theirs, strict=True))

@@ -1,4 +1,4 @@
-"""One training job: a run from where the store has it to where its budget ends."""
+"""One training job: it continues or starts a run, until the run's budget ends."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from pj2.training.trainer import Trainer
 
 @dataclass(frozen=True)
 class Watching:
-    """What looks on while a run trains.
+    """What receives a run's steps and metrics during training.
 
     Args:
-        observers: see every step.
-        sinks: take what is measured; they are entered already.
+        observers: called at every step.
+        sinks: receive metrics; their contexts are entered already.
     """
 
     observers: Observers = ()
@@ -57,21 +57,21 @@ def train_run(
     device: torch.device,
     watching: Watching = Watching(),
 ) -> Cut:
-    """Train a run to where its budget ends, write its files, and send it to the remote tier.
+    """Train a run until its budget ends, write its files, and copy it to the remote tier.
 
-    After every epoch, and when asked to stop, the state goes to the store. A
+    The state is saved to the store after every epoch and on SIGTERM or SIGINT. A
     loss or a weight that is not finite ends the run with status ``diverged``;
     that is a result, not an error. The kept weights are then those of the best
     epoch before, or the initial ones.
 
     Args:
-        action: what `actions` found to do about the run, with these settings.
+        action: one of the `actions` for these settings.
         device: prepared; see `prepare_device`.
 
     Raises:
-        BlobUnavailable: if the store lacks, or holds damaged, what `action` needs.
-        UserError: for a split that cannot be made, or source code that changed since
-            `action` was found.
+        BlobUnavailable: if a blob that `action` needs is missing or damaged.
+        UserError: if the validation split cannot be made, or the source code changed
+            after `action` was chosen.
         Interrupted: after SIGTERM or SIGINT, once everything is saved.
     """
     with InterruptFlag() as interrupted:
@@ -125,7 +125,7 @@ def _fresh(
 
 
 def _resume(action: Continue, trainer: Trainer, store: RunStore, meter: Meter) -> Recorder:
-    """Bring a trainer to a stored state. Raises BlobUnavailable."""
+    """Load a stored state into a trainer; return its recorder. Raises BlobUnavailable."""
     stored = action.trajectory
     assert stored.state is not None
     for epoch in stored.epochs:
@@ -142,7 +142,7 @@ def _resume(action: Continue, trainer: Trainer, store: RunStore, meter: Meter) -
 
 
 class _Training:
-    """A trainer and what records it, until the budget ends or someone interrupts."""
+    """Trains and records epochs until the budget ends or a signal interrupts."""
 
     def __init__(
         self,
@@ -196,7 +196,7 @@ class _Training:
         return steps, row
 
     def _row(self, epoch: int, result: EpochResult, training_seconds: float) -> EpochRecord | None:
-        """Return the record of an epoch; None if it left the finite numbers after its last loss."""
+        """Return an epoch's record; None if a weight or a score after it is not finite."""
         started = time.perf_counter()
         scores = self._trainer.evaluate()
         if scores is None:
@@ -215,7 +215,7 @@ class _Training:
         )
 
     def _make_prober(self) -> Prober:
-        """Return what measures a run, with what it has of an epoch that was interrupted."""
+        """Return a prober, with the stored measurements of an interrupted epoch."""
         state = self._recorder.trajectory.state
         blob = state.probes if state else None
         start = unpack_probes(self._store.read(blob)) if blob else None

@@ -19,12 +19,12 @@ from pj2.training.quantity import Quantity, quantities
 
 
 def never() -> bool:
-    """Say that nothing interrupts."""
+    """Return False: nothing interrupts."""
     return False
 
 
 class Learner(NamedTuple):
-    """A model on its device, what gives its float32 logits in a run's precision, its optimizer."""
+    """A model on its device, its forward pass to float32 logits, and its optimizer."""
 
     model: nn.Module
     logits_of: Callable[[Tensor], Tensor]
@@ -33,11 +33,11 @@ class Learner(NamedTuple):
 
 @dataclass(frozen=True)
 class PartialEpoch:
-    """An epoch that was interrupted between two steps, so that it can go on there.
+    """An epoch that was interrupted between two steps and can continue there.
 
     ``losses``, ``grad_norms`` and ``quantities``: float32 ``[steps done]`` on
-    the CPU; ``correct``: images classified rightly so far; ``random``: the random
-    states that dropout has reached, by kind of device.
+    the CPU; ``correct``: images classified correctly so far; ``random``: the states
+    of the random generators, by kind of device.
     """
 
     losses: Tensor
@@ -49,12 +49,12 @@ class PartialEpoch:
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one epoch recorded.
+    """The records of one epoch.
 
     ``losses``, ``grad_norms`` and ``quantities``: float32 ``[steps]`` on the CPU,
-    up to and without the first step whose loss was not finite; ``accuracy``: share of
-    the augmented training images classified rightly, in train mode;
-    ``diverged``: whether such a step came.
+    of the steps before the first whose loss was not finite; ``diverged``: whether there
+    was such a step; ``accuracy``: share of the augmented training images classified
+    correctly, in train mode.
     """
 
     losses: Tensor
@@ -82,18 +82,18 @@ def train_epoch(
     """Train for one epoch and record every step.
 
     A step's loss is the minibatch mean in train mode before the update, and
-    its gradient norm the Euclidean norm over all parameters. They, and the
+    its gradient norm the Euclidean norm over all parameters. Both, and the
     quantities that the settings name, stay on the device until the epoch ends.
-    On a CPU, where looking costs nothing, a loss that is not finite ends the
-    epoch before its update.
+    On a CPU, where reading the loss costs nothing, a loss that is not finite
+    ends the epoch before its update.
 
     Args:
         learner: on the device of `data`; its model is put into train mode.
-        settings: batch size, augmentation, loss, quantities, and the seed: it decides batch order,
-            augmentation and dropout together with `epoch`.
+        settings: batch size, augmentation, loss, quantities and seed; the seed and `epoch` decide
+            batch order, augmentation and dropout.
         epoch: 0-based.
-        start: where an interrupted epoch stopped; model and optimizer as they were then.
-        interrupted: asked between steps; once it says yes, what is done so far is returned.
+        start: an interrupted epoch to continue; model and optimizer must be in its state.
+        interrupted: called between steps; once it is true, the epoch so far is returned.
     """
     model, logits_of, optimizer = learner
     parameters = [p for p in model.parameters() if p.requires_grad]
@@ -126,7 +126,7 @@ def train_epoch(
 
 
 class _Records:
-    """What the steps of an epoch leave on the device, where it stays until the epoch ends."""
+    """The records of an epoch's steps, which stay on the device until the epoch ends."""
 
     def __init__(
         self,
@@ -149,17 +149,17 @@ class _Records:
             self._grad_norms[: self.before] = start.grad_norms.to(self._device)
             for name, buffer in self._quantities.items():
                 buffer[: self.before] = start.quantities[name].to(self._device)
-        # Views are made once: indexing the buffers costs more than what is written to them.
+        # Views are made once: indexing a buffer costs more than writing to it.
         self._loss_at, self._grad_norm_at = self._losses.unbind(), self._grad_norms.unbind()
         self._quantity_at = {name: buffer.unbind() for name, buffer in self._quantities.items()}
 
     def add_loss(self, step: int, loss: Tensor) -> bool:
-        """Keep a step's loss; return False if it is seen not to be finite."""
+        """Record a step's loss; on a CPU, return False if it is not finite."""
         self._loss_at[step].copy_(loss)
         return self._device.type != "cpu" or math.isfinite(loss.item())
 
     def add_gradient(self, step: int, parameters: list[nn.Parameter]) -> None:
-        """Keep the norm of a step's gradient."""
+        """Record the norm of a step's gradient."""
         gradients = [p.grad for p in parameters if p.grad is not None]
         # torch.nn.utils.get_total_norm does the same, and spends a quarter of its time on
         # sorting tensors by device.
@@ -167,17 +167,17 @@ class _Records:
         torch.linalg.vector_norm(norms, out=self._grad_norm_at[step])
 
     def add_logits(self, step: int, logits: Tensor, labels: Tensor) -> None:
-        """Keep which images of a step are classified rightly."""
+        """Record which images of a step are classified correctly."""
         torch.eq(logits.argmax(1), labels, out=self._right[slice(*self._bounds[step])])
 
     def add_quantities(self, done: int, measures: Mapping[str, Quantity], step: Step) -> None:
-        """Keep what else is asked for of a step."""
+        """Record the further quantities of a step."""
         with torch.no_grad():
             for name, measure in measures.items():
                 self._quantity_at[name][done].copy_(measure(step))
 
     def end(self, done: int) -> EpochResult | PartialEpoch:
-        """Return what was recorded of so many steps."""
+        """Return the records of the first `done` steps."""
         kept = _finite(self._losses[:done])
         images = self._bounds[kept - 1][1] if kept else 0
         correct = self._right_before + int(self._right[:images].sum())

@@ -14,7 +14,7 @@ from pj2.registry import Registry
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Logits float32 ``[N, classes]`` and labels int64 ``[N]`` to the minibatch mean, a scalar."""
 
-# On a function that is a `Loss` when its options, which have defaults, are given.
+# Decorates a function that takes a `Loss`'s arguments, then options with defaults.
 _LOSSES = Registry(LOSSES)
 register = _LOSSES.register
 

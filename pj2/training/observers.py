@@ -1,4 +1,4 @@
-"""What may watch a training step without changing it."""
+"""Observers of training steps, which must not change them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Step:
-    """One step, seen after its backward pass and before its update.
+    """One step, after its backward pass and before its update.
 
     The parameters' ``.grad`` hold the gradient of ``loss``, a scalar tensor on
     the device; ``images`` (normalised float32 ``[N, 3, 32, 32]``) and
@@ -30,7 +30,7 @@ class StepObserver(Protocol):
     """Called at every step; it must leave model, gradients and random state as they were."""
 
     def on_step(self, step: Step) -> None:
-        """See one step."""
+        """Observe one step."""
 
 
 Observers = Sequence[StepObserver]

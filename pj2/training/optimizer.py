@@ -11,7 +11,7 @@ from pj2.config.catalogue import OPTIMIZERS
 from pj2.config.schema import OptimizerConfig
 from pj2.registry import Registry
 
-# On a function of the parameters and the learning rate, and of options with a default.
+# Decorates a function that takes parameters and learning rate, then options with defaults.
 _OPTIMIZERS = Registry(OPTIMIZERS)
 register = _OPTIMIZERS.register
 

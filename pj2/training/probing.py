@@ -1,4 +1,4 @@
-"""Watches a run and measures its loss along the way; the run itself is none the wiser."""
+"""Measures the loss around a run's weights during training, without changing the run."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Prober:
     """Measures at every ``probe.every``-th step, in fp32 and on the step's own minibatch.
 
     Args:
-        optimizer: of the run; read, never stepped.
-        start: what was measured of an epoch that goes on.
+        optimizer: the run's; it is read, never stepped.
+        start: the measurements of an interrupted epoch.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Prober:
         return taken
 
     def on_step(self, step: Step) -> None:
-        """Measure, if it is this step's turn."""
+        """Measure, if the step's index is a multiple of ``probe.every``."""
         if step.index % self._probe.every:
             return
         point = [parameter.detach() for parameter in step.model.parameters()]
@@ -128,7 +128,7 @@ class Prober:
             )
 
     def _look_at_activations(self, step: Step, objective: Objective, point: Point) -> None:
-        """Record mean and variance of each channel that is looked at."""
+        """Record mean and variance of each measured channel's activations."""
         moments = activation_moments(step.model, objective, point)
         for depth, (name, (means, variances)) in enumerate(moments.items()):
             pairs = zip(means.tolist(), variances.tolist(), strict=True)
@@ -149,12 +149,12 @@ class Prober:
 def updated_parameters(
     optimizer: torch.optim.Optimizer, point: Point, gradient: Sequence[Tensor]
 ) -> list[Tensor]:
-    """Return what an optimizer's next step would make of its parameters, in float64.
+    """Return the parameters after an optimizer's next step, in float64.
 
-    A copy of the optimizer takes the step, so that whatever it is, its
-    direction is right; float64, since the difference to `point` is small.
+    A copy of the optimizer takes the step, so this is right for any optimizer;
+    in float64, since the difference to `point` is small.
     """
-    copies = [part.double() for part in point]  # a copy each: no parameter is float64
+    copies = [part.double() for part in point]  # copies: no parameter is float64
     for part, slope in zip(copies, gradient, strict=True):
         part.grad = slope.double()
     (group,) = optimizer.param_groups
@@ -166,9 +166,9 @@ def updated_parameters(
 
 
 def weight_layers(model: nn.Module) -> dict[str, int]:
-    """Return the weights of convolutions and fully connected layers: name to parameter's place.
+    """Return the weights of convolutions and fully connected layers, by name.
 
-    Places count as ``model.parameters()`` does.
+    Each value is the weight's index in ``model.parameters()``.
     """
     kinds: tuple[Any, ...] = (nn.Conv2d, nn.Linear)
     weights = {

@@ -1,4 +1,4 @@
-"""How a training job shows that it is alive: a bar on a terminal, lines elsewhere."""
+"""How a training job shows its progress: a bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from pj2.training.observers import Step
 
 
 class Meter:
-    """An observer that tells sinks of a run: every second of its loss, its pace and what is left.
+    """An observer that sends a run's loss, pace and time left to sinks, once a second.
 
-    Reading a loss waits for the device, so it is not done at every step.
+    Reading a loss waits for the device, so it is not read at every step.
     """
 
     def __init__(self, sinks: Sequence[Sink], epochs: int, steps_per_epoch: int) -> None:
@@ -36,7 +36,7 @@ class Meter:
         self._first: tuple[int, float] | None = None
 
     def on_step(self, step: Step) -> None:
-        """See one step."""
+        """Send the step's loss, if a second has passed."""
         due = self._due()
         if step.epoch != self._epoch:
             self._epoch, self._images, self._epoch_started = step.epoch, 0, time.perf_counter()
@@ -54,19 +54,19 @@ class Meter:
         self._images += len(step.labels)
 
     def on_epoch(self, steps: StepRecords, row: EpochRecord | None) -> None:
-        """See the end of an epoch; one that diverged has no row."""
+        """Send the records of an epoch; one that diverged has no row."""
         for sink in self._sinks:
             sink.log_epoch(steps, row)
         if row:
             self._log(asdict(row) | {"epoch": row.epoch + 1}, (row.epoch + 1) * self._steps)
 
     def line(self, text: str) -> None:
-        """Pass a sentence about the run on."""
+        """Send a line of text about the run."""
         for sink in self._sinks:
             sink.line(text)
 
     def _log(self, metrics: Metrics, done: int) -> None:
-        """Pass metrics on, with the time that the rest takes at the pace of this process so far."""
+        """Send metrics, with the time left at the pace of this process so far."""
         total = self._epochs * self._steps
         before, started = self._first or (done, 0.0)
         pace = (done - before) / (time.perf_counter() - started) if done > before else None
@@ -76,14 +76,14 @@ class Meter:
 
 
 class Lines(Sink):
-    """One line on stdout per epoch, and for what else is said of a run."""
+    """Prints one line per epoch on stdout, and the other lines about a run."""
 
     def __init__(self, name: str, epochs: int) -> None:
         self._name = name
         self._epochs = epochs
 
     def log_epoch(self, steps: StepRecords, row: EpochRecord | None) -> None:
-        """Print a line for an epoch that is over."""
+        """Print one line for a finished epoch."""
         if row:
             self.line(_epoch_in_words(row, self._epochs))
 
@@ -136,22 +136,22 @@ class Bar(Sink):
 
 
 def terminal(settings: RunSettings) -> Sink:
-    """Return what shows a run to who started it: a bar where stderr is a terminal."""
+    """Return a progress bar where stderr is a terminal, else a sink that prints lines."""
     name = name_of(settings)
     return Bar(name) if sys.stderr.isatty() else Lines(name, settings.epochs)
 
 
 def name_of(settings: RunSettings) -> str:
-    """Return what a run is called in what it says."""
+    """Return the name of a run in its lines."""
     return f"{settings.model} lr={settings.learning_rate!r} seed={settings.seed}"
 
 
 def _say(line: str) -> None:
-    """Print a line at once; that nobody reads it any more must not end a run."""
+    """Print a line at once; a closed stdout must not end a run."""
     try:
         print(line, flush=True)
     except OSError:
-        # Ctrl-C also ends the `tee` that reads this. Python would complain again at its exit.
+        # Ctrl-C also ends a `tee` that reads stdout. Python would fail again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

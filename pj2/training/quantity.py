@@ -1,4 +1,4 @@
-"""What can be recorded at every step: ``@register("name")`` in `pj2.training.quantities`."""
+"""Quantities recorded at every step: ``@register("name")`` in `pj2.training.quantities`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pj2.registry import Registry
 from pj2.training.observers import Step
 
 Quantity = Callable[[Step], Tensor]
-"""A step to a scalar on the device, which is not waited for; see `StepObserver`."""
+"""From a step to a scalar on the device, without waiting for it; see `StepObserver`."""
 
 _QUANTITIES = Registry(QUANTITIES)
 register = _QUANTITIES.register

@@ -1,4 +1,4 @@
-"""Adds epochs to a trajectory, and keeps trajectory and checkpoint in the store."""
+"""Adds epochs to a trajectory, and saves trajectory and checkpoint to the store."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Recorder:
     """A trajectory that grows; after each change it is published as a new generation.
 
     Args:
-        trajectory: where the trainer is.
-        generations: the manifests it came from, the newest first.
+        trajectory: the epochs that the trainer has done.
+        generations: the manifests that hold it, the newest first.
     """
 
     def __init__(
@@ -102,12 +102,12 @@ class Recorder:
         return True
 
     def finish(self) -> None:
-        """Drop what only a run that goes on needs: the state before the last."""
+        """Remove the generation before the last, which only an unfinished run needs."""
         if self._generations:
             self._retire(1)
 
     def _retire(self, generations: int) -> None:
-        """Keep so many generations, and of their weights those that the store is to have."""
+        """Remove older generations, and weights that the store need not keep."""
         needed = {blob for kept in self._generations[:generations] for blob in kept.blobs}
         for old in self._generations[generations:]:
             state = Trajectory.of(old).state
@@ -117,14 +117,14 @@ class Recorder:
             self._store.discard(self._spare_weights(generations))
 
     def _spare_weights(self, generations: int) -> set[Blob]:
-        """Return the weights but those of the best epochs, of the last and of a few between."""
+        """Return all weights except those of the best, the last and a few spaced epochs."""
         epochs = self.trajectory.epochs
         kept = best_epochs([asdict(epoch.row) for epoch in epochs]) | spaced_epochs(len(epochs))
         kept |= set(range(len(epochs) - generations, len(epochs)))
         weights = {place: epoch.weights for place, epoch in enumerate(epochs) if epoch.weights}
         needed = {weights[place] for place in kept if place in weights}
         spare = set(weights.values()) - needed
-        if spare:  # another node may be behind, and its last weights are among them
+        if spare:  # another node may be behind, and may need these to continue
             own = {each.name for each in self._generations}
             for other in self._store.manifests(self._fingerprint.digest, remote=False):
                 if other.name not in own:
@@ -132,7 +132,7 @@ class Recorder:
         return spare
 
     def _keep_memory_small(self) -> None:
-        """Where the disk takes nothing, hold only the weights that this run's result needs."""
+        """If the disk cannot be written, hold only the weights that the result needs."""
         state = self.trajectory.state
         if state:
             for blob in (state.optimizer, state.partial, state.probes):

@@ -1,7 +1,7 @@
-"""What one epoch of a run computes: the code that a run's fingerprint is made of.
+"""The computation of one epoch; a run's fingerprint contains the digest of this code.
 
-Model, data, optimizer and randomness meet here; files, progress and the
-decision when to stop do not.
+It combines model, data, optimizer and randomness. Files, progress and early
+stopping are elsewhere, so that changing them trains nothing again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Trainer:
 
     What epoch ``n`` computes depends on the settings, the data, the state
     after epoch ``n - 1`` and nothing else: all randomness is drawn from
-    streams of (seed, purpose, epoch). It computes in fp32 unless told otherwise.
+    streams of (seed, purpose, epoch). It computes in fp32 unless `compute_in` changes that.
 
     Raises:
         UserError: if the validation split cannot be made.
@@ -67,7 +67,7 @@ class Trainer:
         self.forward.precision = precision
 
     def facts(self) -> dict[str, Any]:
-        """Return what the tables state of the model: parameters, MACs, first convolution."""
+        """Return the model's facts for tables: parameters, MACs, first convolution."""
         return {
             "parameters": count_parameters(self.model),
             "macs": self._macs,
@@ -79,7 +79,7 @@ class Trainer:
         observers: Observers = (),
         interrupted: Callable[[], bool] = never,
     ) -> EpochResult | PartialEpoch:
-        """Train the next epoch, or what is left of one that was interrupted."""
+        """Train the next epoch, or the rest of an interrupted one."""
         learner = Learner(self.model, self._logits_of or self._prepare_forward(), self.optimizer)
         result = train_epoch(
             learner, self.train, self.settings, self.epoch, observers, self._partial, interrupted
@@ -90,9 +90,9 @@ class Trainer:
         return result
 
     def evaluate(self) -> tuple[Score | None, Score | None] | None:
-        """Score the validation and the test split, where the settings have or ask for them.
+        """Score the validation split, if there is one, and the test split, if it is asked for.
 
-        Returns None if the weights or a loss are not finite: the run has diverged since the
+        Returns None if a weight or a loss is not finite: the run has diverged since the
         last training loss, and an accuracy would be that of chance.
         """
         if not all(value.isfinite().all() for value in self.model.state_dict().values()):
@@ -127,14 +127,14 @@ class Trainer:
         optimizer_state: Mapping[str, Tensor],
         partial: PartialEpoch | None,
     ) -> None:
-        """Go to where `epoch` whole epochs, and the steps of `partial`, were done."""
+        """Restore the state after `epoch` whole epochs and the steps of `partial`."""
         self.model.load_state_dict(weights)
         parameters = list(self.model.parameters())
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in optimizer_state.items():
             index, _, name = key.partition(".")
             like = parameters[int(index)]
-            # The fused updates walk memory in order: moments must lie as their parameter does.
+            # Fused updates run through memory: moments need their parameter's memory format.
             if value.shape == like.shape:
                 value = torch.empty_like(like).copy_(value)
             state.setdefault(int(index), {})[name] = value

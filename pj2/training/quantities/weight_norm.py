@@ -1,4 +1,4 @@
-"""How large the weights are."""
+"""The norm of the weights."""
 
 from __future__ import annotations
 
