@@ -1,7 +1,8 @@
-"""Taking a finished run from a results folder into the store. No torch.
+"""Copies a finished run from a results folder into the store. No torch.
 
-A results folder may outlive the store that made it, or come without it from
-another machine; Snakemake removes a run's files before it makes them again.
+A results folder may outlive its store, or come from another machine without
+it. Snakemake removes a run's files before it makes them again, so a run that
+lies nowhere else would be lost.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ from pj2.store.records import BadRecord
 from pj2.store.store import BlobUnavailable, RunStore
 
 _FACTS = [field.name for field in fields(Facts)]
-# What a record says of the code that wrote or predicted, and of its files' bytes: these are
-# compared one by one.
+# Keys of a record that `_check` skips: the code that wrote or predicted, and the files' digests,
+# which are compared one by one.
 _OTHERWISE = {"predictions", "written_by", "artifacts", "digest"}
 _PREDICTED = pa.schema(
     [("index", pa.int64()), ("label", pa.int64()), ("predicted", pa.int64()),
@@ -65,17 +66,18 @@ _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of Batch
 
 
 class NotTaken(UserError):
-    """What lies in a folder is not what its record says of it."""
+    """The files in a folder do not match its record."""
 
 
 def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print) -> bool:
-    """Keep the run in a folder under the fingerprint that it was made with.
+    """Put the run in a folder into the store, under the fingerprint that it was made with.
 
-    Only the best and the last weights are there, and no optimizer's state, so
-    it can be handed out but not continued. Its predictions are kept under their
-    own. Return whether the run was taken: not if the store has it, or if a file
-    other than that of the predictions is not what run.json names. `say` is told
-    why if the files are what run.json names, but not what it says of them.
+    The folder holds only the best and the last weights and no optimizer's state,
+    so the run can be restored but not continued. Its predictions get their own entry.
+
+    Return whether the run was taken: not if the store has it, or if a file other
+    than the predictions differs from its digest in run.json. If the digests match, but
+    run.json contradicts the files' content, `say` gets the reason.
     """
     try:
         run = read_run(folder)
@@ -98,7 +100,7 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
     except NotTaken as problem:
         say(f"{folder}: {problem}; the run is not taken into the store")
         return False
-    # Whether or not the store has them: what is damaged there is mended by this.
+    # Even if the store has these blobs: writing them repairs damaged ones.
     if predictions:
         keep(store, "predictions", predictions, folder / PREDICTIONS)
     for content in contents.values():
@@ -111,9 +113,9 @@ def adopt_run(store: RunStore, folder: Path, say: Callable[[str], None] = print)
 def _result(
     folder: Path, run: RunInfo, settings: RunSettings, contents: dict[Blob, bytes]
 ) -> Result:
-    """Return the result that a folder's files are of; `contents` gets what the store is to keep.
+    """Return the result in a folder; add the blobs that the store must keep to `contents`.
 
-    Raises NotTaken if they are not those of a run.
+    Raises NotTaken if the files are not those of a run.
     """
 
     def add(content: bytes) -> Blob:
@@ -125,7 +127,7 @@ def _result(
     measured = _read_probes(folder) if settings.probe else {}
     best, last = (add((folder / name).read_bytes()) for name in (BEST, LAST))
     steps = {epoch: (len(part.loss), add(pack_steps(part))) for epoch, part in recorded.items()}
-    # An epoch of a probed run has a record of its probes, even if there were none in it.
+    # Each epoch of a probed run has a record of its probes, even an empty one.
     probes = {
         epoch: add(pack_probes(measured.get(epoch, ProbeRecords())))
         for epoch in range(len(rows) + 1 if settings.probe else 0)
@@ -133,7 +135,7 @@ def _result(
     facts = Facts(**{key: run[key] for key in _FACTS})  # type: ignore[literal-required]
     epochs = [Epoch(row, steps[row.epoch][1], None, probes.get(row.epoch)) for row in rows]
     made = Trajectory(facts, run["hardware"], run["versions"], tuple(epochs))
-    if cut(made, settings) is None:  # its epochs are not all that the budget asks for
+    if cut(made, settings) is None:  # fewer epochs than the budget asks for: it diverged
         none = 0, add(pack_steps(StepRecords.none(settings.quantities)))
         count, before = steps.get(len(rows), none)
         initial = None if rows else best
@@ -152,7 +154,7 @@ def _result(
 
 
 def _check(folder: Path, run: RunInfo, result: Result, end: Cut) -> None:
-    """Raise NotTaken unless run.json says what the store would, were the run restored from it."""
+    """Raise NotTaken unless restoring the run from the store would give the same run.json."""
     try:
         kept = [blob.sha256 for blob in kept_weights(result.trajectory, result.end)]
     except BlobUnavailable:
@@ -164,7 +166,7 @@ def _check(folder: Path, run: RunInfo, result: Result, end: Cut) -> None:
     said: Mapping[str, Any] = run
     differing = [key for key in restored if key not in _OTHERWISE and restored[key] != said[key]]
     if differing:
-        raise NotTaken(f"{RUN} does not say what follows from its files: {', '.join(differing)}")
+        raise NotTaken(f"{RUN} does not match its files: {', '.join(differing)}")
     data, fraction = run["data"], result.settings.validation_fraction
     held_out = validation_size(data["train_images"] + data["validation_images"], fraction)
     if data["validation_images"] != held_out:
@@ -178,7 +180,7 @@ def _check(folder: Path, run: RunInfo, result: Result, end: Cut) -> None:
 
 
 def _compare(trajectory: Trajectory, stored: Sequence[Trajectory]) -> None:
-    """Raise NotTaken if a run has other facts than what the store has of it."""
+    """Raise NotTaken if the store has other facts of the same run."""
     if any(_known(other) != _known(trajectory) for other in stored):
         raise NotTaken(
             f"{RUN}: parameters, macs, first_conv or the numbers of images in data are not "
@@ -187,7 +189,7 @@ def _compare(trajectory: Trajectory, stored: Sequence[Trajectory]) -> None:
 
 
 def _known(trajectory: Trajectory) -> list[Any]:
-    """Return the facts that follow from the fingerprint: names of the data set do not."""
+    """Return the facts that the fingerprint decides; a data set's name is not one of them."""
     facts = trajectory.facts
     images = [facts.data.get(f"{split}_images") for split in ("train", "validation", "test")]
     return [facts.parameters, facts.macs, facts.first_conv, *images]
@@ -203,9 +205,9 @@ def _sizes(weights: Path) -> dict[str, int]:
 
 
 def trained(sizes: Mapping[str, int]) -> tuple[int, int]:
-    """Return how many of a model's numbers are trained, at least and at most.
+    """Return the least and the greatest number of parameters that a model can have.
 
-    What it calls a weight or a bias is, and BatchNorm's statistics are not.
+    Tensors named weight or bias are parameters; BatchNorm's statistics are not; others may be.
     """
     own = {name: name.rpartition(".")[2] for name in sizes}
     least = sum(size for name, size in sizes.items() if own[name] in ("weight", "bias"))
@@ -213,7 +215,7 @@ def trained(sizes: Mapping[str, int]) -> tuple[int, int]:
 
 
 def _is_named(path: Path, digest: str | None) -> bool:
-    """Tell whether a file is there, and is what run.json names."""
+    """Tell whether a file exists and has the digest that run.json names."""
     try:
         return sha256_file(path) == digest
     except OSError:
@@ -249,7 +251,7 @@ def _read_tables(
 
 
 def _read_probes(folder: Path) -> dict[int, ProbeRecords]:
-    """Return what was measured in each epoch that has anything. Raises NotTaken."""
+    """Return the measurements of each epoch that has any. Raises NotTaken."""
     by_epoch: dict[int, ProbeRecords] = {}
     for file, schema in PROBE_SCHEMAS.items():
         for row in _read_table(folder / file, schema).to_pylist():
@@ -274,7 +276,7 @@ def _predictions(folder: Path, run: RunInfo) -> Fingerprint:
 
 
 def _read_table(path: Path, schema: pa.Schema) -> pa.Table:
-    """Return the columns of a schema, in its types. Raises NotTaken if a file has them not."""
+    """Read the columns of a schema, in its types. Raises NotTaken if a file lacks them."""
     try:
         with open_parquet(path) as file:
             table = file.read()
@@ -282,5 +284,5 @@ def _read_table(path: Path, schema: pa.Schema) -> pa.Table:
         if missing:
             raise NotTaken(f"{path.name} has no column {', '.join(missing)}")
         return table.select(schema.names).cast(schema)
-    except (pa.ArrowException, OSError):  # Arrow says OSError of bytes it cannot decompress
+    except (pa.ArrowException, OSError):  # OSError: bytes that Arrow cannot decompress
         raise NotTaken(f"{path.name} is not a Parquet file with a run's columns") from None

@@ -1,4 +1,4 @@
-"""Why what is on disk of a run is not what its settings, data and code ask for. No torch."""
+"""Why a run on disk is stale: how it differs from what is wanted now. No torch."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def stale_reasons(
     Args:
         folder: where run.json and the artifacts that it names lie.
         settings: what the run should be.
-        data: what the prepared data are; with None they are not compared.
+        data: the identity of the prepared data; with None it is not compared.
         verify: compare the artifacts' bytes with the hashes in run.json, not
             only whether the files are there.
-        files: hashes that are known already.
+        files: a cache of file hashes.
     """
     return examine(folder, settings, data, verify, files)[1]
 
@@ -56,7 +56,7 @@ def examine(
     verify: bool,
     files: VerifiedFiles | None = None,
 ) -> tuple[RunInfo | None, list[str]]:
-    """Return a run's record, None if it cannot be believed, and what `stale_reasons` returns."""
+    """Return a run's record, None if it cannot be trusted, and what `stale_reasons` returns."""
     try:
         run = read_run(folder)
     except BadRecord as problem:
@@ -73,16 +73,16 @@ def why_stale(
     machine: Callable[[], Machine],
     files: VerifiedFiles | None = None,
 ) -> list[str]:
-    """Return in words what is stale of a run, and what a job would do.
+    """Return in words why a run is stale, and what a job would do.
 
-    `data` and `files` are those of `stale_reasons`, `machine` that of `actions`: what it
-    tells is where the job would run.
+    `data` and `files` are as in `stale_reasons`, `machine` is as in `actions`: it describes
+    the machine where the job would run.
     """
     try:
         run = read_run(folder)
     except BadRecord as problem:
         if data is None:
-            then = f"what the store has of it is not known before {DATA_COMMAND}"
+            then = f"whether the store has it is unknown until {DATA_COMMAND}"
         else:
             then = _next_action(settings, data, store, machine)
         return [f"{problem.in_its_folder}: {then}"]
@@ -101,7 +101,7 @@ def why_stale(
 
 
 def check_weights(path: Path, run: Mapping[str, Any]) -> None:
-    """Raise UserError unless the weights are those that run.json speaks of."""
+    """Raise UserError unless a file of weights has the digest that run.json names."""
     try:
         intact = sha256_file(path) == run["artifacts"][path.name]
     except OSError as error:
@@ -113,7 +113,7 @@ def check_weights(path: Path, run: Mapping[str, Any]) -> None:
 def nearest_run(run: RunInfo, runs: Sequence[Run]) -> tuple[Run, list[str]]:
     """Return the run whose settings differ least from a run.json, and how they differ.
 
-    Of equally many differences, one of the same model is the nearer.
+    With equally many differences, a run of the same model is nearer.
     """
 
     def distance(candidate: Run) -> tuple[int, bool, float]:
@@ -134,9 +134,9 @@ def _compare(
     verify: bool,
     files: VerifiedFiles | None,
 ) -> tuple[list[str], list[str]]:
-    """Return what is stale of a run.json and its files, and what takes only another cut."""
+    """Return why a run is stale: reasons to make it again, and to write only its files again."""
     used, now = run["precision"]["used"], data or _data_of(run)
-    # Where `auto` was and is asked for, it is what it came to on the machine that made the run.
+    # If `auto` was and is asked for, the precision that the run was computed in is right.
     asked = {"precision": run["settings"].get("precision")}
     changed = setting_differences(asked, {"precision": settings.precision})
     wanted = run_fingerprint(settings.computed_in(used), now.hash)
@@ -146,18 +146,18 @@ def _compare(
     if run["written_by"] != code_of(RESULT).digest:
         budget.append("the code that writes a run's files changed")
     stale = changed + _fingerprint_differences(inputs, run, wanted)
-    # What has changed of the run too is said once.
+    # A difference that the run has too is reported once.
     stale += [
         f"predictions: {line}" for line in _prediction_differences(run, now) if line not in stale
     ]
     expected = artifact_names(settings.probe is not None)
     stale += _artifact_problems(folder, run, expected, verify, files)
-    # What a record says is quoted, and may be anything.
+    # The lines quote the record, which may hold any text.
     return list(map(in_one_line, stale)), list(map(in_one_line, budget))
 
 
 def _prediction_differences(run: RunInfo, data: DataIdentity) -> list[str]:
-    """Return how what predictions were made with differs from a run's weights, and the data."""
+    """Return how the inputs of stored predictions differ from the run's weights and the data."""
     wanted = prediction_fingerprint(
         run["artifacts"][BEST],
         run["settings"]["model"],
@@ -180,7 +180,7 @@ def _next_action(
 ) -> str:
     """Return in words what a training job would do.
 
-    What a blob holds is checked only then, so damage that nothing has read yet is not foreseen.
+    The job verifies blobs when it reads them, so damage that is not known yet is not foreseen.
     """
     try:
         return in_words(expected(actions(settings, data, store, machine), store), store)

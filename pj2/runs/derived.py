@@ -21,7 +21,7 @@ Predict = Callable[[Path, Path], None]
 
 
 def predictions_of(settings: RunSettings, weights: str, data: DataIdentity) -> Fingerprint:
-    """Return what decides the predictions that weights make, given the SHA-256 of their file."""
+    """Return the fingerprint of the predictions of weights, given the SHA-256 of their file."""
     return prediction_fingerprint(
         weights, settings.model, settings.architecture, data.hash, data.classes
     )
@@ -30,14 +30,14 @@ def predictions_of(settings: RunSettings, weights: str, data: DataIdentity) -> F
 def measurement_of(
     name: str, described: Mapping[str, Any], run: Mapping[str, Any], data: str, module: str
 ) -> Fingerprint:
-    """Return what decides a measurement of the loss around the weights of a run.
+    """Return the fingerprint of a measurement of the loss around the weights of a run.
 
     Args:
-        name: what is measured, with all that its description does not say.
+        name: what is measured, with all settings that `described` lacks.
         described: the run, its weights and the config's section; see `describe`.
-        run: the settings in its record.
+        run: the settings in the run's record.
         data: the content hash of the data.
-        module: what computes it.
+        module: the module that computes the measurement.
     """
     own = {key: run[key] for key in ("model", "learning_rate", "seed")}
     about = {"measured": name, "weights": described["sha256"], "described": described, "run": run}

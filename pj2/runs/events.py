@@ -1,4 +1,4 @@
-"""A run as TensorBoard shows it: event files, written from what the run records. No torch."""
+"""Writes the records of a run to an event file for TensorBoard. No torch."""
 
 from __future__ import annotations
 
@@ -42,12 +42,11 @@ def require_tensorboard() -> None:
 
 
 class EventFile(Sink):
-    """A new event file, which holds all of a run; one that was in its folder before is emptied.
+    """A new event file, which holds all of a run; older ones in its folder are emptied.
 
-    At step k stands what was measured after k updates: a step's loss and
-    what else it recorded under its number in ``steps.parquet``, and an epoch's values
-    at the number of its last step plus one. Times are those that the run took,
-    without its interruptions.
+    Step k shows what was measured after k updates: the row ``step = k`` of
+    ``steps.parquet``, or the values of an epoch whose last step is k - 1. Times are
+    those that the run took, without its interruptions.
     """
 
     def __init__(self, folder: Path, recorded: Sequence[RecordedEpoch] = ()) -> None:
@@ -56,7 +55,7 @@ class EventFile(Sink):
 
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob("events.out.tfevents.*"):
-            # If one were gone, a TensorBoard that reads it would wait for it to come back.
+            # If a file were removed, a TensorBoard that reads it would wait for it to come back.
             if old.stat().st_size:
                 os.truncate(old, 0)
             else:
@@ -70,7 +69,7 @@ class EventFile(Sink):
             self.log_epoch(steps, row)
 
     def log_epoch(self, steps: StepRecords, row: EpochRecord | None) -> None:
-        """Write an epoch, and see that it is on disk."""
+        """Write an epoch, and flush it to disk."""
         seconds = row.seconds if row else 0.0
         times = np.linspace(self._time, self._time + seconds, len(steps.loss) + 1)
         tags = [f"step/{name}" for name in steps.columns]
@@ -107,7 +106,7 @@ class EventFile(Sink):
 def event_file(folder: Path | None, epochs: Iterable[Epoch | Divergence], store: RunStore) -> Sink:
     """Return the event file of a run, with its stored epochs; without a folder, no file.
 
-    Raises BlobUnavailable if the store lacks, or holds damaged, one of them.
+    Raises BlobUnavailable if one of them is missing or damaged in the store.
     """
     if folder is None:
         return Sink()

@@ -112,7 +112,7 @@ class StepRecords:
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
-        """All of them by name."""
+        """All quantities, by name."""
         return dict(loss=self.loss, grad_norm=self.grad_norm, **self.quantities)
 
     @classmethod
@@ -124,12 +124,12 @@ class StepRecords:
 
 @dataclass(frozen=True)
 class ProbeRecords:
-    """What the probes of one epoch measured, a mapping a row.
+    """The measurements of one epoch's probes; each row is a mapping.
 
-    ``probes``, a row a step length: the step, what it went ``along``, η_k, L(θ_k),
-    ‖∇L(θ_k) − ∇L(θ)‖₂, L(θ), ‖∇L(θ)‖₂ and the norm of the direction. ``layers``, a
-    row a layer: ‖G‖₂ and, where covariate shift is measured, ‖G − G'‖₂ and the cosine
-    between the two. ``moments``, a row a channel: mean and variance of its activations.
+    ``probes``, one row per step length: the step, the direction ``along`` which it was probed,
+    η_k, L(θ_k), ‖∇L(θ_k) − ∇L(θ)‖₂, L(θ), ‖∇L(θ)‖₂ and the norm of the direction. ``layers``,
+    one row per layer: ‖G‖₂ and, where covariate shift is measured, ‖G − G'‖₂ and the cosine
+    between the two. ``moments``, one row per channel: mean and variance of its activations.
     """
 
     probes: list[dict[str, Any]] = field(default_factory=list)
@@ -153,7 +153,7 @@ def steps_table(epochs: Sequence[StepRecords]) -> pa.Table:
 
 
 def probe_tables(epochs: Sequence[ProbeRecords]) -> dict[str, pa.Table]:
-    """Return what goes into each file of `PROBE_SCHEMAS`."""
+    """Return the table of each file of `PROBE_SCHEMAS`."""
     return {
         file: pa.Table.from_pylist([row for epoch in epochs for row in epoch.rows(file)], schema)
         for file, schema in PROBE_SCHEMAS.items()

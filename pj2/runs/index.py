@@ -1,4 +1,4 @@
-"""Index files: which runs a table or figure shows. A list of thousands fits on no command line."""
+"""Index files list the runs that a table or figure shows: too many for a command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pj2.store.records import Digest, Name, PathLike, read_record, write_record
 
 @with_config(ConfigDict(strict=True))
 class Entry(TypedDict):
-    """A run: its cell of the grid, its folder from that of the index file, its record's digest."""
+    """A run: its cell of the grid, its folder relative to the index file's, its record's digest."""
 
     experiment: Name
     model: Name
@@ -47,9 +47,9 @@ def entry_of(run: Run, folder: PathLike) -> dict[str, Any]:
 
 
 def write_index(path: Path, about: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> None:
-    """Write an index file; the digest of each run's record is added. Raises BadRecord.
+    """Write an index file, and add the digest of each run's record. Raises BadRecord.
 
-    So the file changes when what a run recorded or predicted does, and what shows it is
+    The digests change the file when a run's results change, so its tables and figures are
     made again.
     """
     runs = [

@@ -1,4 +1,4 @@
-"""Being asked to stop: finish the step, save, and leave with a code of its own."""
+"""Signals that stop a job: it finishes its step, saves, and exits with a code of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Interrupted(Exception):
 
 
 class InterruptFlag:
-    """While entered, SIGTERM and SIGINT raise a flag; Ctrl-C after that ends the process at once.
+    """While entered, SIGTERM and SIGINT raise a flag; a Ctrl-C after that ends the process at once.
 
     A second SIGTERM does not: at a time limit SLURM's daemon and its srun both send one.
     """

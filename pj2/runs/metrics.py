@@ -1,4 +1,4 @@
-"""What is measured of a run as it trains, and where it goes. No torch."""
+"""The metrics of a run in training, and the sinks that receive them. No torch."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from pj2.runs.files import EpochRecord, StepRecords
 
 Metrics = Mapping[str, float | None]
-"""Values by name; what is not known is None.
+"""Values by name; None if unknown.
 
-Every second ``epoch`` (from 1), ``step/loss`` (a minibatch's), ``pace`` (images a second),
-``steps`` (of the whole budget) and ``seconds_left``; at the end of an epoch the fields of its
-`EpochRecord`, with these.
+Once a second: ``epoch`` (from 1), ``step/loss`` (a minibatch's), ``pace`` (images per second),
+``steps`` (of the whole budget) and ``seconds_left``. At the end of an epoch: the fields of its
+`EpochRecord`, ``steps`` and ``seconds_left``.
 """
 
-# Between two looks at a loss, which is waited for on a GPU.
+# Between two readings of a loss, each of which waits for the GPU.
 SECONDS_BETWEEN = 1.0
 
 
 class Sink:
-    """Takes what is measured while it is entered: the terminal, or a file that others follow.
+    """Receives metrics while it is entered, and shows or writes them.
 
-    A sink defines what it has a use for; the rest it leaves.
+    A subclass overrides the methods that it needs; the others do nothing.
     """
 
     def __enter__(self) -> Self:
@@ -40,24 +40,24 @@ class Sink:
         pass
 
     def log(self, metrics: Metrics, step: int) -> None:
-        """See metrics after so many steps of the run, every second and after an epoch."""
+        """Receive metrics after `step` steps of the run, once a second and after each epoch."""
 
     def log_epoch(self, steps: StepRecords, row: EpochRecord | None) -> None:
-        """See all that an epoch recorded; one that diverged has no row."""
+        """Receive the records of an epoch; one that diverged has no row."""
 
     def line(self, text: str) -> None:
-        """See a sentence about the run."""
+        """Receive a line of text about the run."""
 
 
 class Every:
-    """Says yes at most once in so many seconds, the first time at once."""
+    """Called, it returns True the first time, and then at most once in `seconds`."""
 
     def __init__(self, seconds: float = SECONDS_BETWEEN) -> None:
         self._seconds = seconds
         self._next = 0.0
 
     def __call__(self) -> bool:
-        """Tell whether it is time again."""
+        """Tell whether enough time has passed."""
         now = time.monotonic()
         if now < self._next:
             return False

@@ -1,6 +1,6 @@
-"""What a training job does about a run, given what the store has. No torch.
+"""What a training job does for a run, given what the store has. No torch.
 
-The job carries it out, and ``pj2 why`` prints it.
+The job does it, and ``pj2 why`` prints it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Stored = tuple[Manifest, Trajectory]
 
 
 class Machine(NamedTuple):
-    """What decides the last digits of a result: the hardware, and the version of torch."""
+    """The hardware and the version of torch, which decide the last digits of a result."""
 
     hardware: Mapping[str, Any]
     torch: str
@@ -75,19 +75,19 @@ Action = Restore | Continue | Start
 def actions(
     settings: RunSettings, data: DataIdentity, store: RunStore, machine: Callable[[], Machine]
 ) -> Iterator[Action]:
-    """Yield what may be done about a run, best first; the last, to start, always works.
+    """Yield the possible actions for a run, the best first; the last, `Start`, always works.
 
-    The others fail if the store lacks, or holds damaged, a blob that they need
-    (BlobUnavailable), and are then followed by the next.
+    The others raise BlobUnavailable if a blob that they need is missing or damaged; the
+    job then takes the next one.
 
-    With ``precision: auto`` the run is computed in what that comes to on this machine. A
-    finished one that another machine computed in what ``auto`` comes to there is as good:
-    nodes that differ do not train a run twice.
+    With ``precision: auto`` the run is computed in this machine's precision. A finished run
+    that another machine computed in its own is as good, so different nodes do not train a
+    run twice.
 
     Args:
         settings: the run, as the config asks for it.
-        data: what the prepared data are.
-        machine: tells what this machine is; asked only where that decides.
+        data: the identity of the prepared data.
+        machine: describes this machine; called only if that decides something.
     """
     prints = {
         precision: run_fingerprint(settings.computed_in(precision), data.hash)
@@ -100,7 +100,7 @@ def actions(
     stored = list(stored_trajectories(store, prints[precision].digest))
     usable = [each for each in stored if continues_exactly(each[1], here)]
     for position, (_, trajectory) in enumerate(usable):
-        # One that has all the epochs was tried before, and lacks what the result needs.
+        # One with all epochs was yielded as `Restore`, and lacks blobs of the result.
         if trajectory.state and not cut(trajectory, settings):
             older = [manifest for manifest, _ in usable[position:]]
             yield Continue(prints[precision], precision, trajectory, older)
@@ -113,11 +113,11 @@ def actions(
     yield Start(prints[precision], precision, _why_start(candidates, bool(usable)))
 
 
-_LACKING = "what the store has of it is damaged, incomplete or thinned"
+_LACKING = "the stored run is damaged, incomplete or thinned"
 
 
 def expected(planned: Iterator[Action], store: RunStore) -> Action:
-    """Return which of some `actions` a job does, as far as that shows without reading blobs."""
+    """Return the action that a job will take, as far as can be told without reading blobs."""
     lacking = False
     for action in planned:
         if isinstance(action, Start):
@@ -133,7 +133,7 @@ def carry_out(
     restore: Callable[[Restore], Cut],
     train: Callable[[Continue | Start], Cut],
 ) -> Cut:
-    """Do the first of some `actions` for which the store has what it seemed to have."""
+    """Do the first of some `actions` whose blobs the store has intact."""
     lacking = False
     for action in planned:
         try:
@@ -157,16 +157,16 @@ def restore_run(action: Restore, store: RunStore, output: Path, predict: Predict
 
 
 def in_words(action: Action, store: RunStore) -> str:
-    """Say what a job does that carries an action out."""
+    """Describe what a job does for an action."""
     if isinstance(action, Restore) and not is_kept(store, "predictions", action.result.predictions):
         return f"{action}; its test images are predicted again"
     return str(action)
 
 
 def continues_exactly(stored: Trajectory, here: Machine) -> bool:
-    """Tell whether this machine computes to the last digit what the one before would have.
+    """Tell whether this machine computes the same last digits as the one that began.
 
-    The number of threads matters too, but it can be chosen: the stored one is kept.
+    The number of threads matters too, but it can be set: the job takes the stored one.
     """
     same = {**stored.hardware, "threads": None} == {**here.hardware, "threads": None}
     return same and stored.versions["torch"] == here.torch
@@ -180,7 +180,7 @@ def _finished(
     machine: Callable[[], Machine],
     remote: bool,
 ) -> Iterator[Restore]:
-    """Yield what can be handed out, in what this machine computes in first."""
+    """Yield the finished runs, those in this machine's precision first."""
     found = {
         precision: [
             Restore(manifest, Result(settings, data, fingerprint, trajectory, end))
@@ -218,12 +218,12 @@ def _seems_there(action: Restore | Continue, store: RunStore) -> bool:
 
 
 def _why_start(stored: Sequence[Stored], usable: bool) -> str:
-    """Return why none of the stored trajectories is continued; nothing where none could be."""
+    """Return why no stored trajectory can be continued; empty if one can, or there is none."""
     if not stored or usable:
         return ""
     _, trajectory = max(stored, key=lambda each: (len(each[1].epochs), each[0].steps))
     return in_one_line(
         f"{trajectory.length} were made on {trajectory.hardware['name']} in "
         f"{trajectory.facts.precision['used']} with torch {trajectory.versions['torch']}, "
-        "whose last digits this machine would not continue"
+        "and this machine would compute other last digits"
     )

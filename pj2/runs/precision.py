@@ -1,7 +1,7 @@
-"""What ``precision: auto`` comes to: it follows from what the device is. No torch.
+"""The precision that ``auto`` means on a device. No torch.
 
-Nothing is timed, so that a machine gives every run of a study the same precision,
-whatever else it is doing.
+It depends on the kind of device alone. Nothing is timed, so a machine gives every
+run of a study the same precision, however busy it is.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# An instruction set of a processor, as `describe_device` names it, with which a training step is
-# faster in bf16. Bare steps of four models at a quarter and half of their width, batches of 32
-# and 128, one thread, two virtual cores of an Intel Xeon each: with AMX 1.06 to 2.84 times as
-# fast as in fp32, never slower; with AVX512_BF16 and no AMX 0.6 to 0.9 times.
+# The instruction set, as `describe_device` names it, with which training steps are faster in bf16
+# on a processor. Measured with four models at a quarter and half of their width, batches of 32
+# and 128 and one thread on two virtual cores of an Intel Xeon: AMX makes steps 1.06 to 2.84 times
+# as fast as in fp32; AVX512_BF16 without AMX 0.6 to 0.9 times.
 _FAST_IN_BF16 = "AMX"
 # Tensor cores compute in bfloat16 from compute capability 8.0 on (NVIDIA, CUDA C++ Programming
 # Guide, table "Tensor Core input data types").
@@ -21,7 +21,7 @@ _LEAST_COMPUTE_CAPABILITY = 8
 
 
 def auto_precision(hardware: Mapping[str, Any]) -> str:
-    """Return ``bf16`` or ``fp32``: what ``auto`` is on hardware as `describe_device` describes it.
+    """Return the precision that ``auto`` means on hardware that `describe_device` described.
 
     ``bf16`` on a GPU that has it and on a processor with AMX, ``fp32`` elsewhere.
     """

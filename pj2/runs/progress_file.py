@@ -1,6 +1,6 @@
-"""What a training job says of itself: one small JSON file beside its log. No torch.
+"""The progress of a training job: one small JSON file beside its log. No torch.
 
-Nothing but the file is needed to follow a job, so one on another machine can be
+The file is all that is needed to follow a job, so a job on another machine can be
 followed over a network file system.
 """
 
@@ -25,7 +25,7 @@ from pj2.store.records import BadRecord, Count, Name, read_record, signed
 
 # Where a job's log lies below the study's folder; the braces are Snakemake's wildcards.
 TRAIN_LOG = "logs/train/{experiment}/{model}/lr={lr}/seed={seed}.log"
-# What the file holds of a run's metrics; at the end of an epoch, its own.
+# The file's field for each metric. At the end of an epoch, the epoch's values replace a step's.
 _FIELDS = {
     "epoch": "epoch",
     "steps": "steps",
@@ -43,8 +43,8 @@ JobState = Literal["running", "finished", "restored", "interrupted", "failed"]
 class JobProgress(BaseModel):
     """How far a job is.
 
-    ``born`` tells its process from a later one with the same ``pid``. ``epoch``
-    is the one that it is in, from 1; ``step`` and ``steps`` count over all
+    ``born`` distinguishes its process from a later one with the same ``pid``.
+    ``epoch`` is the current one, from 1; ``step`` and ``steps`` count over all
     epochs; ``loss`` is a minibatch's, or the mean of the epoch that just ended.
     """
 
@@ -83,13 +83,13 @@ class JobProgress(BaseModel):
 
 
 class ProgressFile(Sink):
-    """The file of one job; while entered, the job runs, and how it leaves is how it ended.
+    """Writes the file of one job: that it runs, and on exit from the context how it ended.
 
-    The file is replaced as a whole, so a reader never sees half of one. That
-    it cannot be written ends no run.
+    The file is replaced as a whole, so a reader never sees half of one. A file
+    that cannot be written does not end the run.
 
     Args:
-        path: where it is; with None nothing is written.
+        path: the file; with None nothing is written.
         epochs: the most epochs that the run may take.
     """
 
@@ -133,8 +133,8 @@ class ProgressFile(Sink):
         if self._path is None:
             return
         temporary = self._path.with_name(f"{TEMPORARY}{self._path.name}")
-        # Not synced to the disk: nobody misses it after the machine went down.
-        with suppress(OSError, ValueError):  # a path in an error may be no text
+        # Not synced to the disk: nobody needs it after the machine went down.
+        with suppress(OSError, ValueError):  # a path in an error may not be valid text
             content = canonical_json(signed(self._now.model_dump()))
             self._path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_text(f"{content}\n", encoding="utf-8")
@@ -142,12 +142,12 @@ class ProgressFile(Sink):
 
 
 def progress_beside(log: str | os.PathLike[str]) -> Path:
-    """Return where the progress of the job with this log is."""
+    """Return the path of the progress file of the job with this log."""
     return Path(log).with_suffix(".progress.json")
 
 
 def read_progress(path: Path) -> JobProgress | None:
-    """Return what a job said last; None if it said nothing that can be read."""
+    """Return a job's last progress; None if there is none that can be read."""
     for _ in range(3):  # on a network file system it may be replaced while it is read
         with suppress(BadRecord):
             return read_record(path, JobProgress)

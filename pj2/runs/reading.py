@@ -81,7 +81,7 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Predictions:
-    """The test split as one run saw it.
+    """One run's predictions for the test split.
 
     `label` and `predicted` are int64[n], indices of `classes`; `probabilities` is
     float32[n, classes], the softmax; `index` int64[n], the images' places in the
@@ -121,8 +121,8 @@ class Predictions:
 def load_runs(index_paths: Iterable[PathLike]) -> list[RunRecord]:
     """Return the runs that index files list, in their order, each run once.
 
-    A run's folder is named from where its index file is.
-    Raises UserError, one line a problem, for a file that is missing or garbled.
+    A run's folder is named relative to that of its index file.
+    Raises UserError, one line per problem, for a file that is missing or damaged.
     """
     runs: dict[Path, RunRecord] = {}
     problems: list[str] = []
@@ -141,7 +141,7 @@ def load_runs(index_paths: Iterable[PathLike]) -> list[RunRecord]:
 
 
 def read_run_in(folder: Path) -> RunRecord:
-    """Return the run in a folder that is named by its key. Raises UserError if it is another's."""
+    """Return the run in a folder. Raises UserError if the folder's name is not that of the run."""
     named = _FOLDER.fullmatch("/".join(Path(os.path.abspath(folder)).parts[-4:]))
     if named is None:
         raise UserError(
@@ -218,9 +218,9 @@ def predictions(run: RunRecord) -> Predictions | None:
 
 
 def test_result(run: RunRecord) -> tuple[int, int] | None:
-    """Return how many test images a run recognised, and of how many; None without predictions.
+    """Return how many test images a run recognised, and how many there are.
 
-    It does not read the probabilities, which are most of the file.
+    None without predictions. The probabilities, which are most of the file, are not read.
     """
     if run.best_epoch is None:
         return None
@@ -229,13 +229,13 @@ def test_result(run: RunRecord) -> tuple[int, int] | None:
 
 
 def count_classes(run: RunRecord) -> int | None:
-    """Return how many classes the test images have; None of a run without predictions."""
+    """Return how many classes the test images have; None for a run without predictions."""
     predicted = run.info.get("predictions")
     return len(predicted["inputs"]["settings"]["classes"]) if predicted else None
 
 
 def tested(runs: Iterable[RunRecord]) -> list[tuple[RunRecord, Predictions]]:
-    """Return the runs that have predictions, with them; one without a best epoch has none."""
+    """Return the runs that have predictions, with them; a run without a best epoch has none."""
     found = ((run, predictions(run)) for run in runs)
     return [(run, guesses) for run, guesses in found if guesses is not None]
 
@@ -255,10 +255,10 @@ def at_best_epoch(run: RunRecord) -> pd.Series[float] | None:
 
 
 def choosing_accuracy(run: RunRecord) -> float | None:
-    """Return the accuracy by which a run is preferred to others, at its chosen epoch.
+    """Return the accuracy by which one run is preferred to another, at its chosen epoch.
 
-    It is that of validation; only where the recipe sets no images aside does the test set
-    choose. None for a run that diverged without a whole epoch.
+    It is the validation accuracy, or the test accuracy if the recipe sets no images aside.
+    None for a run that diverged without a whole epoch.
     """
     best = at_best_epoch(run)
     if best is None:
@@ -286,7 +286,7 @@ def best_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def precision_of(run: RunRecord) -> str:
-    """Return what a run was computed in: fp32 or bf16."""
+    """Return the precision that a run was computed in: fp32 or bf16."""
     return str(run.info["precision"]["used"])
 
 
@@ -304,10 +304,10 @@ def by_setting(runs: Iterable[RunRecord]) -> dict[tuple[str, str, str], list[Run
 
 
 def chosen_setting(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """Return the runs, one a seed, of the learning rate that stands for a model.
+    """Return the runs, one per seed, of the learning rate that stands for a model.
 
-    It is the one with the best mean over seeds of their `choosing_accuracy`. One of which a
-    run diverged comes last; of equals the first is taken.
+    It is the one with the best mean over seeds of their `choosing_accuracy`. Rates at which
+    a run diverged come last; of equals the first is taken.
     """
 
     def rank(group: Sequence[RunRecord]) -> tuple[bool, float]:
@@ -319,7 +319,7 @@ def chosen_setting(runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def seeds_in_words(runs: Sequence[RunRecord]) -> str:
-    """Return ``seed 0``, or ``seeds 0, 1, 2``; of very many their number."""
+    """Return ``seed 0``, ``seeds 0, 1, 2``, or the number of seeds if there are many."""
     seeds = sorted({run.seed for run in runs})
     if len(seeds) > 8:
         return tr("{n} seeds", n=len(seeds))
@@ -329,7 +329,7 @@ def seeds_in_words(runs: Sequence[RunRecord]) -> str:
 
 
 def setting_in_words(shown: Sequence[RunRecord], runs: Sequence[RunRecord]) -> str:
-    """Return the learning rate and seeds of what is `shown`, and of how many rates of `runs`."""
+    """Return the learning rate and seeds of the runs `shown`, and how many rates `runs` have."""
     lr, seeds, rates = shown[0].lr, seeds_in_words(shown), len(by_setting(runs))
     if rates == 1:
         return tr("Learning rate {lr}; {seeds}", lr=lr, seeds=seeds)
@@ -374,7 +374,7 @@ def steps_per_epoch(run: RunRecord, recorded: pd.DataFrame) -> int:
 
 
 def _listed_run(path: PathLike, entry: Entry) -> RunRecord:
-    """Return the run of an entry. Raises UserError if its folder is, or holds, another's."""
+    """Return the run of an entry. Raises UserError if its folder names or holds another run."""
     run = read_run_in(Path(os.path.normpath(Path(path).parent / entry["folder"])))
     if any(getattr(run, key) != entry[key] for key in ("experiment", "model", "lr", "seed")):
         raise BadRecord(path, f"lists {run.folder} as another run's")

@@ -1,4 +1,4 @@
-"""What ``run.json`` holds: the record of a run, with the digests of all its files. No torch."""
+"""``run.json``: the record of a run, with the digests of all its files. No torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _open = with_config(ConfigDict(strict=True, extra="allow"))
 
 
 def _files_of_a_run(named: dict[str, str]) -> dict[str, str]:
-    """Refuse what names other files than a run has, or not all of them."""
+    """Return `named`. Raises ValueError if it names other files than a run's, or lacks one."""
     others, missing = sorted(named.keys() - _EVER), sorted(_ALWAYS - named.keys())
     if others:
         raise ValueError(
@@ -30,14 +30,14 @@ def _files_of_a_run(named: dict[str, str]) -> dict[str, str]:
 
 @_open
 class Named(TypedDict):
-    """What has a name and options."""
+    """A loss or an optimizer: its name, and its options."""
 
     name: str
 
 
 @_open
 class Settings(TypedDict):
-    """The run's settings, as far as something else than their comparison reads them."""
+    """The run's settings that are read by name; the others are only compared."""
 
     model: Name
     learning_rate: Annotated[float, Field(gt=0)]
@@ -54,7 +54,7 @@ class Settings(TypedDict):
 
 @_open
 class Precision(TypedDict):
-    """What was asked for, and what that came to."""
+    """The precision that was asked for, and the one that was used."""
 
     asked: Literal["auto", "fp32", "bf16"]
     used: Literal["fp32", "bf16"]
@@ -70,7 +70,7 @@ class Code(TypedDict):
 
 @_open
 class Hardware(TypedDict):
-    """See `pj2.training.device.describe_hardware`."""
+    """See `pj2.training.device.describe_device`."""
 
     device: str
     name: str
@@ -91,7 +91,7 @@ class Data(TypedDict):
 
 @_open
 class PredictedWith(TypedDict):
-    """What decides predictions, without their inputs: these are those of a `Code`, and data."""
+    """The settings of predictions."""
 
     classes: list[str]
     weights: Digest
@@ -99,7 +99,7 @@ class PredictedWith(TypedDict):
 
 @_open
 class PredictionInputs(Code):
-    """All that decides predictions."""
+    """All that decides predictions: code, settings and data."""
 
     settings: PredictedWith
     data: Digest
@@ -107,7 +107,7 @@ class PredictionInputs(Code):
 
 @_open
 class Predictions(TypedDict):
-    """Which predictions lie beside a run.json: of which weights, and with which code."""
+    """The fingerprint of the predictions beside a run.json, and what went into it."""
 
     fingerprint: Digest
     inputs: PredictionInputs
@@ -115,7 +115,7 @@ class Predictions(TypedDict):
 
 @_open
 class RunInfo(TypedDict):
-    """A run.json, with all that is read of it. Another version may have written more."""
+    """The keys of a run.json that are read. Another version may have written more."""
 
     status: Literal["completed", "stopped_early", "diverged"]
     diverged_at_step: Count | None

@@ -47,7 +47,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run: what it is of, its epochs, and where the budget of its settings ends them."""
+    """A finished run: its settings, data, fingerprint and epochs, and where its budget ends."""
 
     settings: RunSettings
     data: DataIdentity
@@ -57,7 +57,7 @@ class Result:
 
     @property
     def predictions(self) -> Fingerprint:
-        """What decides its predictions. Raises BlobUnavailable if its weights were not kept."""
+        """The fingerprint of its predictions. Raises BlobUnavailable if its weights are gone."""
         best, _ = kept_weights(self.trajectory, self.end)
         return predictions_of(self.settings, best.sha256, self.data)
 
@@ -112,10 +112,10 @@ def has_result(store: RunStore, trajectory: Trajectory, settings: RunSettings) -
 def write_result(store: RunStore, result: Result, output: Path, predict: Predict) -> None:
     """Write all files of a run; `run.json`, which holds the others' hashes, comes last.
 
-    `predict` is called if the store does not have the predictions. A run of which they
-    are not finite diverged, and has no best epoch.
+    `predict` is called if the store does not have the predictions. If they are not finite,
+    the run diverged and has no best epoch.
 
-    Raises BlobUnavailable if the store lacks, or holds damaged, what is needed of the epochs.
+    Raises BlobUnavailable if a blob of the epochs is missing or damaged.
     """
     settings, trajectory, end = result.settings, result.trajectory, result.end
     best, last = kept_weights(trajectory, end)
@@ -147,7 +147,7 @@ def write_result(store: RunStore, result: Result, output: Path, predict: Predict
 
 
 def describe(result: Result, end: Cut, steps: int, artifacts: Mapping[str, str]) -> dict[str, Any]:
-    """Return what run.json says of a result of so many steps, whose files have these digests."""
+    """Return the content of run.json, given the number of steps and the files' digests."""
     settings, trajectory = result.settings, result.trajectory
     rows = [epoch.row for epoch in trajectory.epochs[: end.epochs]]
     return {
@@ -175,7 +175,7 @@ def describe(result: Result, end: Cut, steps: int, artifacts: Mapping[str, str])
 def ending(end: Cut, predictions: Path) -> Cut:
     """Return how a run ended, given its predictions: it diverged if they are not finite.
 
-    Raises UserError if they are not what is written of them.
+    Raises UserError if the file does not hold predictions.
     """
     try:
         with open_parquet(predictions) as file:

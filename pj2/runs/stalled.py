@@ -10,16 +10,16 @@ import numpy as np
 from pj2.runs.reading import RunRecord, count_classes, steps
 
 NEAR_CHANCE = 0.1
-"""Nats below ln K, the loss of a network that knows nothing, within which none was learned."""
+"""A mean loss less than this many nats below ln K, that of guessing, shows no learning."""
 STALLED_SHARE = 0.5
-"""From which share of its steps on a run counts as stalled."""
+"""The share of its steps without learning from which a run counts as stalled."""
 _PARTS = 20
 
 
 def loss_of_guessing(run: RunRecord) -> float | None:
     """Return ln K, the cross-entropy of a network that knows nothing of K classes.
 
-    None of a run that minimises another loss, or that predicted nothing.
+    None for a run that minimises another loss, or that predicted nothing.
     """
     known = count_classes(run)
     cross_entropy = run.info["settings"]["loss"]["name"] == "cross_entropy"
@@ -30,8 +30,8 @@ def is_stalled(run: RunRecord) -> bool:
     """Tell whether a run spent half of its steps or more at the loss of guessing.
 
     Its steps are cut into 20 equal parts (fewer of a shorter run); a part in which the mean
-    training loss is above ln K - 0.1, for K classes, taught it nothing. Of a run that
-    diverged, or whose loss is not the cross-entropy, that is not asked.
+    training loss is above ln K - 0.1, for K classes, taught it nothing. A run that diverged,
+    or whose loss is not the cross-entropy, never counts as stalled.
     """
     chance = loss_of_guessing(run)
     if chance is None or run.diverged_at is not None:

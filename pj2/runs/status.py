@@ -36,7 +36,7 @@ _TAIL = 4096
 
 @dataclass(frozen=True)
 class RunStatus:
-    """How one run is doing; what is not known is None.
+    """How one run is doing; None stands for what is not known.
 
     ``state``: ``waiting`` for a job; ``running``; ``failed``, also when its
     process was killed; ``interrupted``, and saved; ``stale``: on disk, but not
@@ -44,13 +44,14 @@ class RunStatus:
     which is ``done``, ``stopped_early`` or ``diverged``. ``restored``: the
     finished run came from the store.
 
-    ``epoch`` is the one that it is in, or how many it took, and ``epochs`` the
-    most it may take; ``step`` counts over all epochs, up to ``steps``, and is
-    where a run diverged. ``loss`` and ``val_accuracy`` are the latest of a
-    running one; of a finished one, the training loss of the last epoch, and
-    the validation accuracy of the one whose weights are kept. ``seconds_left``
-    is for the whole budget. ``last_line`` is the error of one that failed or
-    the end of its log. ``log`` and ``folder`` are below the working directory.
+    ``epoch`` is the current epoch, or how many a finished run took, and
+    ``epochs`` the most it may take. ``step`` counts over all epochs, up to
+    ``steps``; for a diverged run, it is the step that diverged. ``loss`` and
+    ``val_accuracy`` are the latest of a running run; for a finished one, the
+    training loss of the last epoch and the validation accuracy of the best.
+    ``seconds_left`` is for the whole budget. ``last_line`` is the error of a
+    failed run or the end of its log. ``log`` and ``folder`` are below the
+    working directory.
     """
 
     experiment: str
@@ -80,7 +81,7 @@ def study_status(study: StudyConfig, runs: Sequence[Run], place: Path) -> list[R
 
 
 class StatusReader:
-    """Looks at the runs of a study again and again; only files that changed are read again."""
+    """Reads the status of a study's runs repeatedly; only files that changed are read again."""
 
     def __init__(self, study: StudyConfig, runs: Sequence[Run], place: Path) -> None:
         self._runs = runs
@@ -155,7 +156,7 @@ class StatusReader:
 
 @dataclass(frozen=True)
 class _Made:
-    """What run.json says: how the run ended, or why it is not the one that is wanted."""
+    """How a run ended, according to its run.json, or why it is stale."""
 
     state: State
     known: dict[str, Any]
@@ -186,7 +187,7 @@ def _read_made(folder: Path, run: Run, data: DataIdentity | None) -> _Made:
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes when a file is replaced; None where there is none."""
+    """Return numbers that change when a file is replaced; None if there is no file."""
     try:
         found = os.stat(path)
     except OSError:
@@ -195,7 +196,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 
 def _last_line(log: Path) -> str | None:
-    """Return the last line of a log that says something."""
+    """Return the last line of a log that is not blank."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL))

@@ -1,7 +1,7 @@
 """The epochs that a run has been through, as the run store keeps them.
 
-A trajectory knows nothing of a budget: results with other numbers of epochs or
-another patience are cut from the same one, and a longer one continues it.
+A trajectory is independent of a budget: results with other numbers of epochs or
+another patience are cut from the same one, and a longer budget continues it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pj2.store.store import BlobUnavailable, RunStore
 class Epoch:
     """A whole epoch: its row, its steps, and the weights at its end, where they were kept.
 
-    ``probes``: what was measured on the way, in a run that is probed.
+    ``probes``: the measurements of a run that is probed.
     """
 
     row: EpochRecord
@@ -39,9 +39,9 @@ class Epoch:
 class Divergence:
     """The epoch in which a loss or a weight stopped being finite, which ends a trajectory.
 
-    ``count`` steps went well before it: all, where only the last update or what was evaluated
-    after it was not finite. ``initial`` is set where no epoch was finished: the weights to keep
-    are then those before the first step.
+    ``count`` steps had a finite loss: all of the epoch's, if only a weight or a score after its
+    last update was not finite. ``initial`` holds the weights before the first step, which are
+    kept if no epoch was finished; otherwise it is None.
     """
 
     count: int
@@ -53,7 +53,7 @@ class Divergence:
 
 @dataclass(frozen=True)
 class State:
-    """A checkpoint: what is needed to go on after the last epoch, or within the next.
+    """A checkpoint, from which a run continues after its last epoch or within the next.
 
     ``partial``, ``steps``, ``seconds`` and ``probes`` belong to an epoch that was
     interrupted.
@@ -84,7 +84,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What was computed under one fingerprint on one kind of hardware.
+    """The epochs computed under one fingerprint on one kind of hardware.
 
     ``hardware`` and ``versions`` decide the last bits of every number, so a run is
     continued only where they are the same.
@@ -108,13 +108,13 @@ class Trajectory:
         return f"{len(self.epochs)} epochs" + (f" and {steps} steps" if steps else "")
 
     def recorded(self, epochs: int, diverged: bool) -> Iterator[Epoch | Divergence]:
-        """Yield what recorded steps: the first epochs, and the one that diverged if it counts."""
+        """Yield the first `epochs` epochs and, if `diverged`, the one that diverged."""
         yield from self.epochs[:epochs]
         if diverged and self.divergence:
             yield self.divergence
 
     def manifest(self, fingerprint: Fingerprint) -> Manifest:
-        """Return how the store keeps this trajectory."""
+        """Return this trajectory as a manifest of the store."""
         body = {
             "facts": asdict(self.facts),
             "hardware": self.hardware,
@@ -157,9 +157,9 @@ class Trajectory:
 def stored_trajectories(
     store: RunStore, fingerprint: str, remote: bool = True
 ) -> Iterator[tuple[Manifest, Trajectory]]:
-    """Yield what the store has of a run, the most advanced first; see `RunStore.manifests`.
+    """Yield the stored trajectories of a run, the most advanced first; see `RunStore.manifests`.
 
-    A manifest that is whole, and yet holds no trajectory, is reported and left out.
+    An intact manifest that holds no trajectory is reported and left out.
     """
     for manifest in store.manifests(fingerprint, remote=remote):
         try:
@@ -187,7 +187,7 @@ def pack_steps(steps: StepRecords) -> bytes:
 def unpack_steps(data: bytes) -> StepRecords:
     """Read what `pack_steps` wrote. Raises BlobUnavailable if it is something else."""
     try:
-        # Unlike np.load it takes no archive, which may hold more than it has bytes.
+        # Unlike np.load it reads no archive, which may unpack to far more bytes than it has.
         table = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
         names = list(table.dtype.fields or ())
         if table.ndim != 1 or table.dtype != [(name, np.float32) for name in names]:
@@ -199,7 +199,7 @@ def unpack_steps(data: bytes) -> StepRecords:
 
 
 def pack_probes(probes: ProbeRecords) -> bytes:
-    """Return what was measured in an epoch as bytes."""
+    """Return the measurements of an epoch as bytes."""
     return json.dumps(asdict(probes)).encode()
 
 

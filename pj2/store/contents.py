@@ -1,4 +1,4 @@
-"""What a store holds, entry by entry: the basis of listing, clearing and exporting it."""
+"""The entries of a store, for listing, clearing and exporting it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Entry:
 
     @property
     def needed(self) -> set[Blob]:
-        """The blobs without those that only another budget needs."""
+        """The blobs, except those that only a run with another budget needs."""
         return set().union(*map(needed_blobs, self.manifests))
 
     @property
@@ -55,7 +55,10 @@ class Entry:
 
     @property
     def state(self) -> str:
-        """How far a run is, as ``diverged``, ``partial`` (within an epoch) or ``whole`` epochs."""
+        """A run's state: ``diverged``, ``partial`` (within an epoch) or ``whole``.
+
+        Empty for an entry that is not a run.
+        """
         if self.newest.kind != "run":
             return ""
         if self.newest.body.get("divergence"):
@@ -64,12 +67,12 @@ class Entry:
 
 
 def read_entries(store: RunStore) -> list[Entry]:
-    """Return all entries, the most recently used first, those in the remote tier only last."""
+    """Return all entries, the most recently used first; those only in the remote tier are last."""
     return entries_of(store.all_manifests(), store.local)
 
 
 def entries_of(manifests: Iterable[Manifest], local: Folder) -> list[Entry]:
-    """Put manifests together to entries, the most recently used in a folder first."""
+    """Group manifests into entries, the most recently used in a folder first."""
     by_fingerprint: dict[str, list[Manifest]] = {}
     for manifest in manifests:
         by_fingerprint.setdefault(manifest.fingerprint, []).append(manifest)
@@ -101,7 +104,7 @@ def find_entry(entries: Iterable[Entry], prefix: str) -> Entry:
 
 
 def held_blobs(store: RunStore) -> dict[Blob, str]:
-    """Return the blobs held locally, each with its name, taking the file's size for the blob's."""
+    """Return the local blobs with their names; each gets the size that its file has."""
     held = {}
     for name in store.names(BLOBS):
         sha256, size = blob_in(name), store.size(name)

@@ -1,9 +1,8 @@
-"""Atomic writes, and reads of files that may be anything.
+"""Atomic writes, and reads of files that anybody may have written.
 
-Every artifact is written beside its final place and renamed into it, so a
-reader sees the old file or the new one, never half of one. What lies under a
-name may have been put there by anybody: it is read only as far as it is what
-it is stated to be.
+Every file is written under a temporary name and then renamed, so a reader sees
+the old file or the new one, never half of one. A file is read only if it is
+regular and has the size that its reader expects.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ import pyarrow.parquet as pq
 
 TEMPORARY = ".tmp-"
 _CHUNK = 1 << 20
-# The probabilities of a million images of 250 classes are as many.
+# As many as the probabilities of a million images of 250 classes.
 MOST_VALUES = 1 << 28
 
 
 class Damaged(OSError):
-    """A file is not what it is stated to be: not regular, or of another size or content."""
+    """A file is not the expected one: it is not regular, or has another size or content."""
 
     def __init__(self, what: str, path: str | os.PathLike[str] = "") -> None:
         super().__init__(errno.EINVAL, what, os.fspath(path))
@@ -38,7 +37,7 @@ class Damaged(OSError):
 
 @dataclass(frozen=True)
 class Stated:
-    """What is known of a file before it is read: how its hex SHA-256 begins, and its size in bytes.
+    """What a file must be to be read: the start of its hex SHA-256, and its size in bytes.
 
     ``exact``: it has that size; otherwise it may be smaller.
     """
@@ -98,25 +97,25 @@ def write_table(path: str | os.PathLike[str], table: pa.Table) -> None:
 
 
 def read_stated(file: _Readable, size: int, stated: Stated) -> bytes:
-    """Return what an open file of `size` bytes holds. Raises Damaged unless it is as stated.
+    """Return the content of an open file of `size` bytes. Raises Damaged unless it is as stated.
 
-    A file of another size is not read at all, whatever it would take.
+    A file of another size is not read at all.
     """
     if size > stated.size or (stated.exact and size < stated.size):
-        raise Damaged(f"{size} bytes, where {stated.size} are stated")
+        raise Damaged(f"has {size} bytes; expected {stated.size}")
     try:
         data = file.read(size)
     except MemoryError:
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from None
     if len(data) != size or not hashlib.sha256(data).hexdigest().startswith(stated.digest):
-        raise Damaged("not the bytes that its name states")
+        raise Damaged("its content does not match its name")
     return data
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a file to read it. Raises Damaged if it is a pipe, a device or a folder.
 
-    None of these is waited for, as opening a pipe that nobody writes to would.
+    It does not wait, as opening a pipe that nobody writes to otherwise would.
     """
 
     def without_waiting(name: str, flags: int) -> int:
@@ -133,8 +132,8 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 def open_parquet(path: str | os.PathLike[str]) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file to read it.
 
-    Raises OSError or pa.ArrowException if it is none, or if its footer states more values
-    than any file of a study has: one may take eight bytes in memory, and none in the file.
+    Raises OSError or pa.ArrowException if it is not a Parquet file, or if its footer states more
+    values than any file of a study has: a value may take eight bytes in memory, none in the file.
     """
     with open_regular(path) as file:
         parquet = pq.ParquetFile(file)

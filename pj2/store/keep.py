@@ -16,7 +16,7 @@ from pj2.store.manifest import Blob
 from pj2.store.tiers import Folder
 
 Rule = Callable[[Sequence[Entry], Folder, float], set[str]]
-"""From entries (the last used first), their folder and the time to the fingerprints to keep."""
+"""Returns the fingerprints to keep, from entries (last used first), their folder and the time."""
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([shdw])", re.ASCII)
 _SECONDS = {"s": 1, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -58,10 +58,10 @@ def parse_rule(text: str) -> Rule:
 
 
 def entries_of_study(entries: Sequence[Entry], config: Path) -> dict[str, list[str]]:
-    """Return the fingerprints of a study's runs, whatever their code and data, and predictions.
+    """Return the fingerprints of a study's runs and predictions, whatever their code and data.
 
-    Each has the names of the experiments that it belongs to: a run is shared by those that
-    ask for the same. Raises UserError if the config cannot be read.
+    Each comes with the names of its experiments: those that ask for the same run share it.
+    Raises UserError if the config cannot be read.
     """
     wanted: dict[str, list[str]] = {}
     for run in list_runs(load_study(config)):

@@ -1,4 +1,4 @@
-"""Verifying a store, and clearing it of what is no longer needed."""
+"""Verifies a store, and removes files that are no longer needed."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ Result = TypeVar("Result")
 
 @dataclass
 class Verified:
-    """What `verify` counted; `damaged`, `missing` and `unreadable` are what went wrong.
+    """What `verify` counted; `damaged`, `missing` and `unreadable` are the problems.
 
-    ``missing`` blobs are needed and nowhere, or cannot be looked at; ``remote`` ones
-    are in the remote tier only; ``thinned`` ones are those that only another budget needs.
+    ``missing`` blobs are needed, but in no tier that can be read; ``remote`` ones are only in
+    the remote tier; ``thinned`` ones are absent, but only another budget needs them.
     """
 
     manifests: int = 0
@@ -53,7 +53,7 @@ class Verified:
 class Cleared:
     """What `clear` removed, or would remove: files, and the bytes that they took.
 
-    ``young`` blobs are those left because they are younger than the grace.
+    ``young`` counts blobs that were kept because they were used within the grace period.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -69,8 +69,8 @@ class Cleared:
 def verify(store: RunStore, problems: list[str]) -> Verified:
     """Read every file of a store; add a line to `problems` for each entry that lacks blobs.
 
-    What is damaged is set aside, which the store reports itself. What cannot be listed or
-    read is a line as well, and not what is called intact.
+    A damaged file is set aside, which the store reports itself. A file or folder that cannot
+    be read adds a line as well, and does not count as intact.
     """
     counts, local = Verified(), store.local
 
@@ -92,7 +92,7 @@ def verify(store: RunStore, problems: list[str]) -> Verified:
     for manifest in manifests:
         _count_lacking(store, manifest, intact, counts, problems)
     counts.unreferenced = 0 if counts.unreadable else len(intact - referred)
-    counts.temporary = len(local.temporaries(onerror=lambda _: None))  # it was said
+    counts.temporary = len(local.temporaries(onerror=lambda _: None))  # already reported
     return counts
 
 
@@ -105,16 +105,15 @@ def clear(
 ) -> Cleared:
     """Remove what no rule keeps; without rules, no entry is removed.
 
-    Manifests go first, so that no entry is seen without its blobs. Blobs and
-    temporary files follow unless they were used within `grace` seconds: a
-    process that is running may be about to refer to them.
+    Manifests are removed first, so that no entry is seen without its blobs. Blobs
+    and temporary files follow unless they were used within `grace` seconds: a
+    running process may be about to refer to them.
 
-    Times are those of the clock that stamps the files, whatever this machine's
-    says. `store` is one without a remote tier, whose files are not this one's
-    to remove.
+    Times are those of the file system's clock, not of this machine's. `store` must
+    have no remote tier: other machines share its files.
 
-    Raises UserError if a manifest cannot be read or a folder listed, OSError if a
-    file cannot be removed.
+    Raises UserError if a manifest or folder cannot be read, OSError if a file cannot
+    be removed.
     """
     local, now = store.local, store.local.now()
     entries = entries_of(_read_manifests(store), local)
@@ -152,7 +151,7 @@ def _intact(
     counts: Verified,
     problems: list[str],
 ) -> Iterator[Result]:
-    """Yield what `check` makes of each file, given its name and its place; count the others."""
+    """Yield what `check` returns for each intact file; count the others as problems."""
     for name in names:
         try:
             yield check(name, name)
@@ -171,21 +170,21 @@ def _intact(
 
 @stale_is_absent()
 def _check_blob(local: Folder, sizes: Mapping[str, set[int]], name: str, place: str) -> Blob:
-    """Return a blob that lies in a place; none of a size that no manifest states is read.
+    """Return the blob in the file at `place`. Raises Damaged if its size or content is wrong.
 
-    Only a blob that no manifest refers to may have any size. Raises Damaged.
+    The size must be one that a manifest states, if any refers to the blob.
     """
     path = local.path(place)
     blob = Blob(name.rpartition("/")[2], path.stat().st_size)
     if blob.size not in sizes.get(name, {blob.size}) or sha256_file(path) != blob.sha256:
-        raise Damaged("not the bytes that its name states", path)
+        raise Damaged("its content does not match its name", path)
     return blob
 
 
 def _count_lacking(
     store: RunStore, manifest: Manifest, intact: set[Blob], counts: Verified, problems: list[str]
 ) -> None:
-    # What was written or removed while the files were read is not a problem.
+    # A file that was written or removed while the others were read is not a problem.
     lacking = {b for b in set(manifest.blobs) - intact if store.size(b.name) != b.size}
     if not lacking or store.size(manifest.name) is None:
         return
@@ -200,7 +199,7 @@ def _count_lacking(
 
 
 def _references(manifests: Collection[Manifest]) -> set[Blob]:
-    """Return what the manifests refer to."""
+    """Return the blobs that the manifests refer to."""
     return {blob for manifest in manifests for blob in manifest.blobs}
 
 

@@ -3,11 +3,11 @@
     blobs/ab/abcd…                       one file's bytes; the name is its SHA-256
     entries/12/1234…/run.000003.000000.9f86d081884c7d65.json
                                          a manifest, in the folder of its fingerprint
-    damaged/…                            what did not match its name, set aside
+    damaged/…                            files that did not match their names, set aside
 
-A manifest's name holds how far it goes (epochs, steps of the next one) and a
-digest of its own content, so it verifies itself; it is written after all its
-blobs, and never changed.
+A manifest's name contains how far its run has come (epochs, steps of the next
+one) and a digest of its content, by which it is verified. It is written after
+all its blobs, and never changed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _BLOB_NAME = re.compile(rf"{BLOBS}/(?P<start>[0-9a-f]{{2}})/(?P<sha256>(?P=start
 class Blob:
     """A file in a store, by its content: hex SHA-256 and size in bytes.
 
-    Raises ValueError if it is not these: no reference leads out of a store.
+    Raises ValueError for anything else, so that no reference leads out of a store.
     """
 
     sha256: str
@@ -59,11 +59,11 @@ class Blob:
 
     @property
     def stated(self) -> Stated:
-        """What its file must be to be read."""
+        """The digest and size that its file must have."""
         return Stated(self.sha256, self.size)
 
     def as_json(self) -> dict[str, Any]:
-        """Return how a manifest refers to it."""
+        """Return the JSON with which a manifest refers to it."""
         return {"sha256": self.sha256, "size": self.size}
 
     @classmethod
@@ -89,7 +89,7 @@ class Manifest:
 
     @property
     def content(self) -> bytes:
-        """The manifest's file."""
+        """The bytes of the manifest's file."""
         value = {
             "format": FORMAT,
             "kind": self.kind,
@@ -110,7 +110,7 @@ class Manifest:
 
     @property
     def file(self) -> Blob:
-        """The one file of an entry that is no run."""
+        """The one blob of an entry that is not a run."""
         return Blob(**self.body[self.kind])
 
     @property
@@ -129,7 +129,7 @@ class Source(Protocol):
 def read_manifest(source: Source, name: str, place: str = "") -> Manifest:
     """Read a manifest by its name, from another place if it was moved. Raises as `source.read`.
 
-    It may come from anybody: that it has the parts that are read of it is checked as well.
+    Anybody may have written it, so its parts are checked as well.
     """
     match = _NAME.fullmatch(name)
     if not match:
@@ -149,7 +149,7 @@ def read_manifest(source: Source, name: str, place: str = "") -> Manifest:
 
 
 def _has_parts(manifest: Manifest) -> bool:
-    """Tell whether what is read of a manifest has the types that every writer gives it."""
+    """Tell whether the parts of a manifest that are used have the right types."""
     if manifest.kind == "run":
         needed_blobs(manifest)  # reads the epochs, and every reference
     elif manifest.body != {manifest.kind: manifest.file.as_json()}:
@@ -190,7 +190,7 @@ def places(manifest: Manifest) -> list[tuple[str, Blob]]:
 
 
 def best_epochs(rows: Sequence[Mapping[str, Any]]) -> set[int]:
-    """Return which epochs are the best, one by each accuracy that a run may be monitored by."""
+    """Return the best epoch by each accuracy that a run may monitor."""
     best = set()
     for key in ("val_accuracy", "test_accuracy"):
         greatest, where = -1.0, None
@@ -204,7 +204,7 @@ def best_epochs(rows: Sequence[Mapping[str, Any]]) -> set[int]:
 
 
 def spaced_epochs(epochs: int) -> set[int]:
-    """Return a few evenly spaced ones of so many epochs, from 0: a power of two apart."""
+    """Return a few of the first `epochs` epochs (0-based), a power of two apart."""
     apart = 1
     while epochs // apart > _MOST_SPACED:
         apart *= 2
@@ -212,11 +212,11 @@ def spaced_epochs(epochs: int) -> set[int]:
 
 
 def thinnable(manifest: Manifest) -> set[Blob]:
-    """Return what a run of another budget needs, and this one does not.
+    """Return the blobs that only a run with another budget needs.
 
-    These are the weights of epochs that are neither the best nor the last, for a shorter
-    budget, and the optimizer's state after whole epochs, for a longer one. Such a
-    budget is trained from the start if they are gone. The state within an epoch stays.
+    A shorter budget needs the weights of epochs that are neither the best nor the last; a
+    longer one needs the optimizer's state after whole epochs. Without them such a run is
+    trained from the start. The state within an epoch is never thinned.
     """
     epochs = manifest.body.get("epochs", []) if manifest.kind == "run" else []
     kept = {len(epochs) - 1} | best_epochs([epoch["row"] for epoch in epochs])

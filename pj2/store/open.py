@@ -1,4 +1,4 @@
-"""Opening the store that a config or the command line names."""
+"""Opens the store that a config or the command line names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pj2.store.tiers import Folder, TierError, open_tier
 def open_store(
     path: str, remote: str | None = None, say: Callable[[str], None] = print
 ) -> RunStore:
-    """Return the store in a folder, with another tier behind it where `remote` names one.
+    """Return the store in a folder, with a remote tier if `remote` names one.
 
     Raises UserError if `path` is no folder, or `remote` cannot be understood.
     """
@@ -24,7 +24,7 @@ def open_store(
             "(or in the variable PJ2_STORE_REMOTE)"
         )
     local = Folder(path)
-    # These ask nothing of a folder that may not be looked into: it is as good as one not there.
+    # Both return False for a folder without permission: it counts as absent.
     if os.path.exists(local.root) and not os.path.isdir(local.root):
         raise UserError(f"store.path: {path}: is a file; expected a folder")
     return RunStore(local, open_tier(remote) if remote else None, say)
@@ -33,7 +33,7 @@ def open_store(
 def open_existing(
     path: str, remote: str | None = None, say: Callable[[str], None] = print
 ) -> RunStore:
-    """Return a store that is to be looked into: one that is not there is a mistyped name.
+    """Return a store that must exist already: a missing one is a mistyped name.
 
     Raises UserError also if `path` holds no store and no remote tier is named, if it
     cannot be listed, or if the remote tier is not there or cannot be read.
@@ -64,7 +64,7 @@ def require_remote(store: RunStore) -> None:
     if remote is None:
         return
     try:
-        remote.names(PENDING)  # nothing is ever there: this asks for an answer only
+        remote.names(PENDING)  # always empty: this only tests that the tier answers
     except TierError as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise UserError(f"--remote {remote}: cannot be read ({reason})") from None

@@ -1,9 +1,9 @@
-"""Records: JSON files of ours that say what lies beside them. One reader, and one writer.
+"""Records: JSON files that describe the files beside them. One reader, and one writer.
 
-A record may come from somebody else, or have been edited by hand. It is believed only if it is a
-regular file of bounded size, is JSON, holds what its schema asks for, and carries its own digest:
-the SHA-256 of the canonical JSON of the rest. That tells accidents and edits; whoever edits a
-record and computes its digest again is believed.
+A record may come from somebody else, or have been edited by hand. It is trusted only if it is a
+regular file of bounded size, is JSON, matches its schema, and contains its own digest: the SHA-256
+of the canonical JSON of the rest. The digest detects damage and edits, except by somebody who
+computes it again.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _LONGEST_NAME = 255  # bytes, on common file systems
 
 
 def plain_name(name: str) -> str:
-    """Return a name out of a record, if it may become a part of a path. Raises ValueError.
+    """Return a name from a record. Raises ValueError if it must not be part of a path.
 
-    It may if it names something in the folder that it is joined to, and prints as it is.
+    It must name something directly in the folder that it is joined to, and be printable.
     """
     if name in ("", ".", "..") or "/" in name or "\\" in name or not name.isprintable():
         raise ValueError(f"{name!r} is not the plain name of a file or folder")
@@ -43,13 +43,13 @@ def plain_name(name: str) -> str:
 
 Name = Annotated[str, AfterValidator(plain_name)]
 Digest = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
-# No count, and no number of seconds, comes near it; what is greater breaks the arithmetic on it.
+# Far above any real count or number of seconds; greater values would break arithmetic.
 Count = Annotated[int, Field(ge=0, le=10**15)]
 Amount = Annotated[float, Field(ge=0, le=1e15)]
 
 
 class BadRecord(UserError):
-    """A record that cannot be believed; `in_its_folder` says so to who knows the folder."""
+    """A record that cannot be trusted; `in_its_folder` is the message without the folder."""
 
     def __init__(self, path: PathLike, reason: str) -> None:
         super().__init__(f"{os.fspath(path)}: {reason}")
@@ -57,11 +57,11 @@ class BadRecord(UserError):
 
 
 def read_record(path: PathLike, schema: type[Schema], largest: int = _LARGEST) -> Schema:
-    """Return what a record says, with its digest. Raises BadRecord if it cannot be believed.
+    """Return a record, with its digest. Raises BadRecord if it cannot be trusted.
 
     Args:
         path: the file.
-        schema: what it must hold, as pydantic validates it.
+        schema: a type that pydantic validates it against.
         largest: how many bytes it may have.
     """
     value = read_json(path, dict, largest)
@@ -72,12 +72,12 @@ def read_record(path: PathLike, schema: type[Schema], largest: int = _LARGEST) -
     except ValueError as error:  # a number that is not finite
         raise BadRecord(path, f"is damaged: {error}") from None
     if edited:
-        raise BadRecord(path, "was edited or damaged: its digest is not that of what it says")
+        raise BadRecord(path, "was edited or damaged: its digest does not match its content")
     return _as(schema, value, path)
 
 
 def read_json(path: PathLike, schema: type[Schema], largest: int = _LARGEST) -> Schema:
-    """Return what a JSON file holds whose digest another file knows. Raises BadRecord."""
+    """Return the content of a JSON file without a digest of its own. Raises BadRecord."""
     try:
         content = _content(path, largest)
     except FileNotFoundError:
@@ -88,7 +88,7 @@ def read_json(path: PathLike, schema: type[Schema], largest: int = _LARGEST) -> 
 
 
 def parse_json(content: bytes, schema: type[Schema], path: PathLike) -> Schema:
-    """Return what JSON within the file at `path` holds. Raises BadRecord."""
+    """Return parsed JSON that came from the file at `path`. Raises BadRecord."""
     try:
         value: Any = from_json(content, allow_inf_nan=False)
     except ValueError as error:
@@ -107,13 +107,13 @@ def signed(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def digest_of(value: Mapping[str, Any]) -> str:
-    """Return the digest of a record: the hex SHA-256 of the canonical JSON of all else in it."""
+    """Return the digest of a record: the hex SHA-256 of the canonical JSON of the rest of it."""
     rest = {key: part for key, part in value.items() if key != DIGEST}
     return hashlib.sha256(canonical_json(rest).encode()).hexdigest()
 
 
 def says(value: Any, wanted: Any) -> bool:
-    """Tell whether a value of a record holds all that is wanted; it may hold more keys."""
+    """Tell whether a value of a record contains `wanted`; it may have more keys."""
     if isinstance(wanted, dict) and isinstance(value, dict):
         return all(key in value and says(value[key], part) for key, part in wanted.items())
     if isinstance(wanted, list) and isinstance(value, list):

@@ -1,8 +1,9 @@
-"""The run store: what was trained once, kept, and handed out only after verification.
+"""The run store: it keeps trained runs, and verifies every file before it returns it.
 
-A local folder comes first; an optional remote tier is read through and written
-behind. Neither failing stops a run: what cannot be kept is held in memory, what
-cannot be read is done without, and the user is told in one line.
+A local folder comes first; files that it lacks are read from an optional remote
+tier, to which finished runs are copied. If a tier fails, the run goes on: data that
+cannot be written stay in memory, files that cannot be read count as missing, and
+the user gets one line.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ from pj2.store.tiers import Folder, Tier, TierError
 Result = TypeVar("Result")
 Choose = Callable[[list[str]], list[str]]
 
-# A manifest and the one before it: should the newer be damaged, the older is used.
+# A manifest and the one before it: if the newer is damaged, the older is used.
 GENERATIONS = 2
-# Between the writing of a blob and of the manifest that refers to it a process takes no longer.
+# A process takes no longer between writing a blob and the manifest that refers to it.
 IN_USE_SECONDS = 10.0
 
 
 class BlobUnavailable(Exception):
-    """A blob is missing or damaged in every tier; what needs it must be made again."""
+    """A blob is missing or damaged in every tier; whatever needs it must be made again."""
 
 
 class RunStore:
@@ -53,7 +54,7 @@ class RunStore:
     Args:
         local: where this machine keeps its runs; made when first written to.
         remote: another tier, or None.
-        say: takes each line that the user must see.
+        say: shows a line to the user.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class RunStore:
     # Writing
 
     def put(self, data: bytes) -> Blob:
-        """Keep bytes, on disk where that is possible, in memory for this process otherwise."""
+        """Keep bytes: on disk if possible, otherwise in the memory of this process."""
         blob = Blob.of(data)
         if self.writable:
             try:
@@ -93,7 +94,7 @@ class RunStore:
         """Write a manifest, after all its blobs; return whether it is on disk."""
         if self.writable and not any(blob.sha256 in self._memory for blob in manifest.blobs):
             try:
-                if len(manifest.content) > MANIFEST_BYTES:  # nobody would read it
+                if len(manifest.content) > MANIFEST_BYTES:  # no reader would accept it
                     raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
                 self.local.keep(manifest.name, manifest.content)
                 return True
@@ -102,9 +103,9 @@ class RunStore:
         return False
 
     def discard(self, blobs: Iterable[Blob]) -> None:
-        """Remove those of some blobs that this process wrote, and that nobody used just now.
+        """Remove blobs, if this process wrote them and no process used them just now.
 
-        Others may be another entry's, or that of a process about to publish its manifest.
+        Others may belong to another entry, or to a manifest that is about to be published.
         """
         names = {blob.name for blob in blobs} & self._written
         if not names or not self.writable:
@@ -119,9 +120,9 @@ class RunStore:
             self._stop_writing(error)
 
     def retire(self, manifest: Manifest, blobs: Collection[Blob]) -> None:
-        """Remove a manifest that a later one replaces, and blobs that no other refers to.
+        """Remove a manifest that a later one replaces, and `blobs`, which no other refers to.
 
-        Whatever another entry might refer to as well is gc's to remove.
+        Blobs that another entry may refer to are left for gc.
         """
         if not self.writable:
             return
@@ -133,7 +134,7 @@ class RunStore:
             self._stop_writing(error)
 
     def push(self, manifest: Manifest) -> None:
-        """Write an entry to the remote tier too, with those that could not be written before."""
+        """Copy an entry to the remote tier, and those that could not be copied before."""
         if not self._mirrored or not self.writable:
             return
         try:
@@ -144,7 +145,7 @@ class RunStore:
         self.push_pending()
 
     def push_pending(self) -> None:
-        """Write those entries to the remote tier that could not be written before."""
+        """Copy to the remote tier the entries that could not be copied before."""
         for name in self.names(PENDING):
             waiting = name.removeprefix(f"{PENDING}/").replace("+", "/")
             if self.remote is None or not self._push(waiting):
@@ -159,8 +160,8 @@ class RunStore:
     ) -> Iterator[Manifest]:
         """Yield the intact manifests of a fingerprint, the most advanced first, local ones first.
 
-        Damaged ones are set aside and reported. The remote tier is asked only
-        if the local ones were not enough for the caller, and `remote` allows it.
+        Damaged ones are set aside and reported. The remote tier is read only
+        if the caller needs more than the local ones, and `remote` allows it.
         """
         wanted = partial(_of_entry, fingerprint, kind)
         yield from self._manifests(entry_folder(fingerprint), wanted, remote)
@@ -170,11 +171,11 @@ class RunStore:
         yield from self._manifests(ENTRIES, lambda names: list(filter(fingerprint_in, names)))
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of local files below a folder, without what cannot be listed."""
+        """Return the names of local files below a folder; one that cannot be listed is skipped."""
         return self.local.names(folder, self._not_listed)
 
     def size(self, name: str) -> int | None:
-        """Return the size of a local file; None if it is gone, or its folder is closed."""
+        """Return the size of a local file; None if it is missing or its folder is unreadable."""
         try:
             return self.local.size(name)
         except OSError as error:
@@ -182,7 +183,7 @@ class RunStore:
             return None
 
     def has(self, blob: Blob) -> bool:
-        """Tell whether a blob seems to be there: its content is checked when it is fetched."""
+        """Tell whether a blob seems to exist; its content is verified only when it is read."""
         if blob.sha256 in self._memory or self.size(blob.name) == blob.size:
             return True
         remote = self.remote
@@ -204,8 +205,8 @@ class RunStore:
     def touch(self, manifest: Manifest) -> None:
         """Mark an entry as used now; gc removes those unused for longest first.
 
-        One that came from the remote tier is held here from now on, as its
-        blobs are that were fetched.
+        A manifest that came from the remote tier is written to the local folder,
+        like the blobs that were fetched.
         """
         if self.size(manifest.name) is not None:
             self.local.touch(manifest.name, manifest.content)
@@ -227,16 +228,16 @@ class RunStore:
         return self._readable(name, partial(read_manifest, self.local, name))
 
     def read_manifest(self, name: str) -> Manifest | None:
-        """Read one as `local_manifest` does. Raises OSError if it cannot be read."""
+        """Read a manifest as `local_manifest` does. Raises OSError if it cannot be read."""
         return self._intact(name, partial(read_manifest, self.local, name))
 
     def set_aside(self, name: str, read: Callable[[str], Result]) -> Result | None:
-        """Move a damaged file where nothing reads it, and report that.
+        """Move a damaged file to where nothing reads it, and report that.
 
-        Return what it holds if it is whole: another process has mended it since it was read.
+        If another process has repaired it meanwhile, put it back and return its content.
 
         Args:
-            read: given a place, returns what a file holds there, or raises Damaged.
+            read: returns the content of the file at a place, or raises Damaged.
         """
         place = f"{DAMAGED}/{name.rpartition('/')[2]}.{time.time_ns()}"
         try:
@@ -255,11 +256,11 @@ class RunStore:
         return None
 
     def report_unusable(self, manifest: Manifest, error: Exception) -> None:
-        """Say why a manifest, though whole, is not used."""
+        """Report why an intact manifest is not used."""
         reason = str(error).splitlines()[0]
-        self._say(f"store {self.local}: {manifest.name} is not used: it is not of a run ({reason})")
+        self._say(f"store {self.local}: {manifest.name} is not used: it holds no run ({reason})")
 
-    # Below: how
+    # Internals
 
     def _intact(self, name: str, read: Callable[[str], Result]) -> Result | None:
         """Read a local file; None if it is gone, or damaged, in which case it is set aside."""
@@ -271,7 +272,7 @@ class RunStore:
             return self.set_aside(name, read)
 
     def _readable(self, name: str, read: Callable[[str], Result]) -> Result | None:
-        """Read a file as `_intact` does; if it cannot be read, say so and do without it."""
+        """Read a file as `_intact` does; if it cannot be read, report that and return None."""
         try:
             return self._intact(name, read)
         except OSError as error:
@@ -285,7 +286,7 @@ class RunStore:
                 tried.add(name)
                 manifest = self.local_manifest(name)
                 if manifest is None:
-                    break  # a newer one may have replaced it, which the list lacks
+                    break  # list again: a newer one may have replaced it
                 yield manifest
             else:
                 return
@@ -307,7 +308,7 @@ class RunStore:
                     yield found
 
     def _read_through(self, name: str, read: Callable[[Tier], Result]) -> Result | None:
-        """Read a file of the remote tier; None if it is gone or damaged, or nothing answers."""
+        """Read a file of the remote tier; None if it is missing or damaged, or the tier fails."""
         remote = self.remote
         if remote is None:
             return None
@@ -346,14 +347,14 @@ class RunStore:
                     except BlobUnavailable:
                         if blob in thinnable(manifest):
                             continue
-                        return True  # it was reported; an entry without it is of no use there
+                        return True  # already reported; an entry without it is useless
                     remote.write(blob.name, data)
                     self._damaged_there.discard(blob.name)
             remote.write(manifest.name, manifest.content)
             self._damaged_there.discard(manifest.name)
             for other in self._damaged_there:
                 if fingerprint_in(other) == manifest.fingerprint:
-                    _remove_damaged(remote, other)  # this one stands in its place
+                    _remove_damaged(remote, other)  # the intact one replaces it
             return True
 
         return bool(self._guarded(copy))
@@ -366,9 +367,9 @@ class RunStore:
         )
 
     def _guarded(self, action: Callable[[], Result]) -> Result | None:
-        """Do something with the remote tier; if it fails, say so once and do without it.
+        """Run an action on the remote tier; if the tier fails, report it and stop using it.
 
-        Raises Damaged if it read something that is.
+        Raises Damaged if the action read a damaged file.
         """
         try:
             return action()
@@ -398,7 +399,7 @@ class RunStore:
 
 
 def _of_entry(fingerprint: str, kind: Kind, names: list[str]) -> list[str]:
-    """Return the names of an entry's manifests among some, the most advanced first."""
+    """Return those of `names` that are an entry's manifests, the most advanced first."""
     own = [
         name
         for name in names
@@ -408,7 +409,7 @@ def _of_entry(fingerprint: str, kind: Kind, names: list[str]) -> list[str]:
 
 
 def _remove_damaged(remote: Tier, name: str) -> None:
-    """Remove a manifest that was found damaged, unless it has been mended since."""
+    """Remove a manifest that was damaged when last read, if it still is."""
     try:
         read_manifest(remote, name)
     except FileNotFoundError:

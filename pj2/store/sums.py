@@ -1,4 +1,4 @@
-"""Digests of files in the format of ``sha256sum``: what was made is told from what was edited."""
+"""Digests of files in the format of ``sha256sum``, which show whether a file was edited."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 def sums_path(results: str | os.PathLike[str], first: str) -> Path:
-    """Return where the digests of a job's files are, given the first of them, in its results."""
+    """Return the path of the digests of a job's files; `first` names its first, below `results`."""
     return Path(results, "sums", f"{first}.sha256")
 
 
 def write_sums(path: Path, files: Iterable[Path]) -> None:
-    """Write the SHA-256 of files, each named from the folder of `path`."""
+    """Write the SHA-256 of files, with names relative to the folder of `path`."""
     lines = [
         f"{sha256_file(file)}  {Path(os.path.relpath(file, path.parent)).as_posix()}\n"
         for file in files
@@ -28,7 +28,7 @@ def write_sums(path: Path, files: Iterable[Path]) -> None:
 
 
 def read_sums(path: Path) -> dict[str, str]:
-    """Return the hex SHA-256 that each name has; nothing where `path` is missing or damaged."""
+    """Return the hex SHA-256 by name; empty if `path` is missing or damaged."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -37,7 +37,7 @@ def read_sums(path: Path) -> dict[str, str]:
 
 
 def parse_sums(lines: Iterable[str]) -> dict[str, str]:
-    """Return the hex SHA-256 of each name in the lines that have both; others are passed over."""
+    """Return the hex SHA-256 by name; lines of another form are skipped."""
     found = (_LINE.fullmatch(line) for line in lines)
     return {posixpath.normpath(match[2]): match[1] for match in found if match}
 
@@ -45,10 +45,10 @@ def parse_sums(lines: Iterable[str]) -> dict[str, str]:
 def edited(
     path: Path, files: Iterable[Path], digest_of: Callable[[Path], str] = sha256_file
 ) -> list[str]:
-    """Return in words which of the files that are there are not those of the sums at `path`."""
+    """Return a message for each existing file that does not match the sums at `path`."""
     there = [file for file in files if file.exists()]
     if there and not path.exists():
-        return [f"{path} is missing: nothing tells whether {there[0]} is what was made"]
+        return [f"{path} is missing, so {there[0]} cannot be checked for edits"]
     problems, sums = [], read_sums(path)
     for file in there:
         named = sums.get(Path(os.path.relpath(file, path.parent)).as_posix())

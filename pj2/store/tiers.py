@@ -26,7 +26,7 @@ from pj2.store.files import TEMPORARY, Stated, atomic_path, open_regular, read_s
 from pj2.store.manifest import Blob
 
 READ_ONLY = 0o444
-# Object stores show a file only once it is complete; elsewhere it is moved into place.
+# Object stores show a file only once it is complete; elsewhere `Remote` renames it into place.
 _OBJECT_STORES = ("s3", "gcs", "abfs")
 _ANSWER_SECONDS, _REQUEST_SECONDS, _ATTEMPTS = 3, 30, 2
 _S3_OPTIONS = {"endpoint_override", "scheme", "region", "anonymous"}
@@ -34,7 +34,7 @@ _KEYS = "keys come from the environment (AWS_ACCESS_KEY_ID, …)"
 _HIDDEN = "***"
 
 TierError = (OSError, ArrowException)
-"""What reading from or writing to a tier may raise."""
+"""The exceptions that reading from or writing to a tier may raise."""
 
 
 class Tier(Protocol):
@@ -64,7 +64,7 @@ class Tier(Protocol):
 
 @contextmanager
 def stale_is_absent() -> Iterator[None]:
-    """Take a file that another node removed while NFS still showed it for one that is not there."""
+    """Raise FileNotFoundError for a file that another node removed while NFS still shows it."""
     try:
         yield
     except OSError as error:
@@ -90,7 +90,7 @@ class Folder:
         return str(self.root)
 
     def path(self, name: str) -> Path:
-        """Return where a file is, or would be."""
+        """Return the path of a file, which may not exist."""
         return self.root / name
 
     @stale_is_absent()
@@ -104,13 +104,13 @@ class Folder:
         try:
             self._write(name, data)
         except FileNotFoundError:
-            # NFS may have asked for the rename twice, since the first answer was lost; or the
-            # temporary file was cleared away. Whichever it was, writing it again is right.
+            # NFS may have repeated a rename whose answer was lost, or gc removed the
+            # temporary file. In both cases it is right to write the file again.
             self._write(name, data)
 
     def keep(self, name: str, data: bytes) -> bool:
-        """Make a file hold `data`, written anew unless it does; return whether it was written."""
-        with suppress(OSError):  # what is damaged or cannot be read is written anew
+        """Write `data` to a file unless it holds them already; return whether it was written."""
+        with suppress(OSError):  # a damaged or unreadable file is written again
             if self.size(name) == len(data):
                 self.read(name, Blob.of(data).stated)
                 if self.touch(name, data):
@@ -140,18 +140,18 @@ class Folder:
         return used is None or used > time
 
     def now(self) -> float:
-        """Return the time by the clock that `used` goes by, which may be another machine's."""
+        """Return the time by the file system's clock, which may be another machine's."""
         try:
             with tempfile.NamedTemporaryFile(dir=self.root, prefix=TEMPORARY) as file:
                 os.utime(file.fileno())
                 return os.fstat(file.fileno()).st_mtime
-        except OSError:  # it cannot be written, or is not there
+        except OSError:  # the folder cannot be written, or is missing
             return time.time()
 
     def names(self, folder: str, onerror: Callable[[OSError], None] = _fail) -> list[str]:
-        """Return the files below a folder; those half written are left out.
+        """Return the files below a folder, without temporary ones.
 
-        `onerror` is told of what cannot be listed, if it is to be left out as well.
+        `onerror` is called for a folder that cannot be listed, which is then skipped.
         """
         return [name for name in self._below(folder, onerror) if TEMPORARY not in name]
 
@@ -165,8 +165,8 @@ class Folder:
             self.path(name).unlink()
 
     def touch(self, name: str, data: bytes) -> bool:
-        """Mark a file that holds `data` as used now, if that is allowed; return if it is there."""
-        with suppress(OSError):  # a store shared read-only keeps the times that it has
+        """Mark a file that holds `data` as used now, if that is allowed; return if it exists."""
+        with suppress(OSError):  # a store shared read-only keeps its times
             try:
                 with stale_is_absent():
                     os.utime(self.path(name))
@@ -199,10 +199,10 @@ class Remote:
     """A place that pyarrow.fs opens, such as ``s3://bucket/prefix``.
 
     Args:
-        filesystem: what reads and writes there.
-        root: where in it the names begin.
-        address: what the user is told; see `without_secrets`.
-        ask: called before the first use, to fail soon where nothing answers, or nothing is there.
+        filesystem: reads and writes there.
+        root: the path to which names are relative.
+        address: shown to the user; see `without_secrets`.
+        ask: called before the first use, to fail early if the tier does not answer or is missing.
     """
 
     def __init__(
@@ -231,7 +231,7 @@ class Remote:
             return read_stated(file, file.size(), stated)
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file so that it is never seen half."""
+        """Write a file atomically."""
         path = self._path(name)
         if self._files.type_name in _OBJECT_STORES:
             self._write(path, data)
@@ -275,7 +275,7 @@ def open_tier(address: str) -> Tier:
 
     ``s3://`` takes the options ``endpoint_override``, ``scheme``, ``region``
     and ``anonymous`` (``true``); keys come from the environment, as AWS's
-    tools read it. Nothing is reached before the first use.
+    tools read it. Nothing is contacted before the first use.
 
     Raises UserError for an address that cannot be understood.
     """
@@ -330,7 +330,7 @@ def _open_s3(bucket: str, prefix: str, options: dict[str, str], shown: str) -> R
         )
 
     def ask() -> None:
-        # A store that does not answer must not hold up a run; one that does may take its time.
+        # A server that does not answer must not delay a run; one that answers may be slow.
         if connect(_ANSWER_SECONDS).get_file_info(bucket).type == fs.FileType.NotFound:
             raise OSError(f"there is no bucket {bucket}")
 

@@ -1,4 +1,4 @@
-"""Carrying entries from one store to another, in a tar file or straight from a folder."""
+"""Copies entries from one store to another, through a tar file or directly from a folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LEFT_OUT = "damaged, or cannot be read; left out"
 
 @dataclass
 class Transferred:
-    """What was carried over; ``bytes`` are those of the blobs."""
+    """What was copied; ``bytes`` are those of the blobs."""
 
     manifests: int = 0
     blobs: int = 0
@@ -46,9 +46,8 @@ def export_entries(
 ) -> Transferred:
     """Write entries with their blobs into an uncompressed tar file, verified on the way.
 
-    A manifest whose blobs are not all there is left out, with a line added to
-    `problems`; weights that were thinned are not asked for. The same entries
-    give the same bytes.
+    A manifest that lacks blobs, other than thinned ones, is left out with a line
+    added to `problems`. The same entries give the same bytes.
     """
     done = Transferred()
     written: set[Blob] = set()
@@ -80,13 +79,13 @@ def export_entries(
 
 
 def import_entries(store: RunStore, source: Path, problems: list[str]) -> Transferred:
-    """Take over the entries of a tar file that `export_entries` wrote, or of a store's folder.
+    """Copy the entries of a tar file that `export_entries` wrote, or of a store's folder.
 
-    Everything is verified first. What is damaged, and manifests that need it,
+    Everything is verified first. Damaged files, and manifests that need them,
     are left out with a line added to `problems`.
 
-    Raises UserError if the source cannot be read, or holds what no store
-    holds; nothing is taken over then.
+    Raises UserError, and copies nothing, if the source cannot be read or holds
+    files that do not belong in a store.
     """
     with _opened(source, problems) as (names, files):
         if not names and not problems:
@@ -143,7 +142,7 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
 
 @contextmanager
 def _opened(source: Path, problems: list[str]) -> Iterator[tuple[list[str], Folder | _Archive]]:
-    """Yield the names in a source, and what reads them."""
+    """Yield the names in a source, and the object that reads them."""
 
     def not_listed(error: OSError) -> None:
         problems.append(f"{error.filename}: cannot be read ({error.strerror}); left out")
@@ -151,7 +150,7 @@ def _opened(source: Path, problems: list[str]) -> Iterator[tuple[list[str], Fold
     if source.is_dir():
         folder = Folder(source)
         names = [*folder.names(BLOBS, not_listed), *folder.names(ENTRIES, not_listed)]
-        # A folder holds strangers that nobody sent: .DS_Store, or .nfs… of a file just removed.
+        # A system may add files of its own to a folder: .DS_Store, or .nfs… of a removed file.
         yield [name for name in names if blob_in(name) or fingerprint_in(name)], folder
         return
     try:
@@ -164,9 +163,9 @@ def _opened(source: Path, problems: list[str]) -> Iterator[tuple[list[str], Fold
 
 
 class _Archive:
-    """A tar file: of each member its name, its size and where its bytes begin.
+    """A tar file: the offset and size of each member, by name.
 
-    Raises UserError if it is not whole, or has members that are more than that.
+    Raises UserError if it is cut off, or has members other than regular files.
     """
 
     def __init__(self, source: Path, file: BinaryIO) -> None:
@@ -177,7 +176,7 @@ class _Archive:
             self._read_headers()
         except UserError:
             raise
-        except Exception as error:  # tarfile raises whatever it meets in a header that is forged
+        except Exception as error:  # a forged header makes tarfile raise anything
             reason = str(error) or type(error).__name__
             raise UserError(f"{source}: is not a whole tar file ({reason})") from None
 
@@ -201,10 +200,10 @@ class _Archive:
                         f"{self._source}: holds links, folders or sparse files; nothing imported"
                     )
                 if not 0 <= member.size <= end - member.offset_data:
-                    raise tarfile.ReadError(f"{member.size} bytes, which it has not")
+                    raise tarfile.ReadError(f"a member of {member.size} bytes is cut off")
                 self.members[member.name] = member.offset_data, member.size
             self._file.seek(archive.offset)
-        # The module takes a damaged header for the end, and what comes after it would be lost.
+        # tarfile takes a damaged header for the end, and would skip the members after it.
         if self._file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
             raise UserError(
                 f"{self._source}: is damaged in the middle, or cut off; nothing imported"
@@ -212,7 +211,7 @@ class _Archive:
 
 
 class _Headers:
-    """What tarfile reads of an archive: its headers, none of which may be of any size."""
+    """Reads an archive's headers for tarfile, and refuses one that is too long."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""Which files were hashed before and have not changed since, so that looking again is cheap."""
+"""A cache of file hashes: a file that has not changed is not hashed again."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pj2.store.files import sha256_file
 from pj2.store.records import BadRecord, read_record, write_record
 
 VERIFIED = ".pj2/verified.json"
-_LARGEST = 1 << 30  # bytes; a line a file, and there may be millions of images
+_LARGEST = 1 << 30  # bytes; one entry per file, and there may be millions of images
 
-# A file system's clock may tick this seldom: a younger file can change unnoticed.
+# A file system's clock may tick only this often: a change within a tick goes unnoticed.
 _SETTLED_NANOSECONDS = 2_000_000_000
 
 Entry = tuple[int, int, int, int, str]
@@ -29,10 +29,10 @@ class _Known(TypedDict):
 class VerifiedFiles:
     """Hashes of files, remembered between processes.
 
-    A file is hashed again when its size, times or inode are not those it had.
+    A file is hashed again when its size, times or inode have changed.
 
     Args:
-        path: the JSON file that remembers; one that is damaged counts as empty.
+        path: the JSON file of the cache; a damaged one counts as empty.
     """
 
     def __init__(self, path: str | os.PathLike[str] = VERIFIED) -> None:
@@ -55,7 +55,7 @@ class VerifiedFiles:
         return digest
 
     def save(self) -> None:
-        """Write down what was hashed; where that is not allowed, the next process hashes again."""
+        """Write the new hashes to disk; if that fails, the next process hashes again."""
         if not self._changed:
             return
         known = {name: entry for name, entry in self._known.items() if os.path.exists(name)}

@@ -165,7 +165,7 @@ def test_data_that_are_not_prepared(pj2, here):
     assert "not known yet" in out
     code, out, _ = pj2("why", RUN)
     assert code == 0
-    assert "not known before snakemake prepare_data" in out
+    assert "unknown until snakemake prepare_data" in out
 
 
 def test_why(pj2, prepared):

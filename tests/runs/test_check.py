@@ -41,7 +41,7 @@ HARDWARE = {"device": "cpu", "name": "some CPU", "capability": "AVX2", "threads"
 CURRENT = "current: made with these settings, data and code, and its files are intact"
 CONTINUED = "continues after 3 epochs, nothing is trained again"
 FROM_START = "trained from the start, the store has nothing to continue"
-LACKING = "starts over: what the store has of it is damaged, incomplete or thinned"
+LACKING = "starts over: the stored run is damaged, incomplete or thinned"
 RESTORED = "restored from the store, no training"
 
 
@@ -177,7 +177,7 @@ def test_more_epochs_with_another_torch(tmp_path):
     assert made.why() == [CURRENT]
     assert made.why(epochs=5)[0] == (
         "epochs 3 → 5: starts over: 3 epochs were made on some CPU in fp32 with torch 1.0.0, "
-        "whose last digits this machine would not continue"
+        "and this machine would compute other last digits"
     )
 
 
@@ -206,7 +206,7 @@ def test_a_run_that_is_not_there(made):
     assert made.why() == [f"run.json is missing: {RESTORED}"]
     assert made.why(seed=1) == [f"run.json is missing: {FROM_START}"]
     assert made.why(epochs=4) == [f"run.json is missing: {CONTINUED}"]
-    assert "not known before snakemake prepare_data" in made.why(data=None)[0]
+    assert "unknown until snakemake prepare_data" in made.why(data=None)[0]
 
 
 def test_a_store_that_lost_its_weights_restores_nothing(made):
@@ -223,7 +223,7 @@ def test_a_store_that_lost_its_weights_restores_nothing(made):
         ("", "run.json is damaged: not valid JSON"),
         ("[]", "run.json is damaged, or another version wrote it: Input should be a valid dict"),
         ('{"fingerprint": "0"}', "run.json has no digest: another version wrote it"),
-        ('{"digest": 3}', "run.json was edited or damaged: its digest is not"),
+        ('{"digest": 3}', "run.json was edited or damaged: its digest does not"),
     ],
 )
 def test_a_damaged_run_json(made, content, words):
@@ -240,7 +240,7 @@ def test_what_neither_settings_nor_files_cover_is_covered_by_the_record_s_digest
     text = made.run
     text[key] = value
     (made.folder / RUN).write_text(json.dumps(text))
-    edited = "run.json was edited or damaged: its digest is not that of what it says"
+    edited = "run.json was edited or damaged: its digest does not match its content"
     assert made.reasons() == [edited]
     made.restore()
     assert made.why() == [CURRENT]

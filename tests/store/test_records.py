@@ -54,7 +54,7 @@ def test_what_was_written_is_read(path):
 def test_an_edit_is_seen(path, value):
     write_record(path, {"name": "a", "count": 0})
     path.write_text(json.dumps(json.loads(path.read_text()) | {"name": value}))
-    assert refused(path) == "was edited or damaged: its digest is not that of what it says"
+    assert refused(path) == "was edited or damaged: its digest does not match its content"
 
 
 def test_a_layout_is_no_edit(path):
