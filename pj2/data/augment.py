@@ -2,7 +2,7 @@
 
 The distribution is that of torchvision's ``RandomCrop(32, padding=p)`` then
 ``RandomHorizontalFlip()``, applied before normalisation: the border is black,
-not the mean colour, and every image has its own offset and its own coin.
+not the mean colour, and every image has its own offset and its own flip.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Devices whose index_select takes overlapping rows as they lie.
+# Devices whose index_select reads overlapping rows of a view without copying them first.
 _COPIES_STRETCHES = ("cpu",)
-_BLOCK = 64  # images whose floats stay in a core's second cache while they are normalised
+_BLOCK = 64  # images whose floats fit into a core's second-level cache while they are normalised
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ def draw_crops(count: int, padding: int, flip: bool, generator: torch.Generator)
 def crop_and_flip(images: Tensor, rows: Tensor, crops: Crops, padding: int) -> Tensor:
     """Return the crop of each chosen image, padded with zeros, mirrored where asked.
 
-    The images are laid out in one black canvas, mirrored already; the margin on the right of
-    a row of pixels is that on the left of the next. So a crop is a stretch of memory, with a
-    margin after each row, and each image costs one copy of bytes that lie together.
+    The images, mirrored where asked, are first copied into one black canvas, where the right
+    margin of a row of pixels is also the left margin of the next. So each crop is one contiguous
+    piece of memory, with a margin after each row, and costs one contiguous copy.
 
     Args:
         images: uint8 ``[M, H, W, 3]``.
@@ -80,7 +80,7 @@ def crop_and_flip(images: Tensor, rows: Tensor, crops: Crops, padding: int) -> T
 
 
 def _stretches(memory: Tensor, start: Tensor, length: int) -> Tensor:
-    """Return ``[len(start), length]``: so many elements of `memory` from each start on."""
+    """Return ``[len(start), length]``: the `length` elements of `memory` from each start on."""
     if memory.device.type in _COPIES_STRETCHES:
         return memory.unfold(0, length, 1).index_select(0, start)
     return memory[start[:, None] + torch.arange(length, device=memory.device)]

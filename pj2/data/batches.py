@@ -12,8 +12,8 @@ from pj2.config.schema import AugmentationConfig
 from pj2.data.augment import crop_and_flip, draw_crops, normalise
 from pj2.data.randomness import generator
 
-# So many images are augmented at once: several batches, since between two steps of
-# training the processor's caches hold nothing that augmentation needs.
+# How many images are augmented at once: several batches, since each training step
+# replaces what augmentation needs in the processor's caches.
 _TOGETHER = 1024
 
 
@@ -52,7 +52,7 @@ class ImageSet:
         return replace(self, rows=self.rows[indices.cpu()], labels=self.labels[chosen])
 
     def inputs(self, images: Tensor) -> Tensor:
-        """Normalise bytes into what the models take: float32, channels last."""
+        """Normalise bytes into a model's input: float32, channels last."""
         return normalise(images, self.mean, self.std)
 
     def epoch(
@@ -65,7 +65,7 @@ class ImageSet:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield one epoch of augmented training batches, in the order `seed` decides.
 
-        The batches before `first` are left out; the others are as they would be with them.
+        The batches before `first` are skipped, which does not change the others.
 
         The last batch is smaller where the sizes do not divide, as it is in a
         DataLoader; a single left-over image is dropped, since BatchNorm has no

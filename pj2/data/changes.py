@@ -1,4 +1,4 @@
-"""Whether the files that data were prepared from still hold what they held."""
+"""Whether the files that data were prepared from have changed since."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pj2.data.sources.locate import SAMPLE_FOLDER
 from pj2.errors import UserError
 from pj2.store.verified import VerifiedFiles
 
-# Remembers the hashes of a source's files: an image folder may have very many of them.
+# A cache of the hashes of a source's files: an image folder may have very many of them.
 _HASHES = ".pj2/sources.json"
 
 
 def source_digest(dataset: DatasetConfig) -> str:
     """Return the hex SHA-256 of the names and contents of all files that a source reads.
 
-    Names count from the source's own folder. A file is read only where its size, times or
-    inode are not those that `is_outdated` remembers. Raises UserError if it cannot be read.
+    Names are relative to the source's own folder. A file is read only if its size, times or
+    inode have changed since `is_outdated` read it. Raises UserError if it cannot be read.
     """
     return _digest(dataset, VerifiedFiles(_HASHES))
 
 
 def is_outdated(folder: str | Path, dataset: DatasetConfig) -> bool:
-    """Whether there are data in `folder` that were prepared from other files than are there now."""
+    """Tell whether `folder` holds data that were prepared from files which have changed since."""
     if not (Path(folder) / INFO_FILE).exists():
         return False
     hashes = VerifiedFiles(_HASHES)

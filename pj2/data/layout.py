@@ -22,7 +22,7 @@ AGAIN = "delete its folder and run snakemake again"
 def prepared_folder(dataset: DatasetConfig) -> str:
     """Return the folder that a data set is prepared in, below the working directory.
 
-    Each `dataset` section has its own, so that switching back finds the old one.
+    Each `dataset` section has its own folder, so that switching back finds the old data.
     """
     digest = hashlib.sha256(dataset.model_dump_json().encode()).hexdigest()
     return f"results/data/{dataset.name}-{dataset.source}-{digest[:8]}"
@@ -55,7 +55,7 @@ class DataInfo(TypedDict):
 
 @dataclass(frozen=True)
 class DataIdentity:
-    """What results depend on of a prepared data set: its content hash and its classes' names."""
+    """The facts of a prepared data set that decide results: its content hash and class names."""
 
     hash: str
     classes: tuple[str, ...]
@@ -73,7 +73,7 @@ def identity_of(folder: str | Path) -> DataIdentity | None:
 
 
 def read_info(folder: str | Path) -> DataInfo:
-    """Return what ``dataset.json`` in a folder says. Raises UserError if it cannot be believed."""
+    """Return the content of a folder's ``dataset.json``. Raises UserError if it is damaged."""
     path = Path(folder) / INFO_FILE
     try:
         info = read_record(path, DataInfo)

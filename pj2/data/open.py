@@ -1,4 +1,4 @@
-"""Open a prepared data set: its images stay on disk until used, and are what they should be."""
+"""Open a prepared data set: its images are memory-mapped, and their hash is verified."""
 
 from __future__ import annotations
 

@@ -36,16 +36,16 @@ def prepare(
 
     dataset.safetensors holds ``train_images`` uint8 [N, 32, 32, 3],
     ``train_labels`` int64 [N], ``test_images`` and ``test_labels``, each split
-    in canonical order. dataset.json, written last, is what is returned: name,
+    in canonical order. dataset.json, written last, holds what is returned: name,
     source, classes in label order, numbers of images, the training split's
     mean and (population) standard deviation of each channel as fractions 0..1,
-    the content hash, the limit, the images per class, how many images are
-    there repeatedly, and the digest of the files that were read.
+    the content hash, the limit, the images per class, how many images occur
+    repeatedly, and the digest of the files that were read.
 
     Raises UserError for anything wrong with the source or the limit, and if a
     class has too few images to be split by one of `validation_fractions`.
     """
-    # Before they are read: what changes in between is then seen, and prepared again.
+    # Hashed before the images are read: a file that changes in between then counts as outdated.
     files_read = source_digest(dataset)
     raw = read_source(dataset)
     tensors: dict[str, npt.NDArray[Any]] = {}
@@ -146,8 +146,8 @@ def channel_statistics(images: npt.NDArray[np.uint8]) -> tuple[list[float], list
 def _write(folder: Path, tensors: dict[str, npt.NDArray[Any]], info: dict[str, Any]) -> None:
     """Write both files.
 
-    Several may prepare the same data at once, and others map them: files that
-    hold what they should are left as they are.
+    Several jobs may prepare the same data at once, and others may have mapped
+    the files, so files with the right content are left as they are.
     """
     if not _holds_images(folder, info["hash"], len(info["classes"])):
         # The old description must never stand beside the new images.
@@ -155,7 +155,7 @@ def _write(folder: Path, tensors: dict[str, npt.NDArray[Any]], info: dict[str, A
         try:
             with atomic_path(folder / IMAGES_FILE) as temporary:
                 save_file(tensors, temporary)
-        except SafetensorError as error:  # it stands for what the system said of a full disk
+        except SafetensorError as error:  # safetensors' error for a full disk, for example
             raise UserError(f"{folder}: the images cannot be written ({error})") from None
     if not _holds_info(folder, info):
         write_json(folder / INFO_FILE, info)

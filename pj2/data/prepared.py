@@ -1,4 +1,4 @@
-"""A prepared data set in memory, as training and evaluation see it."""
+"""A prepared data set in memory, for training and evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many images of each class a part of them gets. It never imports torch: Snakemake asks too."""
+"""How many images of each class a part of a data set gets. No torch: Snakemake imports this."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def class_shares(counts: Sequence[int], total: int) -> list[int]:
 
 
 def validation_size(total: int, fraction: float) -> int:
-    """Return how many of `total` training images validate."""
+    """Return how many of `total` training images are set aside for validation."""
     return math.ceil(fraction * total)
 
 
 def validation_shares(per_class: Mapping[str, int], fraction: float) -> list[int]:
-    """Return how many training images of each class validate.
+    """Return how many training images of each class are set aside for validation.
 
     Args:
         per_class: how many training images each class has, by its name.
-        fraction: share of the images that validate, at least 0 and below 1.
+        fraction: share of the images for validation, at least 0 and below 1.
 
     Raises:
         UserError: a line for each class that would have no image on one of the sides,
-            unless no image at all is to validate.
+            unless `fraction` is 0.
     """
     total = sum(per_class.values())
     held_out = class_shares(list(per_class.values()), validation_size(total, fraction))

@@ -1,4 +1,4 @@
-"""Parts of a set of images that have every class: the validation split, and samples."""
+"""Stratified parts of a set of images: the validation split, and samples."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def stratified_split(labels: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
 
     Each class gives the validation split its share; where the shares are no
     whole numbers, the classes with the greatest remainders give one more, lower
-    labels first. Where they are, it is the split of scikit-learn's
+    labels first. If all shares are whole, the split equals scikit-learn's
     ``train_test_split(stratify=labels, random_state=0)``, whose import would
-    cost every training job more than this.
+    cost every training job more time than this.
 
     Args:
         labels: int64 ``[N]``.
-        fraction: share of the images that validate; 0 leaves all to train on.
+        fraction: share of the images for validation; 0 leaves all for training.
 
     Returns:
         Sorted int64 indices of the training and of the validation images.
@@ -41,9 +41,9 @@ def stratified_split(labels: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
 
 
 def stratified_sample(labels: Tensor, count: int) -> Tensor:
-    """Return sorted int64 indices of `count` images, each class with its share; the same always.
+    """Return sorted int64 indices of `count` images, stratified by class, always the same ones.
 
-    With `count` at or above their number, all images.
+    If there are no more than `count` images, return all.
     """
     if count >= len(labels):
         return torch.arange(len(labels))
@@ -55,7 +55,7 @@ def stratified_sample(labels: Tensor, count: int) -> Tensor:
 def _choose(
     labels: Tensor, values: np.ndarray, counts: np.ndarray, sizes: Sequence[int]
 ) -> np.ndarray:
-    """Return bool ``[N]``: random images of each class, so many of each."""
+    """Return bool ``[N]``: True for random images, `sizes` of each class."""
     # RandomState's stream never changes between NumPy versions.
     source = np.random.RandomState(_SPLIT_SEED)
     parts = []

@@ -17,7 +17,7 @@ class BasicCNN(nn.Module):
     followed by ReLU and 2x2 max-pooling; 512 hidden units.
 
     Args:
-        width: times the channels of the convolutions; the hidden units stay.
+        width: factor on the channels of the convolutions, not on the hidden units.
         batch_norm: BatchNorm between each convolution and its activation.
         dropout: before the logits.
     """

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# Up to this many pixels a map, one matrix product beats oneDNN's convolution on
-# a CPU: there the weights outweigh the images, and oneDNN rearranges all of them
-# at every step. docs/log/speed.md has the measurement.
+# Up to this many pixels per map, one matrix product beats oneDNN's convolution on
+# a CPU: such maps are smaller than the weights, which oneDNN rearranges at every
+# step. docs/log/speed.md has the measurement.
 _SMALL = 16
 
 

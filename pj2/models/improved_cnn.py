@@ -21,7 +21,7 @@ class ImprovedCNN(nn.Module):
     redundant, so that the parameter count is the published one.
 
     Args:
-        width: times the channels of the convolutions; the hidden units stay.
+        width: factor on the channels of the convolutions, not on the hidden units.
         batch_norm: without it, both kinds of BatchNorm are left out.
     """
 

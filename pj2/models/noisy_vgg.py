@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from pj2.models.registry import register
 from pj2.models.vgg import VGG_A
 
-# Santurkar et al. 2018, appendix A.2.1: how far the mean and the spread of the noise wander
+# Santurkar et al. 2018, appendix A.2.1: how much the mean and the spread of the noise vary
 # from step to step, and how much the noise of one activation differs from its channel's.
 _MEAN, _SPREAD = 0.5, 1.25
 _OWN_MEAN, _OWN_SPREAD = 0.1, 0.1
@@ -17,13 +17,13 @@ _OWN_MEAN, _OWN_SPREAD = 0.1, 0.1
 class ShiftingNoise(nn.Module):
     """Noise that is neither centred nor of unit variance; ``[N, C, H, W]`` to same.
 
-    In train mode, each time, for each channel j
+    In train mode each forward pass draws, for each channel j,
 
         μ_j ~ U(−0.5, 0.5),  σ_j ~ U(1, 1.25),
 
     and for each of its activations i, at every place of every image,
     m_ij ~ U(μ_j − 0.1, μ_j + 0.1)  and  s_ij ~ N(σ_j, 0.1); the activation a_ij becomes
-    s_ij a_ij + m_ij. In eval mode nothing is done. (Santurkar et al. 2018, algorithm 1, with
+    s_ij a_ij + m_ij. In eval mode it is unchanged. (Santurkar et al. 2018, algorithm 1, with
     the constants of appendix A.2.1; height and width count as part of the batch, as there.)
     """
 
@@ -63,8 +63,8 @@ class VGG_A_NoisyBatchNorm(VGG_A):  # noqa: N801
 class VGG_A_Noisy(VGG_A):  # noqa: N801
     """VGG_A with the same noise after each convolution; 9,750,922 parameters for 10.
 
-    What the noise does by itself: the control of VGG_A_NoisyBatchNorm (Santurkar et al. 2018,
-    appendix A.2.1).
+    It is the control of VGG_A_NoisyBatchNorm, and shows the effect of the noise alone
+    (Santurkar et al. 2018, appendix A.2.1).
     """
 
     def _normalise(self, channels: int) -> list[nn.Module]:

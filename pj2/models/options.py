@@ -1,8 +1,8 @@
-"""What a model's constructor may take besides ``num_classes``, as a config writes it.
+"""The types of a model's options, which a config's ``architecture`` section sets.
 
-A config's ``architecture`` section is a model's own keyword arguments. They are read
-from its source (`pj2.config.catalogue`), where these names, and those of `pj2.registry`,
-say what a value may be.
+Options are the arguments of a model's constructor other than ``num_classes``.
+`pj2.config.catalogue` reads them from the source; their annotations, which are names
+from here or from `pj2.registry`, say which values are valid.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pj2.config.catalogue import MODELS
 from pj2.models.init import initialise
 from pj2.registry import Registry
 
-# On a class, or a function that makes a model, which takes ``num_classes``.
+# Decorates a class, or a function that returns a model; either takes ``num_classes``.
 _MODELS = Registry(MODELS)
 register = _MODELS.register
 

@@ -55,11 +55,11 @@ class ResidualBlock(nn.Module):
 class ResidualCNN(nn.Module):
     """``[N, 3, 32, 32]`` images to ``[N, num_classes]`` logits; 2,816,074 parameters for 10.
 
-    The 8x8 maps are averaged in 2x2 windows, not adaptively: the function is
-    the same here, and its backward pass on CUDA is deterministic.
+    The 8x8 maps are averaged in 2x2 windows. Adaptive pooling would compute the
+    same, but its backward pass on CUDA is not deterministic.
 
     Args:
-        width: times the channels of every convolution.
+        width: factor on the channels of every convolution.
         shortcut: whether blocks have shortcuts; without them it is a plain network.
     """
 

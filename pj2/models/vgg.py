@@ -21,7 +21,7 @@ class VGG_A(nn.Module):  # noqa: N801 - the name under which the study publishes
     classifier is narrowed to 512 hidden units, since the maps end at 1x1.
 
     Args:
-        width: times the channels of every convolution and the classifier's hidden units.
+        width: factor on the channels of every convolution and the classifier's hidden units.
         dropout: after each of the two hidden layers of the classifier.
     """
 
@@ -51,7 +51,7 @@ class VGG_A(nn.Module):  # noqa: N801 - the name under which the study publishes
         self.classifier = nn.Sequential(*head, nn.Linear(channels, num_classes))
 
     def _normalise(self, channels: int) -> list[nn.Module]:
-        """Return what stands between a convolution and its ReLU."""
+        """Return the layers between a convolution and its ReLU."""
         return []
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Where images come from: one module a source, each returning a `RawDataset`.
+"""Where images come from: one module per source, each returning a `RawDataset`.
 
 The readers are imported when they are needed, so that listing files
 stays quick and never imports torch.
@@ -58,10 +58,10 @@ def read_source(dataset: DatasetConfig) -> RawDataset:
 
 
 def source_files(dataset: DatasetConfig) -> SourceFiles:
-    """Return the files that preparing reads, and those that lie among them and are not read.
+    """Return the files that `read_source` reads, and those among them that it does not.
 
-    None for torchvision, which downloads and verifies its own. Raises UserError if
-    something is missing.
+    There are none for torchvision, which downloads and verifies its own. Raises UserError
+    if something is missing.
     """
     path = dataset.path or ""
     try:

@@ -71,7 +71,7 @@ def _unpack(path: Path, name: str) -> dict[str, bytes]:
                     if base in contents:
                         raise UserError(f"{path}: {member.name}: a second {base}; keep one of them")
                     contents[base] = file.read()
-            # tarfile stops before the end, where gzip keeps the checksum of everything.
+            # tarfile stops before the end, where gzip verifies the checksum of everything.
             while archive.fileobj is not None and archive.fileobj.read(_CHUNK):
                 pass
     except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:

@@ -29,8 +29,8 @@ def read_torchvision(name: str, path: str | None) -> RawDataset:
     """Return data set `name`, downloaded into `path` (default: ``data/<name>``) if not there.
 
     28 x 28 grey images get a border of two zeros and three equal channels.
-    Raises UserError naming the data set and the ways on if the download fails
-    three times, or if the files on disk are unreadable.
+    Raises UserError, with what to do, if the download fails three times or the
+    files on disk are unreadable.
     """
     facts = DATASETS[name]
     root = Path(path or f"data/{name}").expanduser()
@@ -56,18 +56,18 @@ def _read_split(name: str, split: str, root: Path) -> Split:
 
 
 def _attempt(construct: Callable[[], Any], name: str, root: Path) -> Any:
-    """Call `construct`, again after each of `PAUSES` where the network may be to blame."""
+    """Call `construct`; if the network may have failed, again after each of `PAUSES`."""
     title = DATASETS[name].title
     for pause in (*PAUSES, None):
         try:
             with _socket_timeout():
                 return construct()
         except (OSError, http.client.HTTPException, RuntimeError) as error:
-            # RuntimeError is torchvision's word for a wrong MD5 sum and for no mirror left.
+            # torchvision raises RuntimeError for a wrong MD5 sum, and if no mirror is left.
             if isinstance(error, OSError) and error.errno in _LOCAL:
                 raise UserError(f"{root}: cannot store {title} there ({_line(error)})") from None
             reason = _line(error)
-        except Exception as error:  # unreadable files raise whatever their reader meets first
+        except Exception as error:  # readers of damaged files raise nearly anything
             raise UserError(
                 f"{root}: the files of {title} there are unreadable ({_line(error)}); delete the "
                 "folder to download them again"

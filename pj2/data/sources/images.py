@@ -14,7 +14,7 @@ from pj2.data.layout import SIDE
 from pj2.errors import UserError
 
 Decode = Callable[[bytes, str], npt.NDArray[np.uint8]]
-"""`decode_image` for one data set: its bytes and its place in messages to pixels."""
+"""`decode_image` for one data set: from an image's bytes and its name in messages to pixels."""
 
 _MNIST_SIDE = 28
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
@@ -33,7 +33,7 @@ def decode_image(
     MNIST size) get a border of two zeros; otherwise `resize` makes 32 x 32 of it.
     `place` names the image in the UserError raised when it is damaged, has
     another size and is not to be resized, has more than one frame or more than
-    8 bits a channel, or has transparent pixels, which no background is given for.
+    8 bits a channel, or has transparent pixels: no background is defined for them.
     """
     try:
         # PIL does not check PNG checksums while it decodes, so flipped bits would pass.
@@ -82,12 +82,12 @@ def resized(pixels: npt.NDArray[np.uint8], resize: Resize) -> npt.NDArray[np.uin
     if resize == "pad":
         size = [max(1, round(SIDE * side / max(width, height))) for side in (height, width)]
     image = functional.resize(image, size, antialias=True)
-    # Does nothing but for `pad`: what is smaller than the square gets zeros around it.
+    # Changes the image for `pad` only: it is smaller than the square and gets zeros around it.
     return np.asarray(functional.center_crop(image, [SIDE, SIDE]))
 
 
 def _refuse_loss(image: Image.Image, encoded: bytes) -> None:
-    """Raise ValueError for what Pillow would leave out without a word."""
+    """Raise ValueError for content that Pillow would drop silently."""
     deep_png = image.format == "PNG" and encoded[_PNG_DEPTH] > b"\x08"
     if deep_png or image.mode.startswith(("I", "F")):
         raise ValueError("more than 8 bits a channel")

@@ -22,7 +22,7 @@ _SAMPLE_FILES = ("train-00000-of-00001.parquet", "test-00000-of-00001.parquet")
 
 @dataclass(frozen=True)
 class SourceFiles:
-    """The files of a source that are read, and those that lie among them and are not."""
+    """The files of a source that are read, and those among them that are not."""
 
     read: list[str]
     left_out: list[str]
@@ -60,7 +60,7 @@ ARCHIVES: dict[str, tuple[Layout, ...]] = {
 
 
 def existing(path: str | Path) -> Path:
-    """Return `path`, or raise UserError if there is nothing at it."""
+    """Return `path`; raise UserError if it does not exist."""
     expanded = Path(path).expanduser()
     if not expanded.exists():
         looked = "" if expanded.is_absolute() else f" in {Path.cwd()}"
@@ -115,7 +115,7 @@ def unpacked(root: Path, name: str) -> tuple[Path, Layout]:
 
 
 def complete_layout(present: Collection[str], name: str, place: str) -> Layout:
-    """Return the layout that `present` begins; UserError if any of its files is missing."""
+    """Return the layout to which the files `present` belong; UserError if one is missing."""
     for layout in ARCHIVES[name]:
         files = [file for split in SPLITS for file in layout.files[split]]
         missing = [file for file in files if file not in present]

@@ -75,7 +75,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _files_below(folder: str, ancestry: set[str]) -> tuple[list[str], list[str]]:
-    """Return images and other files, sorted; `ancestry` are the real paths seen of the class."""
+    """Return images and other files, sorted; `ancestry` holds the class's real paths so far."""
     real = os.path.realpath(folder)
     if real in ancestry:
         raise UserError(
@@ -91,7 +91,7 @@ def _files_below(folder: str, ancestry: set[str]) -> tuple[list[str], list[str]]
             deeper = _files_below(entry.path, ancestry)
             images += deeper[0]
             others += deeper[1]
-        # A link to nothing is an image that is missing, which reading it tells.
+        # A broken link counts as an image: reading it then reports that it is missing.
         elif entry.name.lower().endswith(SUFFIXES) and (
             entry.is_file() or not os.path.exists(entry.path)
         ):

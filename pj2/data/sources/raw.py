@@ -31,7 +31,7 @@ class RawDataset:
 def check_labels(labels: npt.NDArray[np.int64], classes: int, place: str, unit: str) -> None:
     """Raise UserError naming the first label that is not 0 .. `classes` - 1.
 
-    `place` is the file and `unit` what it counts in ("row", "image"), from 0.
+    `place` names the file, and `unit` ("row", "image") its items, which count from 0.
     """
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if wrong.size:

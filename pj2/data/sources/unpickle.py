@@ -1,8 +1,8 @@
-"""Read the official pickled batches without running what a pickle may ask for.
+"""Read the official pickled batches without running any code that a pickle names.
 
-A pickle can name any function and have it called. The CIFAR batches need
-three numpy names and, when Python 3 wrote them, one more; those are answered
-by inert stand-ins here and every other name is refused.
+Loading a pickle can call any function. The CIFAR batches need three numpy names
+and, if Python 3 wrote them, one more; this module replaces those with inert
+stand-ins and refuses every other name.
 """
 
 from __future__ import annotations
