@@ -1,1 +1,1 @@
-"""What jobs of a cluster need, and what its scheduler says of them."""
+"""Jobs on a cluster: the resources that they need, and what SLURM answers about them."""

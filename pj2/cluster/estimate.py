@@ -1,8 +1,8 @@
-"""How much memory and time a run takes, by estimates that are meant to be on the safe side.
+"""Estimates of the memory and time that a run takes, on the safe side.
 
-Of each model the weights, the layers' outputs and the arithmetic are counted, without
-computing anything (on torch's meta device). The rest are rules of thumb; docs/log/store.md
-compares those of memory with what was measured.
+The weights, layer outputs and operations of each model are counted on torch's meta device,
+without computing anything. The rest are rules of thumb; docs/log/store.md compares those for
+memory with measurements.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _BASE = 1_000_000_000  # bytes of a job of the smallest model: Python, torch and its libraries
-_COPIES = 9  # of the weights, in memory: themselves, best, last, gradients, and to write them
+_COPIES = 9  # of the weights, in memory: the model, best, last, gradients, and buffers to write
 _KEPT = 1.5  # times the layers' outputs: those kept for the backward pass, and their gradients
 _PACE = 15e9  # multiply-accumulates a second: a core of an old processor, in fp32
 _GPU_PACE = 300e9  # a small GPU that several runs share
 _START = 10  # minutes until the first step, and after the last one
-_EVALUATED = 1.2  # times the training: the other splits, after every epoch
+_EVALUATED = 1.2  # times the training: evaluation of the other splits after every epoch
 _UNKNOWN = 60_000  # training images of a data set that is not counted yet
 
 
@@ -59,12 +59,12 @@ def job_minutes(settings: RunSettings, dataset: DatasetConfig, gpu: bool = False
 
 
 def states(optimizer: OptimizerConfig) -> int:
-    """Return what an optimizer keeps, in sizes of the weights."""
+    """Return the size of an optimizer's state, as a multiple of the weights' size."""
     return int(optimizer.options["momentum"] > 0) if optimizer.name == "sgd" else 2
 
 
 def size_of(settings: RunSettings) -> ModelSize:
-    """Count what the model of a run is made of."""
+    """Count the weights, layer outputs and operations of a run's model."""
     return _measured(settings.model, canonical_json(settings.architecture))
 
 

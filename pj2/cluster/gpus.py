@@ -1,8 +1,8 @@
-"""Which GPU a job computes on, several jobs to each. No torch: it is chosen before CUDA starts.
+"""Assigns jobs to GPUs, several to each. No torch: this happens before CUDA starts.
 
-Snakemake counts how many jobs may use a GPU, but does not say which one is whose.
-A GPU has as many places as runs are packed on it; a place is a file that its
-holder locks, so that the kernel frees it however the process ends.
+Snakemake counts how many jobs may use GPUs, but assigns no GPU to a job. Each GPU
+has as many places as runs that may share it; a place is a file that its holder
+locks, so that the kernel frees it however the process ends.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pj2.errors import UserError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 Choice = Literal["auto"] | Sequence[int]
-_held: list[int] = []  # descriptors of the places that this process has, until it ends
+_held: list[int] = []  # descriptors of the places that this process holds until it ends
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Gpu:
 
 
 def find_gpus(choice: Choice = "auto") -> list[Gpu]:
-    """Return the NVIDIA GPUs that jobs may use, none where torch cannot use any.
+    """Return the NVIDIA GPUs that jobs may use, none if torch is built without CUDA.
 
-    Those are the ones that `choice` names, of those that CUDA_VISIBLE_DEVICES
-    shows, if it is set.
+    These are the GPUs in `choice`, among those that CUDA_VISIBLE_DEVICES shows,
+    if it is set.
 
-    Raises UserError if `choice` names one that is not there.
+    Raises UserError if `choice` names another one.
     """
     there = _visible(_list_gpus()) if _torch_has_cuda() else []
     if choice == "auto":
@@ -64,9 +64,9 @@ def take_gpu(choice: Choice, runs_per_gpu: int, places: Path | None = None) -> G
     Args:
         choice: the GPUs to choose from.
         runs_per_gpu: how many processes may hold one.
-        places: folder of the locks; by default one below the temporary folder. It must be
-            this user's alone: one that anybody else can write to is not used, and GPUs are
-            shared out without being reserved.
+        places: folder of the locks; by default one below the temporary folder. If it is not
+            this user's alone, it is not used: GPUs are then shared out by process id,
+            without reservation.
     """
     gpus = find_gpus(choice)
     if not gpus:
@@ -98,9 +98,9 @@ def _show(gpu: Gpu) -> Gpu:
 
 
 def _own_folder(path: Path) -> int | None:
-    """Open a folder, made if it is missing; None unless it is this user's, and closed to others.
+    """Open a folder, and make it if it is missing; return None unless it is this user's alone.
 
-    In a temporary folder that all share, anybody may have made it, or a link of its name.
+    In a temporary folder that all share, anybody may have made it, or a link of that name.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ def _lock(name: str, folder: int) -> bool:
 def nvidia_smi(fields: str, timeout: float) -> list[str]:
     """Return a line for each GPU that NVIDIA's driver lists, with the `fields` asked for.
 
-    Nothing where there is no driver, or none that answers in so many seconds.
+    Return nothing if there is no driver, or it does not answer within `timeout` seconds.
     """
     command = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"]
     try:

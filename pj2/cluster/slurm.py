@@ -1,4 +1,4 @@
-"""What SLURM says of jobs before they are submitted, and what was left of an earlier Snakemake."""
+"""Asks SLURM about jobs before they are submitted, and ends those of an earlier Snakemake."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from pj2.errors import UserError
 from pj2.store.records import BadRecord, read_record, write_record
 
 _SECONDS = 20  # for an answer
-_ENDING = 300  # seconds for jobs that were cancelled, to save and end
+_ENDING = 300  # seconds for cancelled jobs to save and end
 _LIMIT = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)")
-# What waiting does not help against.
+# Refusals that waiting does not change.
 _NEVER = re.compile(r"invalid|no partition|unable to contact|not permitted", re.IGNORECASE)
 _ADVICE = "set SBATCH_ACCOUNT, SBATCH_PARTITION or PJ2_GRES, see docs/cluster.md"
-# What Snakemake calls a resource, and what sbatch calls it.
+# Snakemake's names of resources, and sbatch's.
 _OPTIONS = {"mem_mb": "mem", "runtime": "time", "gres": "gres", "slurm_partition": "partition"}
 
 
 @with_config(ConfigDict(strict=True))
 class _Driver(TypedDict):
-    """A Snakemake that submits jobs: what their names begin with, and where its process is."""
+    """A Snakemake that submits jobs: the prefix of their names, its host and its process id."""
 
     prefix: Annotated[str, Field(min_length=1)]
     host: str
@@ -49,9 +49,9 @@ def longest_minutes(partition: object = None) -> int | None:
 
 
 def check_job(name: str, threads: int, resources: Mapping[str, object]) -> str:
-    """Ask SLURM for a job without submitting it; return what stands against it today.
+    """Ask SLURM about a job without submitting it; return why it could not start now, or nothing.
 
-    Raises UserError where SLURM would never start it.
+    Raises UserError if SLURM would never start it.
     """
     asked = {option: resources[key] for key, option in _OPTIONS.items() if resources.get(key)}
     options = [f"--{option}={value}" for option, value in asked.items()]
@@ -72,11 +72,10 @@ def check_job(name: str, threads: int, resources: Mapping[str, object]) -> str:
 def replace_driver(record: Path, prefix: str, say: Callable[[str], None] = print) -> int:
     """Cancel the jobs of a Snakemake that was killed, wait for their end, and take its place.
 
-    The names of all jobs of one Snakemake begin with a prefix of its own. They are asked to
-    stop as by a time limit, and save what they have: the jobs submitted in their place go on
-    from there.
+    The names of one Snakemake's jobs begin with a prefix of its own. The jobs are stopped as by
+    a time limit and save their state; the jobs submitted in their place continue from it.
 
-    Returns how many there were. `say` is told if the record of that Snakemake cannot be believed.
+    Returns how many there were. `say` gets a line if the record of that Snakemake is damaged.
     """
     here = _Driver(prefix=prefix, host=socket.gethostname(), process=os.getpid())
     orphans: list[str] = []
@@ -97,14 +96,14 @@ def replace_driver(record: Path, prefix: str, say: Callable[[str], None] = print
 
 
 def _jobs_of(prefix: str) -> list[str]:
-    """Return this user's jobs with such a name that have not ended."""
+    """Return this user's jobs that have not ended and whose names begin with `prefix`."""
     lines = _answer("squeue", "--me", "--noheader", "--format=%i %j").splitlines()
     jobs = (line.partition(" ") for line in lines)
     return [job for job, _, name in jobs if name.startswith(f"{prefix}_")]
 
 
 def _answer(*command: str) -> str:
-    """Return what a command prints, its errors too; nothing of one that is not there."""
+    """Return what a command prints, with its errors; nothing if it is not installed."""
     try:
         found = subprocess.run(
             command,

@@ -1,9 +1,9 @@
-"""What can be named in a config and is defined by a module of its own, from the source alone.
+"""Finds the models, optimizers, losses and quantities that a config may name, in their source.
 
-The configuration must know the valid names and options, but it sits below torch. A
-model, a loss, an optimizer registers itself with ``@register("name")``, and its options
-are the arguments of its constructor; both are found here in the syntax tree, so adding
-one stays one file, and a name maps to the one module that a run of it imports.
+The configuration needs their names and options, but must not import torch. Each of them
+registers itself with ``@register("name")``, and its options are the arguments of its
+constructor. `Catalogue` reads both from the syntax tree, so a new model takes one file, and
+a name maps to the one module that a run of it imports.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pj2.errors import UserError
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid")
 _Number = Annotated[float, BeforeValidator(as_number), Field(allow_inf_nan=False)]
-# What a value may be, by the annotation of the argument (pj2.registry, pj2.models.options).
+# The valid values, by the annotation of the argument (pj2.registry, pj2.models.options).
 _KINDS: dict[str, tuple[Any, str]] = {
     "bool": (Annotated[bool, Field(strict=True)], "true or false"),
     "int": (Annotated[int, Field(strict=True)], "a whole number"),
@@ -44,7 +44,7 @@ class Option:
     default: Any
 
     def read(self, value: object) -> Any:
-        """Return a value of the config as its type has it.
+        """Return a value of the config, converted to the option's type.
 
         Raises ValueError, saying what would be right.
         """
@@ -57,12 +57,12 @@ class Option:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What the modules of a package register.
+    """The definitions that the modules of a package register.
 
     Args:
-        kind: what one is called.
+        kind: what one of them is called.
         package: the name of the package.
-        folder: where it lies.
+        folder: the package's folder.
     """
 
     kind: str
@@ -71,10 +71,10 @@ class Catalogue:
 
     @cache  # noqa: B019, there are few, and they live as long as the process
     def modules(self) -> dict[str, str]:
-        """Return ``{name: module name}`` of all that is registered.
+        """Return ``{name: module name}`` of all definitions.
 
-        Raises UserError for a file that is not Python, or that registers the name of another,
-        or one that no folder can have.
+        Raises UserError for a file that is not Python, or that registers a name which another
+        one has or which cannot name a folder.
         """
         modules: dict[str, str] = {}
         for path in sorted(self.folder.glob("*.py")):
@@ -93,12 +93,12 @@ class Catalogue:
 
     @cache  # noqa: B019
     def options(self, name: str) -> dict[str, Option]:
-        """Return the arguments with a default of what is registered under `name`."""
+        """Return the arguments with a default of the definition registered as `name`."""
         start, definitions = self._definition(name)
         return _options(start, definitions) if start else {}
 
     def docstring(self, name: str) -> str:
-        """Return what the source says of it, and of what it is built on.
+        """Return the docstrings of a definition and of its bases.
 
         The lists of arguments are left out; see `options`.
         """
@@ -111,7 +111,7 @@ class Catalogue:
         return "\n\n".join(parts)
 
     def _definition(self, name: str) -> tuple[ast.stmt | None, dict[str, ast.stmt]]:
-        """Return what is registered under a name, and all that the files define by name."""
+        """Return the definition registered as `name`, and all definitions of the files by name."""
         definitions: dict[str, ast.stmt] = {}
         start = None
         for path in sorted(self.folder.glob("*.py")):
@@ -131,10 +131,10 @@ QUANTITIES = Catalogue("quantity", "pj2.training.quantities", _PACKAGE / "traini
 
 
 def resolved_options(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that differ from the defaults of `model`, each as its type has it.
+    """Return the options that differ from the defaults of `model`, each converted to its type.
 
-    Raises ValueError, naming the option, for one that the model does not have
-    or a value that it cannot be.
+    Raises ValueError, naming the option, if the model does not have it or its
+    value is not valid.
     """
     known = MODELS.options(model)
     chosen = {}
@@ -150,7 +150,7 @@ def resolved_options(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parse(path: Path, source: str) -> ast.Module:
-    """Return the syntax tree of a file. Raises UserError, naming the line, if it has none."""
+    """Return the syntax tree of a file. Raises UserError, naming the line, if it is not Python."""
     try:
         return ast.parse(source, str(path))
     except SyntaxError as error:
@@ -158,7 +158,7 @@ def _parse(path: Path, source: str) -> ast.Module:
 
 
 def _options(node: ast.stmt | None, definitions: Mapping[str, ast.stmt]) -> dict[str, Option]:
-    """Return the options of a function or class; a class may have its base's constructor."""
+    """Return the options of a function or class; a class may inherit its constructor."""
     if isinstance(node, ast.ClassDef):
         for child in node.body:
             if isinstance(child, ast.FunctionDef) and child.name == "__init__":
@@ -168,7 +168,7 @@ def _options(node: ast.stmt | None, definitions: Mapping[str, ast.stmt]) -> dict
 
 
 def _base(node: ast.stmt, definitions: Mapping[str, ast.stmt]) -> ast.stmt | None:
-    """Return the definition of a class's first base that is one of ours."""
+    """Return the definition of a class's first base that is among `definitions`."""
     bases = node.bases if isinstance(node, ast.ClassDef) else []
     names = [base.id for base in bases if isinstance(base, ast.Name)]
     return next(filter(None, map(definitions.get, names)), None)

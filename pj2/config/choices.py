@@ -1,4 +1,4 @@
-"""What a config chooses by name: a data set, models, quantities."""
+"""Types of the names in a config: of a data set, models and quantities."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _quantity_name(value: str) -> str:
 
 
 def no_repeats(values: Sequence[Item]) -> Sequence[Item]:
-    """Return values as they are. Raises ValueError if one of them is there twice."""
+    """Return values unchanged. Raises ValueError if one of them is listed twice."""
     repeated = sorted({str(value) for value in values if values.count(value) > 1})
     if repeated:
         raise ValueError(f"listed twice: {', '.join(repeated)}")
@@ -47,7 +47,7 @@ DatasetName = Annotated[
     str, BeforeValidator(_dataset_name), WithJsonSchema({"type": "string", "enum": _DATASETS})
 ]
 ModelName = Annotated[str, BeforeValidator(_model_name)]
-# In one order, so that the same ones are the same settings.
+# Sorted, so that their order does not change the settings.
 Quantities = Annotated[
     tuple[Annotated[str, AfterValidator(_quantity_name)], ...],
     AfterValidator(no_repeats),

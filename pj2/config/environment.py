@@ -14,19 +14,18 @@ from pj2.errors import UserError
 def use_checkout(root: str | os.PathLike[str]) -> None:
     """Make ``python -m pj2`` in a child process run the package at `root`.
 
-    The package beside the Snakefile is the one that runs, even where another
-    clone of it is installed, or lies in the folder of the results; and
-    ``python`` is the one that runs now, even where its environment is not
-    activated.
+    Jobs run the package beside the Snakefile, even if another clone of it is
+    installed or lies in the folder of the results, and the ``python`` of this
+    process, even if its environment is not activated.
 
-    Raises UserError if the path of `root` cannot be told to them: the jobs would run another
+    Raises UserError if PYTHONPATH cannot hold the path of `root`: the jobs would run another
     package, or none.
     """
     taken = [mark for mark in (os.pathsep, "{", "}", "\n") if mark in str(root)]
     if taken:
         raise UserError(
-            f"{root}: its path has {' '.join(map(repr, taken))}, which PYTHONPATH or Snakemake "
-            "reads as a mark of its own; move the folder to a path without"
+            f"{root}: its path has {' '.join(map(repr, taken))}, which has a special meaning "
+            "in PYTHONPATH or to Snakemake; move the folder to a path without"
         )
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), before]))
@@ -36,10 +35,10 @@ def use_checkout(root: str | os.PathLike[str]) -> None:
 
 
 def use_huge_pages() -> None:
-    """Ask glibc, in the jobs of this process, for memory in pages of 2 MB where Linux has them.
+    """Make glibc in the jobs of this process use memory pages of 2 MB where Linux has them.
 
-    The processor then finds its way through a network's tensors with fewer
-    table look-ups. Other C libraries ignore the variable; a user's own stands.
+    The processor then needs fewer page table look-ups for a network's tensors.
+    Other C libraries ignore the variable; a value that the user set is kept.
     """
     os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
 

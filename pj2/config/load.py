@@ -1,4 +1,4 @@
-"""Reading a config and saying everything that is wrong with it at once."""
+"""Reads a config, and reports all of its mistakes at once."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ STORE_VARIABLES = {
     "remote": "PJ2_STORE_REMOTE",
     "weights": "PJ2_STORE_WEIGHTS",
 }
-# What an override cannot change, because it is what the experiment is a grid of.
+# Keys that an override cannot change, since they belong to the experiment as a whole.
 _NOT_OVERRIDABLE = frozenset(Experiment.model_fields) - frozenset(Grid.model_fields)
-# What a key holds, by the kind of error that pydantic finds where it holds something else.
+# What a key should hold, by the type of pydantic's error if it holds something else.
 _HOLDS = {
     "dict_type": "a section, with keys of its own",
     "model_type": "a section, with keys of its own",
@@ -42,7 +42,7 @@ _SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 80
 def load_study(path: str | os.PathLike[str]) -> StudyConfig:
     """Read and validate a YAML config.
 
-    Raises UserError, one line a mistake, if the file is missing, is not YAML
+    Raises UserError, one line per mistake, if the file is missing, is not YAML
     or does not validate.
     """
     return parse_study(read_yaml(path), str(path))
@@ -76,16 +76,16 @@ def parse_study(raw: Any, origin: str, environment: Mapping[str, str] = os.envir
 
 
 def with_words_read(merged: Any, given: Any) -> Any:
-    """Return a config with what ``--config`` gave read as YAML.
+    """Return a config in which the values that ``--config`` gave are read as YAML.
 
-    Snakemake reads numbers at the top level, and hands on the words inside a section as texts.
+    Snakemake reads numbers at the top level only, and passes values inside a section as strings.
 
     Args:
         merged: the config of all files and of ``--config``, as Snakemake merged it.
         given: what ``--config`` gave.
 
     Raises:
-        UserError: for a word that is not plainly one thing.
+        UserError: for an ambiguous word, such as ``010``.
     """
     if isinstance(merged, Mapping) and isinstance(given, Mapping):
         return {key: with_words_read(value, given.get(key)) for key, value in merged.items()}
@@ -141,7 +141,7 @@ def _override_problems(raw: Mapping[str, Any], origin: str) -> list[str]:
                 hint = _nearest(str(model), map(str, models))
                 reason = f"this experiment has no model {model}{hint}"
                 problems.append(_line(origin, key, reason))
-            if isinstance(changes, Mapping):  # otherwise the schema has said so
+            if isinstance(changes, Mapping):  # otherwise the schema reports it
                 problems += _new_problems(base, changes, origin, key)
     return problems
 
@@ -154,18 +154,18 @@ def _variant_problems(raw: Mapping[str, Any], origin: str) -> list[str]:
         try:
             factors = parse_factors(experiment["variants"])
         except (KeyError, TypeError, ValueError):
-            continue  # there are none, or the schema says what is wrong with them
+            continue  # there are none, or the schema reports what is wrong with them
         base = {key: value for key, value in experiment.items() if key not in _NOT_OVERRIDABLE}
         for factor, levels in factors.items() if isinstance(factors, Mapping) else ():
             for level, changes in levels.items() if isinstance(levels, Mapping) else ():
-                if isinstance(changes, Mapping):  # otherwise the schema has said so
+                if isinstance(changes, Mapping):  # otherwise the schema reports it
                     key = ("experiments", str(name), "variants", factor, level)
                     problems += _new_problems(base, changes, origin, key)
     return problems
 
 
 def _run_problems(study: StudyConfig, origin: str) -> list[str]:
-    """Return what only the overrides and levels of a run together get wrong, and its options."""
+    """Return mistakes in a model's options, and in its overrides and levels taken together."""
     problems: dict[str, None] = {}
     for name, experiment in study.experiments.items():
         for model in experiment.models:
@@ -193,7 +193,7 @@ def _check_split(experiment: Experiment, grid: Grid) -> None:
 def _new_problems(
     base: Mapping[str, Any], changes: Mapping[str, Any], origin: str, key: tuple[str, ...]
 ) -> list[str]:
-    """Return what `changes` make wrong; what is wrong without them is said of the experiment."""
+    """Return the mistakes that `changes` add; the experiment's own are reported elsewhere."""
     known = _grid_problems(base, origin, key)
     return [line for line in _grid_problems(merge(base, changes), origin, key) if line not in known]
 
@@ -243,7 +243,7 @@ def _lines(
 
 
 def _as_yaml(value: Any) -> str:
-    """Return a value as a config has it, cut short; what is left out there is nothing."""
+    """Return a value as a config spells it, cut short; None is ``nothing``."""
     words = {None: "nothing", True: "true", False: "false"}
     return words[value] if value is None or isinstance(value, bool) else _SHORT.repr(value)
 
@@ -268,6 +268,6 @@ def _fields_at(schema: type[BaseModel], location: tuple[int | str, ...]) -> list
             options = [each for each in get_args(current) if each is not type(None)]
             if len(options) < len(get_args(current)):  # a section that may be left out
                 (current,) = options
-        else:  # a key of a mapping: its values' type is what follows
+        else:  # a key of a mapping: go on with the type of its values
             current = getattr(current, "__args__", (None, None))[-1]
     return list(getattr(current, "model_fields", {}))

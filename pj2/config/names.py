@@ -36,12 +36,12 @@ def canonical_learning_rate(value: object) -> float:
 
 
 def as_number(value: object) -> object:
-    """Let ``1e-4``, a string to YAML 1.1, stand wherever a float is meant.
+    """Return a text such as ``1e-4``, a string to YAML 1.1, as a float; others unchanged.
 
-    Raises ValueError for a boolean, which Python takes for 0 or 1.
+    Raises ValueError for a boolean, which Python would take for 0 or 1.
     """
     if isinstance(value, bool):
-        raise ValueError("it is a number, and on, yes and true are none")
+        raise ValueError("expected a number, which on, yes and true are not")
     if isinstance(value, str):
         try:
             return float(value)
@@ -56,7 +56,7 @@ def learning_rate_text(rate: float) -> str:
 
 
 def spelled_learning_rate(text: str) -> str:
-    """Return a learning rate in its one spelling; what is none stands as it is."""
+    """Return a learning rate in its one spelling, and any other text unchanged."""
     try:
         return learning_rate_text(canonical_learning_rate(text))
     except ValueError:
@@ -76,13 +76,12 @@ def is_level(text: str) -> bool:
 def check_labels(labels: Sequence[str]) -> None:
     """Raise ValueError unless each label can name a folder of its own.
 
-    Where a file system does not tell capital letters from small ones, labels that differ in
-    these only would share one.
+    On a file system that ignores case, labels that differ only in case would share a folder.
     """
     for label in labels:
         if len(label) > _LONGEST_LABEL:
             raise ValueError(
-                f"{label[:40]}… has {len(label)} letters, {_LONGEST_LABEL} are the most"
+                f"{label[:40]}… has {len(label)} letters; at most {_LONGEST_LABEL} are allowed"
             )
     seen: dict[str, str] = {}
     for label in labels:

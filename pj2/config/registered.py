@@ -1,4 +1,4 @@
-"""A section of the config that names something registered, and holds its options."""
+"""A section of the config that names a registered definition and sets its options."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pj2.config.catalogue import Catalogue
 
 
 class Registered(BaseModel):
-    """A section that names one of a catalogue; its further keys are the options of that one."""
+    """A section that names a definition of a catalogue; its other keys are options of it."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     catalogue: ClassVar[Catalogue]
@@ -20,7 +20,7 @@ class Registered(BaseModel):
 
     @property
     def options(self) -> dict[str, Any]:
-        """All options of what is named; those that are not given have their defaults."""
+        """All options of the named definition; those that are not given have their defaults."""
         known = self.catalogue.options(self.name)
         return {key: option.default for key, option in known.items()} | (self.model_extra or {})
 

@@ -49,7 +49,7 @@ def _as_list(value: object) -> list[Any]:
 
 
 def _seed_list(value: object) -> object:
-    """Let a number stand for so many seeds, from 0."""
+    """Return the seeds from 0 if `value` is their number; return others unchanged."""
     if type(value) is not int:
         return value
     if not 1 <= value <= MOST_RUNS:
@@ -63,7 +63,7 @@ def _place(value: str) -> str:
     return os.path.expanduser(value)
 
 
-# Snakemake plans no more jobs than that in a time that anyone waits for.
+# Snakemake would take too long to plan more jobs.
 MOST_RUNS = 100_000
 
 Number = Annotated[float, BeforeValidator(as_number), Field(allow_inf_nan=False)]
@@ -127,7 +127,7 @@ def _path_is_enough(value: object) -> object:
 
 
 class StoreConfig(Strict):
-    """Where finished runs and checkpoints are kept, and a second place that is behind it.
+    """Where finished runs and checkpoints are kept, with an optional remote tier.
 
     A text alone is the path.
     """
@@ -137,8 +137,8 @@ class StoreConfig(Strict):
     remote: Annotated[str, Field(min_length=1)] | None = None
     """Another folder, or a URI such as ``s3://bucket/prefix``; `PJ2_STORE_REMOTE` overrides it."""
     weights: Literal["few", "all"] = "few"
-    """Of which epochs of a run: the best, the last and at most three between, or all, so that
-    any smaller budget is cut from it. `PJ2_STORE_WEIGHTS` overrides it."""
+    """Which epochs' weights are kept: the best, the last and at most three between, or all, so
+    that a run of any smaller budget is cut from them. `PJ2_STORE_WEIGHTS` overrides it."""
 
 
 class ReportConfig(Strict):
@@ -180,7 +180,7 @@ class LossConfig(Registered):
 
 
 class AugmentationConfig(Strict):
-    """What is done to each training image, anew in every epoch."""
+    """The random changes to each training image, drawn anew in every epoch."""
 
     crop_padding: Annotated[int, Field(ge=0, le=16, strict=True)] = 4
     """Crop at random after so many pixels of zeros on every side; 0 crops nothing."""
@@ -198,9 +198,9 @@ Positive = Annotated[Number, Field(gt=0)]
 
 
 class ProbeConfig(Strict):
-    """Measuring the loss along the step's direction at some of the steps of a run.
+    """Measurements of the loss along the direction of a step, during training.
 
-    Every so many steps the loss and its gradient are computed at some points
+    Once in `every` steps, the loss and its gradient are computed at `steps` points
     along the step (Santurkar et al. 2018, section 3.1).
     """
 
@@ -237,7 +237,7 @@ class SurfaceConfig(Strict):
     """The loss around trained weights, along filter-normalised random directions."""
 
     points: Annotated[int, Field(ge=3, strict=True)] = 21
-    """A side of the square grid; an odd number."""
+    """Points on a side of the square grid; an odd number."""
     line_points: Annotated[int, Field(ge=3, strict=True)] = 51
     """Points along the first direction alone; an odd number."""
     range: Positive = 1.0
@@ -252,7 +252,7 @@ class SurfaceConfig(Strict):
     """What BatchNorm normalises with: the running statistics of training, those of the batch of
     images measured, or both, one after the other; a network without BatchNorm is measured once."""
     batch_size: Annotated[int, Field(ge=4, strict=True)] = 250
-    """How many of the images are one batch, at most; all batches are equally large."""
+    """The most images in a batch; all batches are equally large."""
     rows_per_job: Count = 3
     """How many rows of the grid one job computes."""
 
@@ -271,7 +271,7 @@ class CurvatureConfig(Strict):
     eigenvalues: Annotated[int, Field(ge=1, le=50, strict=True)] = 5
     """How many of the largest eigenvalues."""
     vectors: Annotated[int, Field(ge=2, strict=True)] = 10
-    """Random vectors, of each of which the trace and the density are estimated."""
+    """Random vectors; each gives one estimate of the trace and of the density."""
     lanczos_steps: Annotated[int, Field(ge=2, strict=True)] = 30
     """Hessian-vector products for each of these vectors."""
     seed: Seed = 0
@@ -279,7 +279,7 @@ class CurvatureConfig(Strict):
     statistics: Statistics = ["running", "batch"]
     """What BatchNorm normalises with, as in `surface`."""
     batch_size: Annotated[int, Field(ge=4, strict=True)] = 250
-    """How many of the images are one batch, at most; all batches are equally large."""
+    """The most images in a batch; all batches are equally large."""
 
 
 class Recipe(Strict):
@@ -294,23 +294,23 @@ class Recipe(Strict):
     augmentation: AugmentationConfig = AugmentationConfig()
     """What is done to the training images."""
     batch_size: Count = 128
-    """Images a step."""
+    """Images per step."""
     epochs: Count = 50
     """The most epochs a run may take."""
     patience: Count | None = None
-    """Stop after so many epochs without a better one; null goes on to the last."""
+    """Stop after so many epochs without a better one; null never stops early."""
     monitor: Monitor = "val_accuracy"
     """What chooses the epoch whose weights are kept; the test accuracy is the published
     protocol."""
     test_every_epoch: bool = True
     """Read the test split after every epoch; otherwise once, with the best weights."""
     validation_fraction: Annotated[Number, Field(ge=0, lt=1)] = 0.1
-    """The share of the training images set aside, class by class; 0 trains on all of them, and
-    the test set chooses, which flatters every accuracy: the published protocol."""
+    """The share of the training images set aside, class by class. With 0, the published protocol,
+    a run trains on all of them and the test set chooses, which flatters every accuracy."""
     init: Literal["default", "xavier"] = "default"
     """Initial weights: as PyTorch's layers draw them, or Glorot normal with zero biases."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """What convolutions and matrix products compute in; `auto` is `bf16` on a GPU that
+    """The precision of convolutions and matrix products; `auto` is `bf16` on a GPU that
     has it and on a processor with AMX, `fp32` elsewhere."""
 
     @model_validator(mode="after")
@@ -331,7 +331,7 @@ class Grid(Recipe):
         Field(min_length=1),
         AfterValidator(no_repeats),
     ]
-    """Every model is trained at every one of them; a number alone is one."""
+    """A list, or one number; every model is trained at each of them."""
 
 
 class Experiment(Grid):
@@ -344,26 +344,26 @@ class Experiment(Grid):
     ] = [0]
     """A list, or how many: 3 is 0, 1 and 2."""
     variants: Annotated[Factors, BeforeValidator(parse_factors)] = {}
-    """Factors, each with its levels, of which every combination is trained. A level's keys
+    """Factors with their levels; every combination of levels is trained. A level's keys
     are merged in after the overrides."""
     probe: ProbeConfig | None = None
     """Measure the loss along the steps of every run; null measures nothing."""
     quantities: Quantities = ()
-    """What else to record at every step, a column of `steps.parquet` each."""
+    """Further quantities to record at every step, each a column of `steps.parquet`."""
     surface: SurfaceConfig | None = None
     """Measure the loss around the weights of each model's best run; null measures nothing."""
     curvature: CurvatureConfig | None = None
     """Measure the Hessian at the weights of each model's best run; null measures nothing."""
     overrides: dict[str, dict[str, Any]] = {}
-    """What one model does differently: a model's name, and keys of the recipe or
-    `learning_rates`. A partial section such as `optimizer: {weight_decay: 0}` keeps the rest."""
+    """By a model's name, the keys of the recipe or `learning_rates` that differ for it.
+    A partial section such as `optimizer: {weight_decay: 0}` keeps the rest."""
 
     @model_validator(mode="after")
     def _runs_have_folders(self) -> Experiment:
         runs = len(self.models) * len(self.learning_rates) * len(self.seeds)
         runs *= math.prod(len(levels) for levels in self.variants.values())
         if runs > MOST_RUNS:
-            raise ValueError(f"it asks for {runs:,} runs, {MOST_RUNS:,} are the most")
+            raise ValueError(f"it asks for {runs:,} runs; at most {MOST_RUNS:,} are allowed")
         variants = list_variants(self.variants)
         check_labels([each.label(model) for model in self.models for each in variants])
         return self
@@ -383,7 +383,7 @@ class StudyConfig(Strict):
     runs_per_gpu: Count = 2
     """How many runs share a GPU."""
     threads: Count = 1
-    """CPU threads a run; Snakemake fills the cores with runs."""
+    """CPU threads per run; Snakemake fills the cores with runs."""
     store: Annotated[StoreConfig, BeforeValidator(_path_is_enough)] = StoreConfig()
     """Where every run that was trained is kept."""
     report: ReportConfig = ReportConfig()

@@ -1,7 +1,7 @@
-"""YAML in which nothing is read otherwise than it was meant.
+"""A YAML reader that refuses what YAML 1.1 reads in unexpected ways.
 
-PyYAML, and Snakemake with it, reads YAML 1.1: of two equal keys the last one counts, ``010``
-is 8, and ``1:30`` is 90. Here each of these is an error that names its line.
+PyYAML, and so Snakemake, reads YAML 1.1: of two equal keys the last one counts, ``010`` is 8,
+and ``1:30`` is 90. Here each of these is an error that names its line.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _OCTAL_OR_BASE_60 = re.compile(r"[-+]?(0[0-9_]+|[0-9_]+(:[0-9_.]+)+)")
 
 
 class _Refusal(ConstructorError):
-    """What is YAML, but not plainly one thing."""
+    """Valid YAML that is refused because it is ambiguous or not a setting."""
 
     def __init__(self, node: Node, reason: str) -> None:
         super().__init__(None, None, reason, node.start_mark)
 
 
 class _Loader(yaml.SafeLoader):
-    """Makes texts, numbers, booleans, lists and mappings, and nothing else that YAML has."""
+    """Constructs strings, numbers, booleans, lists and mappings, and no other YAML types."""
 
     yaml_constructors = {
         _TAG + kind: yaml.SafeLoader.yaml_constructors[_TAG + kind]
@@ -38,13 +38,13 @@ class _Loader(yaml.SafeLoader):
 
     def construct_object(self, node: Node, deep: bool = False) -> Any:
         try:
-            # What is made in depth cannot contain itself: PyYAML refuses that.
+            # deep=True: PyYAML then refuses a value that contains itself.
             value = super().construct_object(node, deep=True)
             if isinstance(value, str):
-                value.encode()  # half of a surrogate pair is no letter
+                value.encode()  # fails for half of a surrogate pair
         except yaml.YAMLError:
             raise
-        except Exception as error:  # whatever a conversion raised
+        except Exception as error:  # a conversion may raise anything
             raise _Refusal(node, f"cannot be read: {error}") from None
         return value
 
@@ -74,7 +74,7 @@ class _Loader(yaml.SafeLoader):
 _Loader.yaml_constructors |= {
     f"{_TAG}int": _Loader.construct_number,
     f"{_TAG}float": _Loader.construct_number,
-    f"{_TAG}timestamp": yaml.SafeLoader.construct_yaml_str,  # a date is no setting
+    f"{_TAG}timestamp": yaml.SafeLoader.construct_yaml_str,  # no setting is a date
 }
 
 
@@ -89,11 +89,11 @@ def read_yaml(path: str | os.PathLike[str]) -> Any:
     except yaml.YAMLError as error:
         raise UserError(f"{path}{_reason(error)}") from None
     except (RecursionError, OverflowError):
-        raise UserError(f"{path}: not valid YAML: nested too deeply, or no letter") from None
+        raise UserError(f"{path}: not valid YAML: nested too deeply, or a bad character") from None
 
 
 def read_word(word: str) -> Any:
-    """Return what an unquoted word stands for, such as a number. Raises UserError."""
+    """Return the value of an unquoted word in YAML, such as a number. Raises UserError."""
     loader = _Loader("")
     tag: str = loader.resolve(ScalarNode, word, (True, False))  # type: ignore[no-untyped-call]
     node = ScalarNode(tag, word)

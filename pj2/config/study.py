@@ -26,8 +26,8 @@ from pj2.config.schema import (
 from pj2.config.variants import UNCHANGED, Variant, list_variants
 from pj2.errors import UserError
 
-# What decides how far a run goes and which epoch it keeps, but not what an epoch
-# computes: a run with other values continues, or is cut from, the same epochs.
+# Settings that decide how far a run goes and which epoch it keeps, but not what an
+# epoch computes: a run with other values continues the same epochs, or is cut from them.
 BUDGET = frozenset({"epochs", "patience", "monitor"})
 
 
@@ -35,9 +35,9 @@ class RunSettings(Recipe):
     """Everything that decides what one training run computes, and nothing else.
 
     Paths, the device and the experiment's name are left out: they do not
-    belong to a run's identity. So are options of the architecture that are
-    the model's own defaults: a variant that changes nothing is the same run.
-    Of optimizer and loss all options are there.
+    belong to a run's identity. Options of the architecture that equal the
+    model's defaults are left out too, so a variant that changes nothing is
+    the same run. Optimizer and loss have all of their options.
     """
 
     model_config = ConfigDict(validate_default=True)
@@ -72,11 +72,11 @@ class RunSettings(Recipe):
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        """What the run may be computed in: what is asked for, or either where that is ``auto``."""
+        """The precisions that the run may be computed in: both for ``auto``."""
         return ("fp32", "bf16") if self.precision == "auto" else (self.precision,)
 
     def computed_in(self, precision: str) -> RunSettings:
-        """Return these settings with what ``auto`` came to on a machine."""
+        """Return these settings with the precision that a machine computes in."""
         return self.model_copy(update={"precision": precision})
 
 

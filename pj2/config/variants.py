@@ -10,7 +10,7 @@ from typing import Any
 from pj2.config.names import NAME_RULE, is_level, is_name
 
 Factors = dict[str, dict[str, dict[str, Any]]]
-"""Factor to level to the keys of the experiment that the level changes."""
+"""The keys of the experiment that a level changes, by factor and level."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ UNCHANGED = Variant({}, {})
 
 
 def parse_factors(raw: object) -> object:
-    """Return ``variants`` as `Factors`; what is not of that shape is returned for the schema.
+    """Return ``variants`` as `Factors`; a value of another shape is left for the schema to refuse.
 
     A factor is a key of the experiment with a list of values, such as
     ``loss.label_smoothing: [0, 0.1]``, or a name with a mapping of its levels

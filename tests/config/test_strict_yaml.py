@@ -68,7 +68,7 @@ def test_what_is_plainly_one_thing_is_read(tmp_path, word, value):
         ("a: " + "9" * 5000, "line 1, column 4: cannot be read"),
         ("a: !!int x", "line 1, column 4: cannot be read"),
         ('a: "\\ud800"', "line 1, column 4: cannot be read"),
-        ('"\\UFFFFFFFF"', "no letter"),
+        ('"\\UFFFFFFFF"', "a bad character"),
         ("{[1]: 2}", "a key is one word"),
         ("models: !!set {VGG_A}", "line 1"),
     ],

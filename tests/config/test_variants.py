@@ -188,10 +188,10 @@ def test_the_ablations_are_what_they_say():
         ({"x": {"a": 0, "b": {}}}, "variants.x.a: found 0"),
         ({"x": None}, "variants.x"),
         ({"long": {"a" * 120: {}, "b": {}}}, "a level's name is"),
-        ({name: {c * 60: {} for c in "ab"} for name in "wxyz"}, "200 are the most"),
+        ({name: {c * 60: {} for c in "ab"} for name in "wxyz"}, "at most 200 are allowed"),
         ({"a": {"1": {}, "1.b-2": {}}, "b": {"2": {}, "2.b-2": {}}}, "would have one folder"),
         ({"activation": {"ReLU": {}, "relu": {}}}, "would have one folder"),
-        ({f"f{i}": {"a": {}, "b": {}} for i in range(40)}, "100,000 are the most"),
+        ({f"f{i}": {"a": {}, "b": {}} for i in range(40)}, "at most 100,000 are allowed"),
     ],
 )
 def test_variants_whose_runs_would_have_no_folder_of_their_own(variants, expected):
