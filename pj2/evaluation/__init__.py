@@ -1,1 +1,1 @@
-"""What a trained model says of images it was not trained on."""
+"""Evaluation of trained models: scores, predictions, and the loss around the weights."""

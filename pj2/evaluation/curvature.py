@@ -32,9 +32,8 @@ def curvature_of(
 
     Returns:
         For each of BatchNorm's statistics (see `measured_models`) ``statistics``, the ``loss``
-        on the images, and the fields of `pj2.geometry.curvature.Curvature`. What is not
-        finite, as at the last weights of a run that diverged, is None, and then the lists are
-        empty.
+        on the images, and the fields of `pj2.geometry.curvature.Curvature`. A loss that is not
+        finite, as at the last weights of a diverged run, is None, and the lists are empty.
     """
     images = sample_images(data, settings, "train", config.images, device)
     batches = [

@@ -28,7 +28,7 @@ class Score:
 def compute_logits(model: nn.Module, images: ImageSet) -> Tensor:
     """Return float32 logits ``[N, classes]`` on the CPU, in evaluation mode.
 
-    The model's mode is put back afterwards.
+    The model's mode is restored afterwards.
     """
     training = model.training
     model.eval()

@@ -41,13 +41,13 @@ def measured_models(
 
 
 def even_parts(images: ImageSet, most: int) -> list[ImageSet]:
-    """Return a set of images in parts of the same size, up to one image, and of at most `most`."""
+    """Return a set of images in parts of at most `most`, whose sizes differ by one at most."""
     rows = torch.arange(len(images))
     return [images.subset(part) for part in rows.tensor_split(-(-len(images) // most))]
 
 
 def measured_score(model: nn.Module, statistics: str, images: ImageSet, batch_size: int) -> Score:
-    """Evaluate one of the `measured_models`, with ``batch`` in the parts it normalises over."""
+    """Evaluate one of the `measured_models`; with ``batch``, in batches of up to `batch_size`."""
     if statistics != "batch":
         return score(model, images)
     parts = even_parts(images, batch_size)

@@ -20,7 +20,7 @@ from pj2.store.files import write_table
 def predict(
     weights: Path, settings: RunSettings, data: PreparedData, output: Path, device: torch.device
 ) -> None:
-    """Write `predictions.parquet`: what the weights say of every test image.
+    """Write `predictions.parquet`: the class probabilities of every test image.
 
     Raises UserError if the weights are damaged or belong to another model.
     """

@@ -59,12 +59,11 @@ def sample_images(
 
 
 class Surroundings:
-    """A trained model that can be moved off its weights and looked at, in fp32 and eval mode.
+    """Scores a trained model at points around its weights, in fp32 and eval mode.
 
-    BatchNorm's parameters and all biases stay where they are, as in the code of
-    the method's authors; what moves are the weights of convolutions and of fully
-    connected layers. BatchNorm's running statistics stay too, or those of the images
-    are in their place.
+    Only the weights of convolutions and of fully connected layers move; all biases
+    and BatchNorm's parameters stay, as in the code of the method's authors. BatchNorm
+    normalises with its running statistics, or with those of the images.
 
     Args:
         weights: a safetensors file of the model in `settings`.
@@ -93,7 +92,7 @@ class Surroundings:
     def scores_at(self, alpha: float, beta: float) -> dict[str, Score]:
         """Return loss and accuracy at the weights plus alpha and beta times the directions.
 
-        One for each of BatchNorm's statistics; see `measured_models`.
+        There is one score for each of BatchNorm's statistics; see `measured_models`.
         """
         scores = {}
         for statistics, model in self._models.items():
@@ -106,7 +105,7 @@ class Surroundings:
 
 
 def surface_rows(around: Surroundings, config: SurfaceConfig, first: int, count: int) -> pa.Table:
-    """Return the scores of some rows of the grid; in a row beta is the same.
+    """Return the scores of some rows of the grid; beta is constant in a row.
 
     Columns: row and column (0-based), statistics, alpha, beta, loss (nats), accuracy (0 to 1).
     """
@@ -138,8 +137,8 @@ def interpolate(
 ) -> pa.Table:
     """Return the scores on the straight line between two trained models, alpha from 0 to 1.
 
-    BatchNorm normalises with the statistics of the images: neither end's running ones
-    belong to a model between (Izmailov et al. 2018, section 3.2). Columns: statistics,
+    BatchNorm normalises with the statistics of the images: the running ones of the ends
+    do not fit a model in between (Izmailov et al. 2018, section 3.2). Columns: statistics,
     alpha, loss, accuracy.
     """
     (first, statistics), (second, _) = (

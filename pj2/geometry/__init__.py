@@ -1,1 +1,1 @@
-"""The shape of a loss around a point: functions of a loss and its parameters, no more."""
+"""The shape of a loss around a point, measured with the loss and its parameters alone."""

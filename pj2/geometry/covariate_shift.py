@@ -13,11 +13,11 @@ from pj2.geometry.objective import Objective, Point, watched_inputs
 
 @dataclass(frozen=True)
 class Shift:
-    """How far an update of the layers before turns one layer's gradient.
+    """How much an update of the preceding layers changes one layer's gradient.
 
     ``difference``: ‖G − G'‖₂, where G is the layer's gradient at the old
-    parameters and G' the one after all parameters before the layer were
-    updated; ``cosine``: between G and G'.
+    parameters and G' its gradient after all parameters before the layer were
+    updated; ``cosine``: the cosine between G and G'.
     """
 
     difference: float
@@ -27,14 +27,14 @@ class Shift:
 def predecessors(
     model: nn.Module, objective: Objective, point: Point, layers: Mapping[str, int]
 ) -> dict[int, set[int]]:
-    """Return the places of the parameters that come before each layer.
+    """Return, for each layer, the indices in `point` of the parameters before it.
 
-    Those are the parameters on which the layer's input depends. So the layers of two
-    branches, such as a block's convolutions and its shortcut, do not come before each other.
+    These are the parameters on which the layer's input depends. So of two branches, such
+    as a block's convolutions and its shortcut, neither comes before the other.
 
     Args:
-        objective: of `model`, which it calls.
-        layers: of the weight of each layer, its name in the model and its place in `point`.
+        objective: the loss of `model`, which it calls.
+        layers: the index in `point` of each layer's weight, by the weight's name.
     """
     inputs: dict[str, Tensor] = {}
 
@@ -68,8 +68,8 @@ def covariate_shift(
         old: the parameters θ_t.
         new: θ_{t+1}, after the optimizer's step.
         gradient: of `objective` at `old`.
-        before: of each layer, the place of its weights and those of the parameters
-            before it (`predecessors`).
+        before: by the index of each layer's weight, the indices of the parameters
+            before the layer (`predecessors`).
     """
     shifts = []
     for layer, earlier in before.items():

@@ -1,6 +1,6 @@
 """Eigenvalues, trace and spectral density of a loss's Hessian, without the Hessian.
 
-Everything rests on Hessian-vector products (Pearlmutter 1994) of curvlinops: implicitly
+All methods use the Hessian-vector products (Pearlmutter 1994) of curvlinops: implicitly
 restarted Lanczos (SciPy) for the ends of the spectrum, Girard-Hutchinson for the trace, and
 stochastic Lanczos quadrature for the density (Papyan 2020, algorithm 2).
 """
@@ -17,16 +17,16 @@ from scipy.linalg import eigh_tridiagonal
 from scipy.sparse.linalg import ArpackError, eigsh
 from torch import Tensor, nn
 
-_TOLERANCE = 1e-2  # of the residuals; that of an eigenvalue goes with its square
+_TOLERANCE = 1e-2  # of the residuals; an eigenvalue's error is of the order of its square
 
 
 @dataclass(frozen=True)
 class Curvature:
-    """What is known of the Hessian of a mean loss over all parameters.
+    """Measurements of the Hessian of a mean loss over all parameters.
 
-    ``parameters``: how many; ``largest``: ``[k]``, descending; ``smallest``: as many,
-    ascending; ``traces``: ``[vectors]``, one unbiased estimate of the trace a random vector;
-    ``nodes`` and ``masses``: ``[vectors][steps]``, the quadrature of each vector, eigenvalues
+    ``parameters``: their number; ``largest``: ``[k]`` eigenvalues, descending; ``smallest``: as
+    many, ascending; ``traces``: ``[vectors]``, each random vector's unbiased estimate of the
+    trace; ``nodes`` and ``masses``: ``[vectors][steps]``, each vector's quadrature: eigenvalues
     and the shares of the spectrum that they stand for.
     """
 
@@ -48,14 +48,14 @@ def measure_curvature(
 ) -> Curvature | None:
     """Measure the Hessian of the mean cross-entropy over some images.
 
-    Returns None if it has no spectrum, which the algorithms fail at: where a weight is not
-    finite, or the loss is flat, as it is far out, where each image has all of one class.
+    Returns None if the algorithms find no spectrum: if a weight is not finite, or the loss is
+    flat, as for weights so large that each image gets probability 1 for one class.
 
     Args:
         model: in the mode to be measured.
         batches: images and labels; one at a time is in memory.
         eigenvalues: how many of the largest, and of the smallest.
-        vectors: Rademacher vectors of the estimates of trace and density.
+        vectors: how many Rademacher vectors to estimate trace and density with.
         lanczos_steps: nodes of the quadrature of each vector.
         seed: of every random vector.
     """
@@ -97,11 +97,11 @@ def measure_curvature(
 def lanczos(
     hessian: HessianLinearOperator, start: Tensor, steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the diagonal and what is beside it of the matrix of so many Lanczos steps.
+    """Return the diagonal and off-diagonal of the tridiagonal matrix of `steps` Lanczos steps.
 
     Both in float64: the mean of a spectrum may be a ten-millionth of its range, less than
-    float32 resolves. The vectors are not orthogonalised again, which changes the density by
-    less than a thousandth (docs/curvature.md) and would keep all of them in memory.
+    float32 resolves. The vectors are not reorthogonalised: this would keep all of them in
+    memory, and change the density by less than a thousandth (docs/curvature.md).
     """
     diagonal: list[float] = []
     beside: list[float] = []
@@ -113,14 +113,14 @@ def lanczos(
         diagonal.append(_dot(vector, image))
         image = image - diagonal[-1] * vector
         beside.append(_dot(image, image) ** 0.5)
-        if not beside[-1]:  # the vector is in a space that the Hessian does not leave
+        if not beside[-1]:  # the vectors span an invariant subspace of the Hessian
             break
         before, vector = vector, image / beside[-1]
     return np.array(diagonal), np.array(beside[: len(diagonal) - 1])
 
 
 def quadrature(diagonal: np.ndarray, beside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return nodes and masses of the Gauss quadrature that a tridiagonal matrix stands for."""
+    """Return nodes and masses of the Gauss quadrature that a tridiagonal matrix defines."""
     nodes, vectors = eigh_tridiagonal(diagonal, beside)
     return nodes, vectors[0] ** 2
 

@@ -7,14 +7,14 @@ from torch import Tensor
 
 from pj2.geometry.objective import Point
 
-_SMALL = 1e-10  # a filter of zeros stays where it is
+_SMALL = 1e-10  # keeps a filter of zeros at zero
 
 
 def random_direction(point: Point, seed: int) -> list[Tensor]:
     """Return a Gaussian direction, filter-normalised at `point`.
 
-    What is drawn depends on the seed and the shapes of the weights alone, and
-    biases and the parameters of BatchNorm draw nothing: two networks whose
+    The random numbers depend only on the seed and the shapes of the weights;
+    none are drawn for biases and BatchNorm's parameters. So two networks whose
     weights have the same shapes get the same raw direction.
     """
     source = torch.Generator().manual_seed(seed)
@@ -28,9 +28,9 @@ def random_direction(point: Point, seed: int) -> list[Tensor]:
 def filter_normalised(direction: Point, point: Point) -> list[Tensor]:
     """Scale each filter of a direction to the norm of the filter at `point` (section 4).
 
-    A filter is what makes one output channel: ``weights[i]`` of a convolution
-    ``[O, I, k, k]`` or of a fully connected layer ``[O, I]``. Parameters of
-    one dimension, biases and those of BatchNorm, are not moved.
+    A filter holds the weights of one output channel: ``weights[i]`` of a
+    convolution ``[O, I, k, k]`` or of a fully connected layer ``[O, I]``.
+    Parameters of one dimension, biases and those of BatchNorm, are not moved.
     """
     scaled = []
     for along, weights in zip(direction, point, strict=True):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from pj2.geometry.objective import Objective, Point, watched_inputs
 
 CHANNELS = 4
-"""Of how many channels of a layer the moments are taken: the first, as good as any others."""
+"""How many channels of a layer are measured: its first ones, which are as good as any."""
 
 Moments = dict[str, tuple[Tensor, Tensor]]
 """By the name of an activation function: mean and variance of its input, float64 ``[channels]``."""
@@ -17,13 +17,13 @@ Moments = dict[str, tuple[Tensor, Tensor]]
 def activation_moments(model: nn.Module, objective: Objective, point: Point) -> Moments:
     """Return the moments of the input of each activation function that follows a convolution.
 
-    The input is what comes out of the convolution, or of the BatchNorm or noise behind it.
+    That input is the output of the convolution, or of the BatchNorm or noise after it.
     Mean and variance are over the images of the batch and over height and width. Only
-    modules of ``torch.nn`` whose input has four dimensions are seen, in the order in which
-    they are applied.
+    modules of ``torch.nn`` whose input has four dimensions are measured, in the order in
+    which they are applied.
 
     Args:
-        objective: of `model`, which it calls.
+        objective: the loss of `model`, which it calls.
     """
     found: Moments = {}
 

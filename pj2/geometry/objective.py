@@ -77,7 +77,7 @@ def moved(point: Point, direction: Point, length: float) -> list[Tensor]:
 def watched_inputs(
     modules: Mapping[str, nn.Module], see: Callable[[str, Tensor], None]
 ) -> Iterator[None]:
-    """Call `see` with the name and the input of each of the modules that is applied within."""
+    """Call `see` with the name and the input of each module that is applied in this context."""
 
     def hook(name: str, _: nn.Module, given: tuple[Any, ...]) -> None:
         see(name, given[0])

@@ -1,9 +1,9 @@
-"""What a loss does along one direction: variation, gradient predictiveness, smoothness.
+"""A loss along one direction: its variation, gradient predictiveness and smoothness.
 
 The quantities are those of Santurkar et al. 2018, *How Does Batch Normalization
 Help Optimization?* (arXiv 1805.11604), section 3.1 and figure 4, at one step of
-a training run: the loss and its gradient are followed along the direction of
-the step, on the step's own minibatch.
+a training run: the loss and its gradient are computed at points along the
+direction of the step, on the step's own minibatch.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def probe_direction(
     direction: Point,
     lengths: np.ndarray,
 ) -> Probe:
-    """Follow a loss from a point against a direction.
+    """Measure a loss at steps from a point against a direction.
 
     Args:
         start: the loss and the gradient at `point`.
-        direction: d; the gradient itself, or what an optimizer makes of it.
+        direction: d; the gradient itself, or an optimizer's update.
         lengths: η_k, float64 ``[K]``, above zero.
     """
     loss, gradient = start
