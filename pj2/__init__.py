@@ -8,7 +8,7 @@ __all__ = ["Runs", "band", "build_model", "load_model", "load_runs"]
 
 
 def __getattr__(name: str) -> Any:
-    """Return what a notebook needs; nothing of it is imported before it is asked for."""
+    """Return a name of `pj2.notebook`, which is imported only when one is needed."""
     if name not in __all__:
         raise AttributeError(f"module 'pj2' has no attribute {name!r}")
     return getattr(import_module("pj2.notebook"), name)

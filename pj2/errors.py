@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-# What ends a line, turns its direction or is no letter, but can be part of a name that is quoted.
+# Characters that end a line, turn its direction or are invalid, but may be in a quoted name.
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class UserError(Exception):
-    """A mistake the user can mend: shown without a traceback, exit code 2.
+    """A mistake the user can correct: shown without a traceback, exit code 2.
 
     Each problem is one line that names the file, the key, what was found and
     what would be right. Several problems found together are reported together.
@@ -23,5 +23,5 @@ class UserError(Exception):
 
 
 def in_one_line(text: str) -> str:
-    """Return a text as a terminal may show it: what is no letter there is written as an escape."""
+    """Return a text that a terminal shows in one line: control characters become escapes."""
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)

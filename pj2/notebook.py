@@ -1,4 +1,4 @@
-"""What a notebook needs of a finished study: its runs as tables, its bands, its networks.
+"""A finished study in a notebook: its runs as tables, its bands, its networks.
 
 Everything here is also an attribute of ``pj2`` itself.
 """
@@ -31,29 +31,29 @@ class Runs:
     """The finished runs of a study. Each table has the keys experiment, model, learning_rate, seed.
 
     Attributes:
-        records: what the tables are read from, one a run.
+        records: one for each run; the tables are read from them.
     """
 
     records: tuple[RunRecord, ...]
 
     @property
     def runs(self) -> pd.DataFrame:
-        """A row a run: status, accuracies as fractions with 95 % Wilson intervals, cost."""
+        """One row per run: status, accuracies as fractions with 95 % Wilson intervals, cost."""
         return runs_table(self.records)
 
     @property
     def steps(self) -> pd.DataFrame:
-        """A row an optimizer step: loss of its minibatch in nats, norm of the gradient."""
+        """One row per optimizer step: loss of its minibatch in nats, norm of the gradient."""
         return self._together(reading.steps)
 
     @property
     def epochs(self) -> pd.DataFrame:
-        """A row an epoch: losses in nats and accuracies as fractions, of each split."""
+        """One row per epoch: losses in nats and accuracies as fractions, of each split."""
         return self._together(reading.epochs)
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """A row a test image: its place in the split, true and predicted class, probability.
+        """One row per test image: its index in the split, true and predicted class, probability.
 
         The probability is that of the predicted class. A run that diverged without a whole
         epoch has no rows.
@@ -61,9 +61,9 @@ class Runs:
         return self._together(_guesses)
 
     def where(self, **keys: Any) -> Runs:
-        """Return the runs whose keys are these: ``where(model="VGG_A", seed=0)``.
+        """Return the runs whose keys have these values: ``where(model="VGG_A", seed=0)``.
 
-        Raises UserError for a key that there is not.
+        Raises UserError for an unknown key.
         """
         for key in keys:
             if key not in _KEYS:
@@ -134,8 +134,8 @@ def build_model(
     """Return a network with PyTorch's initial weights.
 
     Args:
-        name: of a registered model, such as ``VGG_A``.
-        classes: how many it tells apart.
+        name: a registered model, such as ``VGG_A``.
+        classes: the number of classes.
         seed: draws the weights.
         architecture: the model's own options, such as ``{"width": 0.25}``.
     """

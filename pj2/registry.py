@@ -10,8 +10,8 @@ from pj2.config.catalogue import Catalogue
 
 Definition = TypeVar("Definition", bound=Callable[..., Any])
 
-# What an option may be, as the annotation of an argument says it; `pj2.config.catalogue`
-# reads them from the source. An option may also be a bool, int, float or str.
+# Annotations of an option that limit its values; `pj2.config.catalogue` reads them from the
+# source. An option may also be a bool, int, float or str.
 Probability = float
 """At least 0 and below 1."""
 
@@ -20,7 +20,7 @@ NonNegative = float
 
 
 class Registry:
-    """What the modules of a catalogue's package define."""
+    """The definitions of a catalogue's package, each imported when it is needed."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue

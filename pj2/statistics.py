@@ -1,4 +1,4 @@
-"""How sure an accuracy is, and a difference between two."""
+"""Confidence intervals and tests of accuracies and of their differences."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class PairedDifference:
 
     `over_images` is about other test images for these very networks, `over_seeds`
     about other seeds on these very images, `over_both` about other seeds and other
-    images. With one seed the last two are None. One is also None where there is no spread
-    that it could be estimated from.
+    images. With one seed the last two are None. An interval is also None if there is no
+    spread to estimate it from.
     """
 
     difference: float
@@ -60,7 +60,7 @@ class PairedDifference:
 def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     """Return the 95 % Wilson score interval of the proportion ``correct / n`` (Wilson 1927).
 
-    It covers what chance does to a test set of n images, not the spread between
+    It covers the chance in the choice of n test images, not the spread between
     seeds. Raises ValueError unless 0 <= correct <= n and n > 0.
     """
     if not 0 <= correct <= n or n == 0:
@@ -73,11 +73,11 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
 
 
 def mean_interval(values: Sequence[float] | np.ndarray, within: Range = _ANY) -> Mean:
-    """Return the mean of one value a seed, with its 95 % Student t interval (Student 1908).
+    """Return the mean of one value per seed, with its 95 % Student t interval (Student 1908).
 
-    It covers the spread between seeds on the same test images. Of a quantity that has a
-    range the interval is the part `within` it, which covers the mean as often, since the
-    mean lies there too. Equal values have none: their spread is 0, that of their seeds is not.
+    The interval covers the spread between seeds on the same test images. It is cut to the
+    range `within` of the quantity, and still covers the mean as often, since the mean lies
+    there too. Equal values have none: their spread is 0, that of all seeds is not.
 
     Raises ValueError if there are no values.
     """
@@ -101,10 +101,11 @@ def are_equal(values: Sequence[float] | np.ndarray) -> bool:
 
 
 def mean_accuracy(values: Sequence[float], images: int) -> Mean:
-    """Return the mean of one accuracy a seed, each of so many images, with its 95 % interval.
+    """Return the mean of one accuracy per seed, each of `images` images, with its 95 % interval.
 
-    It is Student's of several seeds, which covers other seeds, and Wilson's of one, which
-    covers other images; seeds of equal accuracy have none. Raises ValueError if there are none.
+    The interval of several seeds is Student's, which covers other seeds; that of one seed is
+    Wilson's, which covers other images; seeds of equal accuracy have none. Raises ValueError
+    if there are no values.
     """
     spread = mean_interval(values, SHARE)
     if spread.n > 1:
@@ -123,10 +124,10 @@ def student_quantile(degrees: int) -> float:
 
 
 def gradient_variation(norms: np.ndarray) -> tuple[float, float]:
-    """Return two measures of how gradient norms, one a step, vary over a run.
+    """Return two measures of how gradient norms, one per step, vary over a run.
 
-    The coefficient of variation (the standard deviation over all steps divided by the
-    mean), and the 95th percentile divided by the median. NaN or infinite where the
+    They are the coefficient of variation (the standard deviation over all steps divided by
+    the mean), and the 95th percentile divided by the median; NaN or infinite where the
     mean or the median is 0.
     """
     norms = np.asarray(norms, np.float64)
@@ -161,8 +162,8 @@ def paired_difference(
     seeds, images = one.shape
     if not seeds or images < 2:
         raise ValueError(f"{seeds} seeds and {images} images; expected 1 and 2 at least")
-    # Whole numbers, here and in the resamples' sums: BCa counts resamples that are equal
-    # to the estimate, and rounding would take them apart.
+    # Whole numbers, here and in the resamples' sums: BCa counts resamples that equal the
+    # estimate, and rounding would make them differ from it.
     differences = one.astype(np.int8) - other.astype(np.int8)
     over_seeds = over_both = None
     if seeds > 1:
@@ -191,7 +192,7 @@ def _over_both(differences: np.ndarray, resamples: int, seed: int) -> Interval |
     by_image = differences.T.astype(np.float64)
 
     def statistic(rows: np.ndarray, columns: np.ndarray, axis: int) -> np.ndarray:
-        """Return the mean over drawn seeds [..., s] and images [..., n], one a resample.
+        """Return the mean over drawn seeds [..., s] and images [..., n], one per resample.
 
         How often each image was drawn, times the differences, is a matrix product.
         """
@@ -217,10 +218,10 @@ def _bootstrap(
     seed: int,
     varies: bool,
 ) -> Interval | None:
-    """Return the 95 % BCa interval; the percentile interval where nothing `varies` on average.
+    """Return the 95 % BCa interval; the percentile interval if nothing `varies` on average.
 
-    Leaving out a seed or an image then changes nothing, and BCa's acceleration is 0 / 0.
-    None where all resamples are equal.
+    Leaving out a seed or an image then changes nothing, so BCa's acceleration is 0 / 0.
+    None if all resamples are equal.
     """
     from scipy.stats import bootstrap  # half a second: where it is needed
 

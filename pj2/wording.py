@@ -1,4 +1,4 @@
-"""What figures, tables and the report say alike, in the chosen language."""
+"""Words that figures, tables and the report share, in the chosen language."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from pj2.language import said, tr
 
-# Verdicts stand in CSV files and JSON in these words, for people in those of their language.
+# CSV and JSON files hold verdicts in these words; figures and the report translate them.
 HIGHER, LOWER, NOT_SETTLED = said("higher"), said("lower"), said("not settled")
 
 # How runs end, by the status in run.json.
@@ -25,12 +25,12 @@ def verdict_in_words(verdict: str) -> str:
 
 
 def sentences(*texts: str) -> str:
-    """Join sentences, leaving empty ones out; a Chinese one ends without a blank."""
+    """Join sentences, leaving empty ones out; no space follows a Chinese full stop."""
     return " ".join(filter(None, texts)).replace("。 ", "。")
 
 
 def span(values: Iterable[int]) -> str:
-    """Return a whole number in words; of several the least and the greatest."""
+    """Return in words a whole number, or the least and the greatest of several."""
     ascending = sorted(values)
     if ascending[0] == ascending[-1]:
         return f"{ascending[0]:,}"
@@ -38,21 +38,21 @@ def span(values: Iterable[int]) -> str:
 
 
 def hardware_in_words(hardware: Mapping[str, Any]) -> str:
-    """Return what a run was computed on, from its run.json, with the number of threads."""
+    """Return the hardware of a run, from its run.json, with the number of threads."""
     if hardware["threads"] == 1:
         return tr("{name}, 1 thread", name=hardware["name"])
     return tr("{name}, {n} threads", name=hardware["name"], n=hardware["threads"])
 
 
 def never_finished(models: Sequence[str]) -> str:
-    """Return a sentence on models of which no run finished an epoch; nothing if there are none."""
+    """Return a sentence on models without a run that finished an epoch; empty without models."""
     if not models:
         return ""
     return tr("No run finished an epoch: {models}.", models=named(models))
 
 
 def rates(learning_rates: Iterable[str], most: int = 8) -> str:
-    """Return learning rates in words, smallest first; of very many their range and number."""
+    """Return learning rates in words, smallest first; if many, their range and number."""
     ordered = sorted(learning_rates, key=float)
     if len(ordered) <= most:
         return tr(", ").join(ordered)
@@ -63,13 +63,13 @@ def rates(learning_rates: Iterable[str], most: int = 8) -> str:
 
 
 def in_unlike_precisions(verdict: str, precisions: Iterable[str]) -> str:
-    """Return a verdict on runs, followed by what they were computed in if that is not the same."""
+    """Return a verdict on runs, followed by their precisions if these differ."""
     used = sorted(set(precisions))
     return f"{verdict} ({' and '.join(used)})" if len(used) > 1 else verdict
 
 
 def mixed_precisions(precisions: Iterable[str]) -> str:
-    """Return a sentence that says so where runs were not all computed in the same precision."""
+    """Return a sentence on the precisions of runs if these differ; empty if not."""
     used = sorted(set(precisions))
     if len(used) < 2:
         return ""

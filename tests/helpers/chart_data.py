@@ -1,4 +1,4 @@
-"""The data sets of the page's charts, as its script sees them."""
+"""The data sets of the page's charts, as its script reads them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 
 def rows(data: dict[str, Any]) -> pd.DataFrame:
-    """What the page's script makes of columns."""
+    """Return the rows that the page's script builds from columns."""
     found = pd.DataFrame(data["columns"])
     for name, words in data["words"].items():
         found[name] = [words[place] for place in found[name]]

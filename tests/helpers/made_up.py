@@ -82,7 +82,7 @@ def make_run(
     known = architecture if architecture in MODELS.modules() else "BasicCNN"
     settings = RunSettings.model_validate(given | {"model": known})
     store = RunStore(Folder(root / "nothing is kept here"))
-    store.writable = False  # what a run is made of stays in memory
+    store.writable = False  # blobs stay in memory
     if filters is None:
         filters = np.random.default_rng(0).normal(size=(8, 3, 3, 3)).astype(np.float32)
     weights = store.put(save({FIRST_CONV: filters}))
@@ -166,7 +166,7 @@ def _epochs(
 def _probabilities(
     predicted: Sequence[int], confidence: Sequence[float] | float, classes: int
 ) -> np.ndarray:
-    """What is left beside the predicted class is shared evenly."""
+    """Return probabilities: the other classes share evenly what the predicted one leaves."""
     sure = np.broadcast_to(np.asarray(confidence, np.float32), len(predicted))
     table = np.repeat(((1 - sure) / (classes - 1))[:, None], classes, axis=1)
     table[np.arange(len(predicted)), list(predicted)] = sure

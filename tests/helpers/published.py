@@ -1,4 +1,4 @@
-"""The published report, and the settings and images of runs that are made as it says."""
+"""The published report, and the settings and images of runs that follow it."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def small_settings(**changes) -> RunSettings:
         "epochs": 3,
         "batch_size": 8,
         "validation_fraction": 0.2,
-        "precision": "fp32",  # auto is another on another machine
+        "precision": "fp32",  # auto depends on the machine
     }
     return RunSettings(**{**base, **changes})
 
@@ -90,7 +90,7 @@ def run_training(
 
 
 def artifacts(folder: Path) -> dict[str, str]:
-    """The digests of what must be the same to the last bit."""
+    """The digests of the files that must be the same to the last bit."""
     return {name: sha256_file(folder / name) for name in (BEST, LAST, STEPS, PREDICTIONS)}
 
 
