@@ -93,11 +93,12 @@ def fingerprint(
 
 
 def why(run: Selection, config: Config = Path("config.yaml")) -> None:
-    """Say why a run is stale against what is on disk, or that it is current.
+    """Say why a run is stale, or that it is current, and why it was last made again.
 
     Example: pj2 why experiment=landscape/model=VGG_A/lr=1e-4/seed=0
     """
     from pj2.runs.check import nearest_run, why_stale
+    from pj2.runs.history import HISTORY, noted
     from pj2.runs.record import read_run
     from pj2.store.open import open_store
     from pj2.store.records import BadRecord
@@ -116,7 +117,7 @@ def why(run: Selection, config: Config = Path("config.yaml")) -> None:
     machine = _machine_of(study)
     for each in chosen:
         lines = why_stale(results / each.folder, each.settings, data, store, machine, files)
-        _print_of(each.folder, lines)
+        _print_of(each.folder, [*lines, *noted(results.parent / HISTORY, each.folder)])
     for folder in left:
         try:
             nearest, changes = nearest_run(read_run(results / folder), runs)

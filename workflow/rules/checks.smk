@@ -11,6 +11,7 @@ from pj2.store.sums import edited
 from pj2.store.verified import VerifiedFiles
 from pj2.runs.adopt import adopt_run
 from pj2.runs.check import stale_reasons
+from pj2.runs.history import HISTORY, note
 from pj2.runs.index import read_index
 from pj2.runs.plan import Restore, actions, expected
 
@@ -31,6 +32,7 @@ except UserError as error:
     PREPARED, UNBELIEVED = None, error
 
 VERIFIED = VerifiedFiles()
+STALE = {}  # the folder of a run that does not match -> why
 atexit.register(VERIFIED.save)
 
 
@@ -126,6 +128,7 @@ def checked_info(wildcards):
     for reason in reasons or []:
         print(f"{folder}: {reason}", file=sys.stderr, flush=True)
     if reasons:
+        STALE[run_folder(wildcards)] = reasons
         make_again(f"{folder}/run.json")
     return INFO
 
@@ -156,6 +159,7 @@ onstart:
     training = [job for job in jobs_to_run() if "run" in job.output.keys()]
     for job in training:
         adopt_run(STORE, Path(job.output.run).parent)
+    note(Path(RESULTS, HISTORY), STALE)
     # Imported here: every job reads this file, and only a start asks.
     from pj2.doctor.finding import Subject
     from pj2.doctor.needs import check_disk
