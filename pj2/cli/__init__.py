@@ -1,1 +1,1 @@
-"""The command line: one module a group of commands; nothing heavy is imported before it is used."""
+"""The command line, one module per group of commands; heavy imports wait until they are used."""

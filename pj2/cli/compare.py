@@ -1,4 +1,4 @@
-"""The command that puts runs and studies side by side on the terminal."""
+"""The command that compares runs and studies on the terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 20
 _OF_RUN = ("status", "diverged_at_step", "fingerprint")
 _NUMBER = re.compile(r"[\[+−]?\d|–")
-_ENDLESS = 100_000  # columns: as wide as a table likes to be
+_ENDLESS = 100_000  # columns: wide enough for any table
 
 _Rows = Sequence[Mapping[str, str]]
 
@@ -38,10 +38,10 @@ def compare(
     ],
     as_json: Json = False,
 ) -> None:
-    """Compare runs or studies: how they were made, end values, how sure the differences are.
+    """Compare runs or studies: how they were made, final values, how sure the differences are.
 
-    A difference is of the first less the second: after `pj2 compare old new`, +1.50 says
-    that old is 1.50 percentage points better.
+    A difference is of the first less the second: after `pj2 compare old new`, +1.50 means that
+    old is 1.50 percentage points better.
 
     Example: pj2 compare results/default/runs/experiment=landscape
     """
@@ -57,7 +57,7 @@ def compare(
     if as_json:
         print(json.dumps(_as_json(comparison), indent=2, allow_nan=False))
         return
-    # Cells hold brackets, which are not to be read as markup.
+    # Cells hold brackets, which rich would read as markup.
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = _ENDLESS
@@ -99,8 +99,8 @@ def _show_end_values(comparison: Comparison, console: Console) -> None:
     shown = [{"Side": each.side, **summary_shown(summary_row(each.runs))} for each in settings]
     rows, notes = _told_apart(shown)
     notes.append(
-        "Accuracies: ± the standard deviation over seeds; in brackets a 95 % interval, Student's "
-        "of several seeds, Wilson's of one."
+        "Accuracies: ± the standard deviation over seeds; in brackets the 95 % interval, Student's "
+        "for several seeds, Wilson's for one."
     )
     if more := len(comparison.settings) - len(rows):
         notes.append(f"And {more:,} settings more; --json has all.")
@@ -120,8 +120,8 @@ def _show_differences(comparison: Comparison, console: Console) -> None:
         title = f"Test accuracy, {first} − {second} (+: {first} is better)"
         matched_by = list(dict.fromkeys(pair.matched_by for pair, _ in comparison.differences))
         notes += [
-            "In brackets 95 % intervals: over images, of these very networks; over seeds; over "
-            "both. p: McNemar's test of each seed, Holm-adjusted for all pairs.",
+            "In brackets 95 % intervals: over images, for these networks; over seeds; over both. "
+            "p: McNemar's test of each seed, Holm-adjusted for all pairs.",
             f"Pairs: {named(matched_by)}.",
         ]
     if len(rows) == MOST_ROWS < comparison.pairs:
@@ -136,7 +136,7 @@ def _show_differences(comparison: Comparison, console: Console) -> None:
 
 
 def _told_apart(rows: _Rows) -> tuple[_Rows, list[str]]:
-    """Take out the columns that are empty or the same in all rows; also say what these are."""
+    """Remove columns that are empty or the same in all rows; also return sentences on these."""
     from pj2.exhibits.format import MISSING
 
     columns = {name: {row[name] for row in rows} for name in (rows[0] if rows else ())}
@@ -161,14 +161,14 @@ def _show(console: Console, title: str, rows: _Rows, notes: Sequence[str]) -> No
 
 
 def _fitting(rows: _Rows, console: Console) -> RenderableType:
-    """Return a table whose text wraps between words, or a list if not even that has room."""
+    """Return a table whose text wraps between words, or a list if the table does not fit."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for heading in rows[0]:
         cells = [row[heading] for row in rows]
-        # Without a least width rich squeezes columns of words to nothing, and cuts numbers.
+        # Without a minimum width, rich shrinks columns of words to nothing and truncates numbers.
         least = max(len(word) for text in (heading, *cells) for word in text.split())
         right = all(map(_NUMBER.match, cells))
         table.add_column(heading, min_width=least, justify="right" if right else "left")

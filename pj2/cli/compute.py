@@ -1,4 +1,4 @@
-"""Where a command computes: a device, one of the machine's GPUs, and CPU threads."""
+"""Options for where a command computes: a device, one of the machine's GPUs, CPU threads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Compute:
-    """What a command was told of where to compute; torch is imported when it is asked for."""
+    """Options for where to compute; torch is imported only when the device is needed."""
 
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto"
     gpus: Annotated[str, typer.Option(help="auto, or indices of the GPUs to choose from: 0,2.")] = (
@@ -29,12 +29,12 @@ class Compute:
     )
     runs_per_gpu: Annotated[int, typer.Option(min=1, help="How many runs may share a GPU.")] = 2
     threads: Annotated[
-        int, typer.Option(min=1, help="CPU threads; part of what a run computes.")
+        int, typer.Option(min=1, help="CPU threads; they are part of a run's fingerprint.")
     ] = 1
 
     @cached_property
     def torch_device(self) -> torch.device:
-        """The device, made ready. A GPU is reserved first, before torch sees them all."""
+        """The device, ready for use. A GPU is reserved before torch can see all of them."""
         self._take_gpu()
         from pj2.training.device import choose_device, prepare_device
 
@@ -43,14 +43,14 @@ class Compute:
         return chosen
 
     def machine(self) -> Machine:
-        """Return what decides the last digits of what is computed there."""
+        """Return the properties of the machine that decide the last digits of results."""
         device = self.torch_device
         from pj2.training.device import describe_machine
 
         return describe_machine(device)
 
     def predictor(self, settings: RunSettings, data: Path) -> Predict:
-        """Return what predicts the test split of the prepared data there."""
+        """Return a function that predicts the test split of the prepared data on this device."""
 
         def predict_with(weights: Path, path: Path) -> None:
             print(f"predicts the test images with {weights}", flush=True)

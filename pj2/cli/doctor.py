@@ -1,4 +1,4 @@
-"""The command that looks for what is wrong."""
+"""The command that looks for problems."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def doctor(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Look for what is wrong with machine, config, data or store, and say what to do.
+    """Find problems with the machine, config, data or store, each with a remedy.
 
     Exit code 1 if there is a problem; warnings do not count.
 

@@ -1,4 +1,4 @@
-"""Commands that draw a figure or write a table each, as `pj2.exhibits` declares them."""
+"""The commands that draw a figure or write a table, made from `pj2.exhibits`' declarations."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ figures = typer.Typer(no_args_is_help=True)
 views = typer.Typer(no_args_is_help=True)
 tables = typer.Typer(no_args_is_help=True)
 
-Indices = Annotated[list[Path], typer.Argument(help="Index files: which runs to show.")]
+Indices = Annotated[list[Path], typer.Argument(help="Index files of the runs to show.")]
 _Measurements = Annotated[
-    list[Path], typer.Argument(help="Files that `pj2 geometry` wrote, one a model.")
+    list[Path], typer.Argument(help="Files that `pj2 geometry` wrote, one per model.")
 ]
 _Stem = Annotated[Path, typer.Option("--output", help="Path without an ending.")]
-_Language = Annotated[str, typer.Option(help="Of the words: en or zh.")]
+_Language = Annotated[str, typer.Option(help="Language of the words: en or zh.")]
 
 
 @figures.callback()
@@ -83,7 +83,7 @@ def band(
 
 
 def _make(exhibit: Exhibit, given: dict[str, Any]) -> None:
-    """Make an exhibit from what its command was given."""
+    """Make an exhibit from its command's arguments."""
     options = [given[option.name] for option in exhibit.options]
     made_by, output = exhibit.made_by(), given["output"]
     if exhibit.kind == "table":
@@ -96,7 +96,7 @@ def _make(exhibit: Exhibit, given: dict[str, Any]) -> None:
 
 
 def _signature(exhibit: Exhibit) -> inspect.Signature:
-    """Return what an exhibit's command takes."""
+    """Return the signature of an exhibit's command."""
     kinds: dict[str, Any] = {"files": _Measurements if exhibit.measured else Indices}
     for option in exhibit.options:
         kind = list[Path] if option.many else Path
@@ -118,7 +118,7 @@ def _signature(exhibit: Exhibit) -> inspect.Signature:
 
 
 def _help(exhibit: Exhibit) -> str:
-    """Return the help of an exhibit's command: what it shows, and an example."""
+    """Return the help of an exhibit's command: its caption and an example."""
     study, experiment = exhibit.example.split("/")
     options = [f"--{each.name} {each.example}" for each in exhibit.options if not each.many]
     folder = f"results/{study}/{'geometry' if exhibit.measured else 'index'}"

@@ -1,4 +1,4 @@
-"""How a command ends when something goes wrong: what it prints, and its exit code."""
+"""How a command ends after an error: the message and the exit code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEBUG = "PJ2_DEBUG"
 USER_ERROR = 2
 INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
 
-# What the file system says of a path that a user named, or of a full disk.
+# Errors of the file system about a path that a user named, or about a full disk.
 _OF_FILES = {
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM),
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS),
@@ -22,11 +22,11 @@ _OF_FILES = {
 
 
 def report(error: Exception) -> int:
-    """Say on stderr what ended a command, a line a problem; return the exit code.
+    """Print to stderr why a command failed, one line per problem; return the exit code.
 
-    The traceback is printed too where ``PJ2_DEBUG`` is set and, of an error that no user
-    should meet, where stderr is not a terminal: a job's log is read when it is too late
-    to run it again with ``--debug``.
+    If ``PJ2_DEBUG`` is set, the traceback is printed too. For an internal error it is also
+    printed if stderr is not a terminal, since by the time somebody reads a job's log it is too
+    late to run the job again with ``--debug``.
     """
     lines, code = _outcome(error)
     if os.environ.get(DEBUG) or (code == INTERNAL_ERROR and not sys.stderr.isatty()):

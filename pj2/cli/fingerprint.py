@@ -1,4 +1,4 @@
-"""Commands that say what a run depends on, and why it is or is not current."""
+"""Commands that explain a run's fingerprint, and why the run is or is not current."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def complete_run(context: typer.Context, incomplete: str) -> list[str]:
-    """Return what a RUN of the config may go on with, down to the next slash; for a shell."""
+    """Return completions of a RUN of the config, up to the next slash, for a shell."""
     from pj2.config.load import load_study
     from pj2.config.study import list_runs
 
@@ -55,12 +55,14 @@ _KEYS = ("experiment", "model", "lr", "seed")
 
 def fingerprint(
     run: Selection,
-    explain: Annotated[bool, typer.Option(help="List everything that goes in.")] = False,
+    explain: Annotated[
+        bool, typer.Option(help=("List everything that the fingerprint covers."))
+    ] = False,
     config: Config = Path("config.yaml"),
 ) -> None:
-    """Print a run's fingerprint; with several runs, each one's and its folder.
+    """Print a run's fingerprint; for several runs, each one's fingerprint and folder.
 
-    With precision: auto it is that of the run as this machine would compute it.
+    With precision: auto, it is the fingerprint of the run as this machine would compute it.
 
     Example: pj2 fingerprint model=VGG_A/lr=1e-4 --explain
     """
@@ -129,7 +131,7 @@ def why(run: Selection, config: Config = Path("config.yaml")) -> None:
 
 
 def _machine_of(study: StudyConfig) -> Callable[[], Machine]:
-    """Return what describes this machine, once; torch is imported only then."""
+    """Return a function that describes this machine once; torch is imported only then."""
 
     @cache
     def machine() -> Machine:
@@ -142,7 +144,7 @@ def _machine_of(study: StudyConfig) -> Callable[[], Machine]:
 
 @dataclass(frozen=True)
 class _Selector:
-    """Which runs a RUN names: `wanted` are key and value, `place` the working directory."""
+    """The runs that a RUN names: `wanted` are keys and values, `place` the working directory."""
 
     text: str
     wanted: tuple[tuple[str, str], ...]
@@ -156,7 +158,7 @@ class _Selector:
         return [run for run in runs if wanted <= run.wildcards.items()]
 
     def no_match(self, runs: Sequence[Run], config: Path) -> UserError:
-        """Return the error that names the nearest run, as far as RUN spelled one out."""
+        """Return the error that names the nearest run, up to the keys that RUN contains."""
         keys = {key for key, _ in self.wanted if key in _KEYS}
         if keys:
             valid = {_part(run, keys) for run in runs}
@@ -168,7 +170,7 @@ class _Selector:
 
 
 def _select(text: str, config: Path) -> tuple[StudyConfig, list[Run], _Selector, list[Run]]:
-    """Return a study, its runs, what a RUN says, and those of them that it names."""
+    """Return a study, its runs, the parsed RUN, and the runs that it names."""
     from pj2.config.load import load_study
     from pj2.config.study import list_runs
 
@@ -179,7 +181,7 @@ def _select(text: str, config: Path) -> tuple[StudyConfig, list[Run], _Selector,
 
 
 def _parse(text: str, study: StudyConfig, config: Path, runs: Sequence[Run]) -> _Selector:
-    """Split a RUN into the folder where results lie and what it says of the run."""
+    """Split a RUN into the folder of the results and the keys of the run."""
     parts = text.rstrip("/").split("/")
     first = len(parts)
     while first and "=" in parts[first - 1]:
@@ -188,7 +190,7 @@ def _parse(text: str, study: StudyConfig, config: Path, runs: Sequence[Run]) -> 
     here = _Selector(text, _pairs("/".join(parts[first:])), Path())
     if first == 0:
         return here
-    # Not resolved: results/ may be a link to where there is room.
+    # Not resolved, since results/ may be a link to a larger disk.
     runs_folder = Path(os.path.abspath(before or "/"))
     if runs_folder.parts[-3:] == ("results", study.study, "runs"):
         return _Selector(text, here.wanted, runs_folder.parents[2])
@@ -201,7 +203,7 @@ def _parse(text: str, study: StudyConfig, config: Path, runs: Sequence[Run]) -> 
 
 
 def _pairs(folder: str) -> tuple[tuple[str, str], ...]:
-    """Return the keys and values in a run's folder, each value in its one spelling."""
+    """Return the keys and values in a run's folder, values in canonical spelling."""
     from pj2.config.names import spelled_learning_rate
 
     pairs = []
@@ -225,9 +227,9 @@ def _on_disk(results: Path) -> list[str]:
 
 
 def _data(place: Path, study: StudyConfig) -> DataIdentity | None:
-    """Return what the prepared data are; None if they are not, or from files that changed since.
+    """Return the identity of the prepared data; None without them, or if their source changed.
 
-    Without those files, it is said that this is not known.
+    If the source files are gone, a line on stderr says that changes cannot be detected.
     """
     from pj2.data.changes import is_outdated
     from pj2.data.layout import identity_of, prepared_folder

@@ -27,7 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="""Measure the loss around trained weights.
 
-    What was measured before comes from the run store.
+    Earlier measurements come from the run store.
 
     \b
     Example: pj2 geometry curvature --output curvature.json \\
@@ -40,7 +40,7 @@ app = typer.Typer(
 
 @dataclass(frozen=True)
 class Task:
-    """What each measurement takes."""
+    """The options of each measurement."""
 
     data: PreparedFolder
     settings: Annotated[str, typer.Option(help="The config's section, as JSON.")]
@@ -63,7 +63,7 @@ def rows(
     compute: Compute,
     store: StoreOptions = DEFAULT_STORE,
 ) -> None:
-    """Some rows of the loss surface around the weights of a model's chosen run.
+    """Measure some rows of the loss surface around the weights of a model's chosen run.
 
     \b
     Example: pj2 geometry surface-rows --first 0 --output rows.parquet \\
@@ -86,11 +86,11 @@ def rows(
 
 @app.command("gather-surface")
 def gather(
-    parts: Annotated[list[Path], typer.Argument(help="What surface-rows wrote.")],
+    parts: Annotated[list[Path], typer.Argument(help="Files that surface-rows wrote.")],
     output: Annotated[Path, typer.Option(help="The Parquet file to write.")],
     sums: Sums = None,
 ) -> None:
-    """Put the rows of a surface together.
+    """Join the rows of a surface.
 
     \b
     Example: pj2 geometry gather-surface --output surface.parquet \\
@@ -106,7 +106,7 @@ def gather(
 @app.command("surface-line")
 @takes_groups
 def line(index: Indices, task: Task, compute: Compute, store: StoreOptions = DEFAULT_STORE) -> None:
-    """The loss along one direction through the weights of a model's chosen run.
+    """Measure the loss along one direction through the weights of a model's chosen run.
 
     \b
     Example: pj2 geometry surface-line --output line.parquet \\
@@ -132,7 +132,7 @@ def line(index: Indices, task: Task, compute: Compute, store: StoreOptions = DEF
 def interpolation(
     index: Indices, task: Task, compute: Compute, store: StoreOptions = DEFAULT_STORE
 ) -> None:
-    """The loss on the straight line between a model's two best runs.
+    """Measure the loss on the straight line between a model's two best runs.
 
     \b
     Example: pj2 geometry interpolation --output interpolation.parquet \\
@@ -161,7 +161,7 @@ def interpolation(
 def curvature(
     index: Indices, task: Task, compute: Compute, store: StoreOptions = DEFAULT_STORE
 ) -> None:
-    """The Hessian's eigenvalues, trace and density, at best and last weights of the chosen run.
+    """Measure the Hessian's eigenvalues, trace and density at a run's best and last weights.
 
     \b
     Example: pj2 geometry curvature --output curvature.json \\
@@ -263,7 +263,7 @@ def _around(run: RunRecord, config: SurfaceConfig, data: Path, compute: Compute)
 
 
 def _runs(index: list[Path], count: int, kinds: Sequence[str] = ("best",)) -> list[RunRecord]:
-    """Return a model's best runs; those of their weights that are needed are verified."""
+    """Return a model's best runs; the weights that are needed are verified."""
     from pj2.runs.check import check_weights
     from pj2.runs.reading import best_runs, load_runs, one_model
 

@@ -1,4 +1,4 @@
-"""Commands that make data and runs, and the check of a config."""
+"""Commands that validate a config, prepare data and train runs."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def prepare(
     output: Annotated[Path, typer.Option(help="Folder for dataset.safetensors and .json.")],
     validation_fraction: Annotated[
         list[float] | None,
-        typer.Option(help="Refuse data whose classes are too small to be split so."),
+        typer.Option(help="Refuse data whose classes are too small for this split."),
     ] = None,
 ) -> None:
-    """Decode a data set once, and say what of it looks wrong.
+    """Decode a data set once, and report what looks wrong with it.
 
     Example: pj2 prepare --dataset '{}' --output results/data/sample
     """
@@ -80,15 +80,13 @@ def train(
     output: Annotated[Path, typer.Option(help="Folder for the run's artifacts.")],
     compute: Compute,
     store: StoreOptions = DEFAULT_STORE,
-    progress: Annotated[
-        Path | None, typer.Option(help="File for `pj2 watch`: how far the run is.")
-    ] = None,
+    progress: Annotated[Path | None, typer.Option(help="Progress file for `pj2 watch`.")] = None,
     tensorboard: Annotated[
         Path | None, typer.Option(help="Folder for the run's TensorBoard events.")
     ] = None,
     weights: Annotated[
         Literal["few", "all"],
-        typer.Option(envvar="PJ2_STORE_WEIGHTS", help="Of which epochs the store keeps weights."),
+        typer.Option(envvar="PJ2_STORE_WEIGHTS", help="Which epochs' weights the store keeps."),
     ] = "few",
 ) -> None:
     """Train one run and predict the test split, or restore both if the store has them.
@@ -108,7 +106,7 @@ def train(
         end = restore_run(action, runs, output, compute.predictor(resolved, data))
         epochs = action.result.trajectory.recorded(end.epochs, end.status == "diverged")
         with event_file(tensorboard, epochs, runs):
-            pass  # nothing comes after them
+            pass  # nothing follows the last one
         file.write(state="restored")
         print(f"{output}: restored from the store and verified, {end.epochs} epochs")
         return end
@@ -144,7 +142,7 @@ def _identity(data: Path) -> DataIdentity:
 
 
 def parse_section(section: type[Section], text: str, option: str) -> Section:
-    """Read a section of the config from JSON. Raises UserError, naming the option, if it is not."""
+    """Read a section of the config from JSON. Raises UserError, naming the option, if invalid."""
     from pydantic import ValidationError
 
     try:

@@ -1,4 +1,4 @@
-"""``pj2``: the commands that the Snakemake rules call, usable by hand too."""
+"""``pj2``: the commands that the Snakemake rules call; people can call them too."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def options(
 ) -> None:
     """Train CNNs on CIFAR-10 and compare them. `snakemake all` calls these commands.
 
-    When something is wrong, begin with `pj2 doctor`.
+    If something is wrong, begin with `pj2 doctor`.
 
     Example: pj2 check config.yaml
     """
@@ -81,12 +81,13 @@ def options(
 
 
 def main() -> None:
-    """Run the command line; what goes wrong is a line a problem and an exit code."""
-    # What a notebook sets need not be installed here, and no figure is shown on a screen.
+    """Run the command line; an error becomes one line per problem and an exit code."""
+    # A notebook's variables may name a backend not installed here, and no figure appears on a
+    # screen.
     os.environ["MPLBACKEND"] = "agg"
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a letter that it lacks ends nothing
+            stream.reconfigure(errors="backslashreplace")  # such a letter must not end it
     try:
         app()
     except Exception as error:

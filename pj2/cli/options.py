@@ -1,4 +1,4 @@
-"""What several commands share: groups of options, the run store, JSON, lines on stderr."""
+"""Options and output shared by several commands: option groups, the run store, JSON, stderr."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from pj2.errors import in_one_line
 if TYPE_CHECKING:
     from pj2.store.store import RunStore
 
-FOUND_PROBLEMS = 1  # the exit code of a command that looked for them
+FOUND_PROBLEMS = 1  # the exit code of a command that found problems
 Config = Annotated[Path, typer.Option(help="The study's config file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Sums = Annotated[
-    Path | None, typer.Option(help="Also write the SHA-256 of what was made, for sha256sum -c.")
+    Path | None, typer.Option(help="Also write the SHA-256 of the output, for sha256sum -c.")
 ]
 
 
 def to_stderr(line: str) -> None:
-    """Print a line that is no part of what a command was asked for."""
+    """Print a line that is not part of a command's output."""
     print(in_one_line(line), file=sys.stderr)
 
 
 def record(sums: Path | None, *files: Path) -> None:
-    """Write the digests of files that a command made, if it was asked to."""
+    """Write the digests of a command's output files, if requested."""
     from pj2.store.sums import write_sums
 
     if sums:
@@ -39,7 +39,7 @@ def record(sums: Path | None, *files: Path) -> None:
 
 
 def takes_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command take the fields of each parameter that is a dataclass as options of its own."""
+    """Give a command the fields of its dataclass parameters as options."""
     hints = get_type_hints(command)
     groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
 
@@ -57,7 +57,7 @@ def takes_groups(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _options(owner: Callable[..., Any]) -> Iterator[inspect.Parameter]:
-    """Yield the parameters of a command, or of a dataclass: those of a group in its place."""
+    """Yield the parameters of a command or dataclass, with a group's own in its place."""
     hints = get_type_hints(owner, include_extras=True)
     for parameter in inspect.signature(owner).parameters.values():
         annotation = hints[parameter.name]
@@ -69,23 +69,23 @@ def _options(owner: Callable[..., Any]) -> Iterator[inspect.Parameter]:
 
 @dataclass(frozen=True)
 class StoreOptions:
-    """Which run store a command works on."""
+    """Options that select the run store."""
 
     store: Annotated[str, typer.Option(envvar="PJ2_STORE", help="Folder of the run store.")] = (
         ".pj2/store"
     )
     remote: Annotated[
-        str | None, typer.Option(envvar="PJ2_STORE_REMOTE", help="Where the store is mirrored.")
+        str | None, typer.Option(envvar="PJ2_STORE_REMOTE", help="Where to mirror the store.")
     ] = None
 
     def open(self, say: Callable[[str], None] = to_stderr) -> RunStore:
-        """Open the store to fill it; `say` gets a line on what is wrong with one of its tiers."""
+        """Open the store for writing; `say` gets a line on each problem with one of its tiers."""
         from pj2.store.open import open_store
 
         return open_store(self.store, self.remote, say)
 
     def open_existing(self, say: Callable[[str], None] = to_stderr) -> RunStore:
-        """Open the store to look into it. Raises UserError if there is none."""
+        """Open the store for reading. Raises UserError if it does not exist."""
         from pj2.store.open import open_existing
 
         return open_existing(self.store, self.remote, say)

@@ -1,4 +1,4 @@
-"""The command that says how many seeds and hours a difference between models takes."""
+"""The command that plans the seeds and hours for a difference between models."""
 
 from __future__ import annotations
 
@@ -21,23 +21,25 @@ _NONE = "–"
 
 def plan(
     difference: Annotated[
-        float, typer.Option(help="Difference in test accuracy to be found, percentage points.")
+        float, typer.Option(help="Difference in test accuracy to find, in percentage points.")
     ],
-    power: Annotated[float, typer.Option(help="How likely it is to be found.")] = 0.8,
+    power: Annotated[float, typer.Option(help="Probability of finding it.")] = 0.8,
     spread: Annotated[
         float | None,
         typer.Option(
-            help="Standard deviation of a model's test accuracy over seeds, percentage points, "
-            "instead of the study's."
+            help=(
+                "Standard deviation of a model's test accuracy over seeds, in percentage points, "
+                "instead of the study's."
+            )
         ),
     ] = None,
     config: Config = Path("config.yaml"),
     as_json: Json = False,
 ) -> None:
-    """Say how many seeds, and hours, a verdict on a difference between models takes.
+    """Print how many seeds, and hours, a verdict on a difference between models takes.
 
-    For each pair of models, from the spread over seeds of the study's finished runs and from
-    their times; see docs/seeds.md.
+    The plan of each pair of models uses the spread over seeds and the times of the study's
+    finished runs; see docs/seeds.md.
 
     Example: pj2 plan --difference 1.0
     """
@@ -61,14 +63,14 @@ def plan(
 
 
 _NOT_KNOWN = (
-    "no two models have two common seeds that are finished and differ, so the spread over seeds "
-    "is not known; give it, --spread 0.4, or run the study with seeds: 2 or more"
+    "no two models have two common finished seeds that differ, so the spread over seeds is "
+    "unknown; state it, --spread 0.4, or run the study with seeds: 2 or more"
 )
 _HEADERS = ("experiment", "models", "seeds", "spread", "95 %", "needed", "hours", "at most", "h")
 
 
 def _check(difference: float, power: float, spread: float | None) -> None:
-    """Raise UserError for a goal that cannot be."""
+    """Raise UserError for options out of range."""
     problems = []
     if not 0 < difference <= 100:
         problems.append(f"--difference {difference:g}: expected points above 0, up to 100")
@@ -81,7 +83,7 @@ def _check(difference: float, power: float, spread: float | None) -> None:
 
 
 def _finished(config: Path) -> tuple[str, list[RunRecord]]:
-    """Return a study's name and those of its runs that are finished and current."""
+    """Return a study's name and its finished, current runs."""
     from pj2.config.load import load_study
     from pj2.config.study import list_runs
     from pj2.runs.reading import read_run_in
@@ -121,21 +123,20 @@ def _hours(hours: float | None) -> str:
 
 def _notes(plans: Sequence[PairPlan]) -> Iterator[str]:
     yield "\nspread: standard deviation over seeds of the difference, in points; and its interval"
-    yield "needed: seeds in all; hours: to train what is not there, one run after the other"
-    yield "at most, h: the same if the spread is at the upper end of its interval"
+    yield "needed: seeds in all; hours: to train the missing ones, one run after another"
+    yield "at most, h: the same for the upper end of the spread's interval"
     if any(each.spread and each.spread.n == 2 for each in plans):
-        yield "Two seeds say almost nothing of the spread: plan by a third, or by --spread."
+        yield "Two seeds determine a spread very poorly: plan with a third, or with --spread."
     if any(each.spread is None for each in plans):
-        yield "–: fewer than two common seeds that differ; --spread 0.4 states a spread."
+        yield "–: fewer than two common seeds that differ; state the spread, as in --spread 0.4."
     if any(each.spread and each.needed is None for each in plans):
         yield (
-            "> 1,000,000: other test images would change the difference too much; only more "
-            "test images settle it."
+            "> 1,000,000: the choice of test images changes the difference too much; only more "
+            "test images can settle it."
         )
     if any(each.spread and each.spread.images == each.spread.rest == 0 for each in plans):
         yield (
-            "Without two common seeds, what other test images would change is not known, and not "
-            "counted."
+            "Without two common seeds, the variation over test images is unknown, and not counted."
         )
 
 

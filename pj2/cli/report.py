@@ -12,12 +12,12 @@ from pj2.cli.options import Sums, record
 
 def report(
     index: Annotated[list[Path], typer.Argument(help="Index files: the runs of the study.")],
-    contents: Annotated[Path, typer.Option(help="What to show, as the pipeline lists it.")],
+    contents: Annotated[Path, typer.Option(help="The pipeline's list of what to show.")],
     output: Annotated[Path, typer.Option(help="The HTML file to write.")],
     findings: Annotated[
-        Path | None, typer.Option(help="Also write its first sentences, as Markdown.")
+        Path | None, typer.Option(help="Also write the findings, as Markdown.")
     ] = None,
-    language: Annotated[Literal["en", "zh"], typer.Option(help="Of its words.")] = "en",
+    language: Annotated[Literal["en", "zh"], typer.Option(help="Language of the words.")] = "en",
     sums: Sums = None,
 ) -> None:
     """Write a study's tables and figures as one page that needs no network.

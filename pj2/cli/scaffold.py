@@ -1,4 +1,4 @@
-"""Commands that write what a user begins from."""
+"""Commands that create a model or a study to start from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 def new_model(
     name: Annotated[str, typer.Argument(help="The model's name, in CamelCase.")],
 ) -> None:
-    """Write a new model and its test into this clone, to be changed to your own.
+    """Write a new model and its test into this clone, as a starting point.
 
     Example: pj2 new-model WideCNN
     """
@@ -27,7 +27,7 @@ def new_model(
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or an empty folder.")],
 ) -> None:
-    """Begin a study of your own, which uses pj2 as a Snakemake module.
+    """Create a study of your own, which uses pj2 as a Snakemake module.
 
     Example: pj2 init my-study
     """

@@ -1,4 +1,4 @@
-"""How the states of a study's runs look: a table that fits, and lines."""
+"""Views of the states of a study's runs: a table that fits the terminal, and lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pj2.runs.status import RunStatus, State
 
 STATES: tuple[State, ...] = get_args(State)
 Silent = Mapping[str, float]
-"""Run folders to the seconds for which their jobs, on other machines, have said nothing."""
+"""Maps run folders to the seconds since their jobs on other machines last wrote anything."""
 
 _STYLES = {
     "running": "cyan",
@@ -26,7 +26,7 @@ _STYLES = {
     "waiting": "dim",
     "diverged": "yellow",
 }
-# The states that are shown where not every run fits.
+# The states shown if not every run fits.
 _FIRST = ("running", "failed", "interrupted")
 _MOST_ERRORS = 3
 
@@ -44,7 +44,7 @@ _COLUMNS: dict[str, Callable[[RunStatus], str]] = {
     "left": lambda s: "" if s.seconds_left is None else str(timedelta(seconds=int(s.seconds_left))),
 }
 _RIGHT = frozenset({"lr", "seed", "epoch", "step", "loss", "val acc", "images/s", "left"})
-# What a narrow terminal does without, the first one first.
+# The columns that a narrow terminal omits, the first one first.
 _DISPENSABLE = ("step", "images/s", "loss", "left", "experiment")
 _NOTE_WIDTH = 16
 _GAP = 2
@@ -131,7 +131,7 @@ def _fitting_table(statuses: Sequence[RunStatus], silent: Silent, width: int) ->
 
 
 def _width(columns: Mapping[str, Sequence[str]]) -> int:
-    """Return how wide columns are together, with the gap after each."""
+    """Return the total width of columns, with the gap after each."""
     return sum(max(len(title), *map(len, texts)) + _GAP for title, texts in columns.items())
 
 

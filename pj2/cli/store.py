@@ -1,4 +1,4 @@
-"""Commands that look into the run store, verify it, clear it and carry it elsewhere."""
+"""Commands that list, verify, clear and transfer the run store."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ app = typer.Typer(
 @app.command()
 @takes_groups
 def ls(place: StoreOptions = DEFAULT_STORE, as_json: Json = False) -> None:
-    """List what the store holds, the last used first; with the experiments of ./config.yaml.
+    """List the store's entries, the last used first, with the experiments of ./config.yaml.
 
     Example: pj2 store ls
     """
@@ -76,11 +76,11 @@ def _list(entries: Sequence[Entry], held: Mapping[Blob, str], as_json: bool) -> 
 @app.command()
 @takes_groups
 def show(
-    fingerprint: Annotated[str, typer.Argument(help="A fingerprint, or how it begins.")],
+    fingerprint: Annotated[str, typer.Argument(help="A fingerprint, or its beginning.")],
     place: StoreOptions = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Show one entry: what it was made from, how far it is, its files.
+    """Show one entry: its inputs, its progress, its files.
 
     Example: pj2 store show "$(pj2 fingerprint model=VGG_A/lr=1e-4/seed=0)"
     """
@@ -134,21 +134,25 @@ def gc(
         list[str] | None,
         typer.Option(
             metavar="RULE",
-            help="What to keep: entries used within a time (30d), the last used up to a size "
-            "(20GB), or those of a config's runs (config.yaml). Several rules add up.",
+            help=(
+                "Keep entries used within a time (30d), the last used up to a size (20GB), or "
+                "those of a config's runs (config.yaml). Several rules add up."
+            ),
         ),
     ] = None,
     thin: Annotated[
-        bool, typer.Option("--thin", help="Also drop what only another budget needs.")
+        bool, typer.Option("--thin", help="Also drop files that only another epoch budget needs.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help=("Only print what would be removed."))
+    ] = False,
     grace: Annotated[
-        str, typer.Option(metavar="TIME", help="Leave files used within this time.")
+        str, typer.Option(metavar="TIME", help="Keep files used within this time.")
     ] = "1d",
     place: StoreOptions = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Remove what no rule keeps, after pushing what the remote tier still lacks.
+    """Remove entries that no rule keeps, after pushing what the remote tier still lacks.
 
     Example: pj2 store gc --keep 30d --keep config.yaml --dry-run
     """
@@ -192,27 +196,35 @@ def export(
         Path, typer.Argument(help="The tar file to write; with --study also a new folder.")
     ],
     fingerprints: Annotated[
-        list[str] | None, typer.Argument(help="How each entry begins; all if none are named.")
+        list[str] | None,
+        typer.Argument(help=("The beginning of each entry's fingerprint; all entries by default.")),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="Take the entries of its runs.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help=("Export the entries of this config's runs."))
+    ] = None,
     study: Annotated[
         Path | None,
         typer.Option(
             metavar="CONFIG",
-            help="Write its results to be published instead: weights, records, tables, report, "
-            "a model card for each model, checksums.",
+            help=(
+                "Publish this study's results instead: weights, records, tables, report, a model "
+                "card for each model, checksums."
+            ),
         ),
     ] = None,
     license: Annotated[
-        str, typer.Option(help="With --study: of the weights, as the Hugging Face Hub names it.")
+        str,
+        typer.Option(
+            help=("With --study: licence of the weights, as the Hugging Face Hub names it.")
+        ),
     ] = "mit",
     place: StoreOptions = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
     """Write entries into a tar file, or a whole study into a folder to publish.
 
-    Exit code 1 if an entry was left out as incomplete or unreadable; a study of which a run is
-    missing, stale or damaged is refused.
+    Exit code 1 if an incomplete or unreadable entry was left out. A study with a missing, stale
+    or damaged run is refused.
 
     Example: pj2 store export published --study config.yaml
     """
@@ -263,11 +275,11 @@ def _publish(config: Path, output: Path, license: str, as_json: bool) -> None:
 def verify_bundle(
     bundle: Annotated[Path, typer.Argument(help="A published study: a folder, or its tar file.")],
     digest: Annotated[
-        str | None, typer.Option(help="SHA-256 of its SHA256SUMS, as who published it told it.")
+        str | None, typer.Option(help="SHA-256 of its SHA256SUMS, as the publisher stated it.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare a published study with the sums in it, extracting nothing; exit code 1 if it differs.
+    """Compare a published study with its sums, extracting nothing; exit code 1 if it differs.
 
     Example: pj2 store verify-bundle published --digest 1f0c9a…
     """
@@ -292,7 +304,7 @@ def import_(
     place: StoreOptions = DEFAULT_STORE,
     as_json: Json = False,
 ) -> None:
-    """Take over the entries of a tar file or another store; exit code 1 if some are damaged.
+    """Import the entries of a tar file or another store; exit code 1 if some are damaged.
 
     Example: pj2 store import runs.tar
     """
@@ -312,7 +324,7 @@ def _looked_into(place: StoreOptions) -> AbstractContextManager[RunStore]:
 
 @contextmanager
 def _noticing(open_with: Callable[[Callable[[str], None]], RunStore]) -> Iterator[RunStore]:
-    """Yield a store; a command in which it says that something is wrong ends with exit code 1."""
+    """Yield a store; if it reports a problem, the command ends with exit code 1."""
     said: list[str] = []
 
     def say(line: str) -> None:
@@ -325,7 +337,7 @@ def _noticing(open_with: Callable[[Callable[[str], None]], RunStore]) -> Iterato
 
 
 def _experiments(entries: Sequence[Entry]) -> dict[str, list[str]]:
-    """Return the experiments of the working directory's config.yaml that entries belong to."""
+    """Return the experiments of ./config.yaml that entries belong to."""
     from pj2.store.keep import entries_of_study
 
     config = Path("config.yaml")

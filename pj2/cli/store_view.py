@@ -1,4 +1,4 @@
-"""What `pj2 store` prints of entries: rows, tables, one of them in full."""
+"""Views of store entries for `pj2 store`: rows, tables, and one entry in full."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from pj2.store.contents import Entry
     from pj2.store.manifest import Blob
 
-_LAST = 253402300799  # the end of the year 9999, with which dates end
+_LAST = 253402300799  # the end of the year 9999, the last that dates can express
 
 
 def entry_row(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
-    """Return what `ls` says of an entry; sizes in bytes, times in UTC."""
+    """Return the row of an entry in `ls`; sizes in bytes, times in UTC."""
     newest = entry.newest
     used = None if entry.used is None else datetime.fromtimestamp(min(entry.used, _LAST), UTC)
     return {
@@ -33,7 +33,7 @@ def entry_row(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
 
 
 def entry_content(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
-    """Return what `show` says of an entry."""
+    """Return the content of an entry for `show`."""
     from pj2.store.manifest import places
 
     body, inputs = entry.newest.body, entry.newest.inputs
@@ -55,14 +55,14 @@ def entry_content(entry: Entry, held: Mapping[Blob, str]) -> dict[str, Any]:
 
 
 def headline(entry: Entry) -> list[Any]:
-    """Return the cells that name an entry, of what `gc` removes."""
+    """Return the cells that identify an entry that `gc` removes."""
     row = entry_row(entry, {})
     keys = ("kind", "model", "learning_rate", "seed")
     return [_short(row["fingerprint"]), *(row[key] for key in keys)]
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print what `ls` says of entries, as a table."""
+    """Print rows of `ls` as a table."""
     first = ["fingerprint", "kind", "experiment"]
     print_table(
         [*first, "model", "lr", "seed", "epochs", "state", "size", "used"],
@@ -83,7 +83,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_entry(content: Mapping[str, Any]) -> None:
-    """Print what `show` says of an entry."""
+    """Print the content of an entry for `show`."""
     head = {
         **{key: content[key] for key in ("fingerprint", "kind", "state")},
         "epochs": _progress(content),
@@ -112,17 +112,17 @@ def print_entry(content: Mapping[str, Any]) -> None:
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows under headers, without what a terminal would take for a command."""
+    """Print rows under headers, without control characters for the terminal."""
     from tabulate import tabulate
 
     if rows:
-        # Numbers are left as they stand: a hash of digits is not one.
+        # Numbers stay as they are, since a hash of digits is not one.
         cells = [["" if cell is None else in_one_line(str(cell)) for cell in row] for row in rows]
         print(tabulate(cells, headers, tablefmt="plain", disable_numparse=True))
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print lines, without what a terminal would take for a command."""
+    """Print lines, without control characters for the terminal."""
     for line in lines:
         print(in_one_line(line))
 
@@ -133,7 +133,7 @@ def print_json(value: Any) -> None:
 
 
 def readable_size(count: int) -> str:
-    """Return bytes as people read them."""
+    """Return a number of bytes for people."""
     from rich.filesize import decimal
 
     return decimal(count)

@@ -1,4 +1,4 @@
-"""Commands that say how the runs of a study are doing: once, or as they go."""
+"""Commands that show the progress of a study's runs, once or continuously."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pj2.runs.status import RunStatus, StatusReader
 
 SECONDS_BETWEEN_LOOKS = 1.0
-# A job says something every second, but not while it evaluates.
+# A job reports every second, but not while it evaluates.
 _SILENT_AFTER = 60.0
 _INTERRUPTED = 130
 
@@ -30,7 +30,7 @@ def status(
     config: Config = Path("config.yaml"),
     as_json: Annotated[bool, typer.Option("--json", help="As JSON; see docs/status.md.")] = False,
 ) -> None:
-    """Say how every run of a study is doing.
+    """Show the progress of every run of a study.
 
     Example: pj2 status
     """
@@ -43,9 +43,9 @@ def status(
 
 
 def watch(config: Config = Path("config.yaml")) -> None:
-    """Show what `pj2 status` does until all runs are finished; start it beside snakemake.
+    """Show `pj2 status` until all runs are finished; start it beside snakemake.
 
-    Ends with 1 if a run failed meanwhile.
+    Exit code 1 if a run failed meanwhile.
 
     Example: pj2 watch
     """
@@ -60,10 +60,10 @@ def watch(config: Config = Path("config.yaml")) -> None:
 
 
 class _Watch:
-    """One look after another, and what can only be told from several.
+    """Successive looks at the runs, and facts that need several of them.
 
-    Clocks of other machines are not compared with this one's: a job there is
-    silent for as long as nothing of it has changed here.
+    Clocks of other machines are not compared with this one's: a job there is silent for as long
+    as this machine has seen no change of its progress.
     """
 
     def __init__(self, reader: StatusReader, clock: Callable[[], float] = time.monotonic) -> None:
@@ -74,7 +74,7 @@ class _Watch:
         self.silent: dict[str, float] = {}
 
     def look(self) -> list[RunStatus]:
-        """Return how each run is doing now."""
+        """Return the current state of each run."""
         statuses, now = self._reader.look(), self._clock()
         for each in statuses:
             before, since = self._seen.get(each.folder, (None, now))
@@ -83,14 +83,14 @@ class _Watch:
         ages = {folder: now - self._seen[folder][1] for folder in running}
         self.silent = {folder: age for folder, age in ages.items() if age >= _SILENT_AFTER}
         failed = {each.folder for each in statuses if each.state == "failed"}
-        # One that failed before is about to be tried again.
+        # A run that failed before is about to be tried again.
         self._failed_before = failed & (
             failed if self._failed_before is None else self._failed_before
         )
         return statuses
 
     def is_over(self, statuses: Sequence[RunStatus]) -> bool:
-        """Tell whether every run is finished, or has failed since this began."""
+        """Tell whether every run is finished, or has failed since the watch began."""
         from pj2.runs.status import FINISHED
 
         before = self._failed_before or set()
@@ -101,7 +101,7 @@ class _Watch:
 
 
 def _show_table(study: str, runs: _Watch, console: Console) -> list[RunStatus]:
-    """Keep a table on a terminal up to date until all is over; return the last state."""
+    """Keep a table on a terminal up to date until all runs are over; return the last states."""
     from rich.live import Live
 
     from pj2.cli.status_view import view
@@ -118,7 +118,7 @@ def _show_table(study: str, runs: _Watch, console: Console) -> list[RunStatus]:
 
 
 def _show_lines(study: str, runs: _Watch, console: Console) -> list[RunStatus]:
-    """Print a line for every change of a state or an epoch until all is over."""
+    """Print a line for every change of a state or an epoch until all runs are over."""
     from pj2.cli.status_view import line_of, summary
     from pj2.runs.status import FINISHED
 
@@ -130,7 +130,7 @@ def _show_lines(study: str, runs: _Watch, console: Console) -> list[RunStatus]:
         for each in statuses:
             key = (each.state, each.epoch if each.state == "running" else None)
             quiet = each.state == "waiting" or each.state in FINISHED
-            # What is finished, or not begun, when this starts is in the summary.
+            # The summary covers runs that are finished, or not started, at the beginning.
             if printed.get(each.folder) != key and (each.folder in printed or not quiet):
                 print(line_of(each), flush=True)
             printed[each.folder] = key
@@ -150,7 +150,7 @@ def _open(config: Path) -> tuple[StudyConfig, StatusReader]:
 
 
 def _console() -> Console:
-    """Return a console that is as wide as it must be where there is no terminal."""
+    """Return a console; without a terminal it is as wide as its content needs."""
     from rich.console import Console
 
     if sys.stdout.isatty():

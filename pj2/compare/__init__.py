@@ -1,1 +1,1 @@
-"""Studies beside each other: runs of any two sides compared. No torch."""
+"""Comparison of the runs of two or more sides, and the seeds that a difference needs. No torch."""

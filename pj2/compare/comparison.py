@@ -1,4 +1,4 @@
-"""Runs and studies side by side: how they were made, and how far apart their accuracies are."""
+"""Comparison of runs and studies: how they were made, and how much their accuracies differ."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pj2.fingerprint.run import flat
 from pj2.runs.reading import RunRecord, by_model, by_setting, chosen_setting
 
 _Facts = Callable[[Mapping[str, Any]], Iterable[tuple[str, Any]]]
-_BUDGET = ("epochs", "patience", "monitor")  # in no fingerprint, but they end a run elsewhere
+_BUDGET = ("epochs", "patience", "monitor")  # not in a fingerprint, but they decide when a run ends
 
 
 class Setting(NamedTuple):
-    """The runs of a side that differ in their seed alone, under the name that tables use."""
+    """The runs of a side that differ only in their seed, under their name in tables."""
 
     side: str
     name: str
@@ -31,7 +31,7 @@ class Setting(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Two settings, the runs of each that face each other, and in words what matched them."""
+    """Two settings, the matched runs of each, and the criterion that matched them in words."""
 
     one: Setting
     other: Setting
@@ -41,13 +41,12 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that is said about some sides.
+    """The result of comparing some sides.
 
-    `differing` holds, for each key whose values are not the same on all sides, the values
-    of every side. `code` names the source files that differ. `differences` are of the first
-    of a pair less the second: the pair, and its row as `pairwise` has them. `pairs` counts
-    all that were matched. `left_out` are sentences on runs and pairs without a row;
-    `unmatched` names the runs that are in no pair.
+    `differing` holds, for each key whose values differ between sides, the values of every side.
+    `code` names the source files that differ. `differences` are of the first of a pair less the
+    second: the pair, and its row from `pairwise`. `pairs` counts all matched pairs. `left_out`
+    are sentences on runs and pairs without a row; `unmatched` names the runs that are in no pair.
     """
 
     sides: tuple[Side, ...]
@@ -63,8 +62,8 @@ class Comparison:
 def compare_sides(sides: Sequence[Side], most: int | None = None) -> Comparison:
     """Compare every side with every other; see `Comparison`.
 
-    Models of one study are compared within an experiment, if one has two of them. With
-    `most` there are only so many differences, those that are furthest apart.
+    Models of one study are compared within an experiment if it has two of them. `most` limits the
+    differences to those that are furthest apart.
     """
     pairs = [pair for side, other in _opponents(sides) for pair in _match(side, other)]
     matched = {run for pair in pairs for both in pair.runs for run in both}
@@ -101,7 +100,7 @@ def _opponents(sides: Sequence[Side]) -> list[tuple[Side, Side]]:
     pairs = list(combinations(sides, 2))
     if len({side.folder for side in sides}) > 1:
         return pairs
-    # An experiment holds what is meant to be compared; between two, recipes differ as well.
+    # Models of one experiment are meant to be compared; between experiments, recipes differ too.
     within = [pair for pair in pairs if len({side.runs[0].experiment for side in pair}) == 1]
     return within or pairs
 
@@ -109,8 +108,8 @@ def _opponents(sides: Sequence[Side]) -> list[tuple[Side, Side]]:
 def _match(side: Side, other: Side) -> list[Pair]:
     """Pair the settings of two sides.
 
-    Runs that both have, by model, learning rate and seed, are pairs: of the same
-    experiment, or else of any. Failing that, two runs are a pair, and two models are
+    Runs that both sides have, by model, learning rate and seed, are pairs: of the same
+    experiment, or else of any. Failing that, two single runs are a pair, and two models are
     paired by learning rate and seed, or else at their chosen learning rates.
     """
     left, right = settings_of(side), settings_of(other)
@@ -140,7 +139,7 @@ def _paired(
     key: Callable[[Setting], Hashable],
     words: str,
 ) -> list[Pair]:
-    """Pair settings of equal keys that have seeds in common; a key that is not unique, never."""
+    """Pair settings with equal keys and common seeds; skip keys that are not unique."""
     pairs = []
     opponents = _by_key(right, key)
     for asked, setting in _by_key(left, key).items():
@@ -161,7 +160,7 @@ def _by_key(
 def _read(
     pairs: Iterable[Pair], told: list[str]
 ) -> Iterator[tuple[Pair, tuple[Recognised, Recognised]]]:
-    """Yield pairs with what both recognised; say in `told` which are left out, and why."""
+    """Yield pairs with the images that each recognised; add to `told` why pairs are left out."""
     read: dict[Setting, Recognised] = {}
     for pair in pairs:
         if all(_is_same_run(*both) for both in pair.runs):
@@ -174,13 +173,13 @@ def _read(
         own, other = read[pair.one], read[pair.other]
         if own.tested and other.tested:
             run, opponent = pair.runs[0]
-            if run.seed != opponent.seed:  # then they are all there is
+            if run.seed != opponent.seed:  # then these are the only two runs
                 other = replace(other, tested={run.seed: other.tested[opponent.seed]})
             yield pair, (own, other)
 
 
 def _is_same_run(run: RunRecord, other: RunRecord) -> bool:
-    """Tell whether two runs are one: the same epochs, and a budget that ends them alike."""
+    """Tell whether two runs are one: the same epochs, and budgets that end them alike."""
     if run.folder.absolute() == other.folder.absolute():
         return True
     budget, theirs = ([each.info["settings"].get(key) for key in _BUDGET] for each in (run, other))
@@ -188,10 +187,10 @@ def _is_same_run(run: RunRecord, other: RunRecord) -> bool:
 
 
 def _differing_settings(sides: Sequence[Side]) -> dict[str, tuple[tuple[Any, ...], ...]]:
-    """Return the values of each side for every key whose values are not the same on all.
+    """Return the values of each side for every key whose values differ between sides.
 
-    Keys are those of the settings, section and key joined by a dot, then the precision
-    that was used, and the hardware, data and versions. A side that lacks a key has none.
+    Keys are those of the settings, section and key joined by a dot, then the precision used, and
+    the hardware, data and versions. A side without a key has no values for it.
     """
     return {
         key: tuple(tuple(values.values()) for values in columns)
@@ -201,10 +200,10 @@ def _differing_settings(sides: Sequence[Side]) -> dict[str, tuple[tuple[Any, ...
 
 
 def _differing_code(sides: Sequence[Side]) -> tuple[str, ...]:
-    """Return the source files that are not the same on the sides that have them.
+    """Return the source files that differ between the sides that have them.
 
-    A file that a side lacks belongs to another model, or is no longer imported: then the
-    file that imported it has changed, and is named.
+    A file that a side lacks belongs to another model or is no longer imported; in the latter case
+    the file that imported it differs too, and is named.
     """
     modules = _by_side(sides, lambda info: info["code"]["modules"].items())
     return tuple(
@@ -215,7 +214,7 @@ def _differing_code(sides: Sequence[Side]) -> tuple[str, ...]:
 
 
 def _by_side(sides: Sequence[Side], facts: _Facts) -> dict[str, list[dict[str, Any]]]:
-    """Return the distinct values that each side has of every key, by their JSON text."""
+    """Return the distinct values of every key on each side, by their JSON text."""
     values: dict[str, list[dict[str, Any]]] = {}
     for place, side in enumerate(sides):
         for run in side.runs:
@@ -233,5 +232,5 @@ def _facts(info: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "precision used", info["precision"]["used"]
     for section in ("hardware", "data"):
         yield from flat(info[section], f"{section}.")
-    # The versions of the run are exact; those of the fingerprint end at the second part.
+    # The run's versions are exact; those in the fingerprint stop at the second part.
     yield from flat({**info["code"]["packages"], **info["versions"]}, "version.")

@@ -1,4 +1,4 @@
-"""How many seeds and hours each pair of a study's models takes until a difference is found."""
+"""The number of seeds and hours that each pair of a study's models needs to show a difference."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pj2.statistics import are_equal
 
 @dataclass(frozen=True)
 class PairPlan:
-    """What a pair of models takes: `needed` seeds, or as many as `at_most` if the spread is at the
-    upper end of its interval; None where no number suffices, or where the spread is not known.
+    """The seeds that a pair of models needs: `needed`, and `at_most` for the greatest spread.
 
-    `seeds` is how many both have, `seconds` what one more takes to train, one run after the
-    other, by the measured times of those; None if there are none.
+    The greatest spread is the upper end of its interval. Both are None if no number suffices, or
+    if the spread is unknown. `seeds` is the number of common seeds. `seconds` is the time to train
+    one more, sequentially, as measured on the existing runs; None if there are none.
     """
 
     experiment: str
@@ -31,7 +31,7 @@ class PairPlan:
     at_most: int | None
 
     def hours(self, needed: int | None) -> float | None:
-        """Return how long training what the pair lacks of so many seeds takes."""
+        """Return how long the pair takes to train the seeds missing to `needed`."""
         if needed is None or self.seconds is None:
             return None
         return max(needed - self.seeds, 0) * self.seconds / 3600
@@ -40,14 +40,14 @@ class PairPlan:
 def plan_pairs(
     runs: Sequence[RunRecord], difference: float, power: float, stated: float | None = None
 ) -> tuple[list[PairPlan], list[str]]:
-    """Return what each pair that `pairwise` compares takes, and sentences on what is left out.
+    """Return the plan of each pair that `pairwise` compares, and sentences on what is left out.
 
     Args:
         runs: the finished runs of a study.
-        difference: the difference in test accuracy that is to be found, a fraction.
-        power: how likely it is to be found.
-        stated: the standard deviation of a model's accuracy over seeds, instead of what
-            the pairs' seeds have. It takes no runs: without them the answer is of any two models.
+        difference: the difference in test accuracy to be found, a fraction.
+        power: the probability of finding it.
+        stated: the standard deviation of a model's accuracy over seeds, to replace the measured
+            one. It needs no runs: without them the plan is for any two models.
     """
     told: list[str] = []
     plans = []
@@ -89,7 +89,7 @@ def _plan(
 
 
 def _spread(pair: Pair, stated: float | None) -> Spread | None:
-    """Return the spread of a pair's difference; None of one seed, or of equal differences."""
+    """Return the spread of a pair's difference; None for one seed, or for equal differences."""
     measured = None
     if len(pair.seeds) > 1:
         measured = Spread.of(pair.right, pair.other_right)

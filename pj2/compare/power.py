@@ -1,4 +1,4 @@
-"""How many seeds it takes until a difference between two models gets a verdict."""
+"""The number of seeds until a difference between two models gets a verdict."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from scipy.special import chdtri, ndtr, ndtri
 from pj2.statistics import student_quantile
 
 _LEVEL = 0.975  # of a two-sided 95 % interval
-_MOST = 1_000_000  # seeds; where they are too few, none are enough
-_CELLS = 4000  # of equal probability, over which the power is averaged
+_MOST = 1_000_000  # seeds; if these are too few, no number suffices
+_CELLS = 4000  # of equal probability, for averaging the power
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How much the difference between two models' accuracies varies, as variances.
+    """The variances of the difference between two models' accuracies.
 
-    `seeds` is that of one seed's difference over other seeds, on the same test images, and
-    `n` of how many seeds it was estimated (None if it was stated). `images` is that of the
-    difference over all seeds, over other test images. `rest` is the part of `seeds` by which a
-    network's luck with single images changes its accuracy.
+    `seeds` is the variance of one seed's difference over other seeds, on the same test images; it
+    was estimated from `n` seeds (None if it was stated). `images` is the variance over other test
+    images of the difference over all seeds. `rest` is the part of `seeds` that stems from a
+    network's luck with single images.
     """
 
     seeds: float
@@ -32,10 +32,10 @@ class Spread:
 
     @classmethod
     def of(cls, one: np.ndarray, other: np.ndarray) -> Spread:
-        """Estimate it from what the networks recognised, bool[S, N] of the same seeds and images.
+        """Estimate the spread from the images recognised, bool[S, N] for the same seeds and images.
 
-        This is the analysis of variance of two crossed random effects. Raises ValueError
-        unless there are two seeds and two images.
+        This is the analysis of variance of two crossed random effects. Raises ValueError unless
+        there are two seeds and two images.
         """
         seeds, images = one.shape
         if min(seeds, images) < 2:
@@ -49,7 +49,7 @@ class Spread:
 
     @classmethod
     def stated(cls, sd: float) -> Spread:
-        """Return that of two models whose accuracies vary by `sd` each, independently."""
+        """Return the spread for two models whose accuracies vary by `sd` each, independently."""
         return cls(2 * sd**2)
 
     @property
@@ -69,14 +69,14 @@ class Spread:
 
 
 def power_of(difference: float, seeds: int, spread: Spread) -> float:
-    """Return how likely so many seeds give a verdict on a true difference, two-sided at 5 %.
+    """Return the probability that so many seeds give a verdict on a difference, two-sided at 5 %.
 
-    A verdict takes that the intervals over seeds, and over seeds and images, both exclude 0
-    (`pj2.exhibits.pairwise.numbers.verdict_of`). The first is that of Student's paired t
-    test, with whose power this agrees where `images` and `rest` are 0. The second has the
-    variance that the bootstrap of seeds and images has on average (Owen 2007). Both ask that
-    the measured difference, which is normal, exceeds a bound that the measured variance over
-    seeds, χ² distributed, decides.
+    A verdict needs the intervals over seeds, and over seeds and images, both to exclude 0
+    (`pj2.exhibits.pairwise.numbers.verdict_of`). The first is that of Student's paired t test,
+    with whose power this agrees if `images` and `rest` are 0. The second has the variance that
+    the bootstrap of seeds and images has on average (Owen 2007). Both require the measured
+    difference, which is normal, to exceed a bound, which the measured variance over seeds (χ²
+    distributed) decides.
     """
     degrees = seeds - 1
     probabilities = (np.arange(_CELLS) + 0.5) / _CELLS
@@ -91,7 +91,7 @@ def power_of(difference: float, seeds: int, spread: Spread) -> float:
 def seeds_needed(difference: float, power: float, spread: Spread) -> int | None:
     """Return the least number of seeds that gives a difference the wanted power.
 
-    None if not even a million does: the test images then leave too much open.
+    None if a million seeds are too few, since the test images then leave too much open.
     """
     if power_of(difference, _MOST, spread) < power:
         return None

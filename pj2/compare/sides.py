@@ -1,4 +1,4 @@
-"""The sides of a comparison: what a user names, and the runs of it."""
+"""The sides of a comparison, as the user names them, and their runs."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ RESULTS = Path("results")
 
 @dataclass(frozen=True)
 class Side:
-    """One of the things compared: its name in tables, where it lies, its runs (one or more)."""
+    """One side of a comparison: its name in tables, its folder, and its runs (one or more)."""
 
     name: str
     folder: Path
     runs: tuple[RunRecord, ...]
 
     def name_of(self, run: RunRecord, *details: str) -> str:
-        """Name a run by this side and its model, as far as the side's name leaves them open."""
+        """Name a run by this side and its model, as far as needed beside the side's name."""
         several = len({each.experiment for each in self.runs}) > 1
         words = [run.experiment, run.model, *details] if several else [run.model, *details]
         already = re.split("/(?:experiment=|model=)?", f"/{self.name}")
@@ -41,13 +41,13 @@ class Side:
 
 
 def find_sides(arguments: Sequence[str]) -> tuple[list[Side], list[str]]:
-    """Return the sides that arguments name, two or more, and a line for each run that is no use.
+    """Return two or more sides named by the arguments, and a line for each unusable run.
 
-    An argument is a run's folder, a folder above runs, a study's folder, or the name of
-    a study in ``results``. A single one stands for each of its models.
+    An argument is a run's folder, a folder above runs, a study's folder, or the name of a study
+    in ``results``. A single argument gives one side for each of its models.
 
-    Raises UserError, a line a problem, for an argument without a finished run, or above
-    several studies, and for a single one whose runs are all of one model.
+    Raises UserError, one line per problem, for an argument without a finished run or above
+    several studies, and for a single argument whose runs are all of one model.
     """
     problems: list[str] = []
     told: list[str] = []
@@ -82,7 +82,7 @@ def sides_by_model(folder: Path, runs: Sequence[RunRecord]) -> list[Side]:
 
 
 def _folder(argument: str) -> Path:
-    """Return the folder that an argument names. Raises UserError with the nearest there is."""
+    """Return the folder that an argument names. Raises UserError with the nearest existing name."""
     spelled = Path(
         *(
             f"lr={spelled_learning_rate(part[3:])}" if part.startswith("lr=") else part
@@ -93,7 +93,7 @@ def _folder(argument: str) -> Path:
         for folder in (Path(argument), RESULTS / argument, spelled):
             if folder.is_dir():
                 return folder
-    # Nothing is at that path: suggest the nearest name here, or below results/.
+    # No such path exists: suggest the nearest name here, or below results/.
     depths = ["/".join(["*=*"] * depth) for depth in range(1, 5)]
     below = [RESULTS.glob(pattern) for pattern in ("*", *(f"*/runs/{each}" for each in depths))]
     folders = [str(path) for paths in below for path in paths if path.is_dir()]
@@ -104,11 +104,11 @@ def _folder(argument: str) -> Path:
 
 
 def runs_below(folder: Path) -> tuple[list[RunRecord], list[str]]:
-    """Return the finished runs of a folder: it is a run's, one above runs, or a study's.
+    """Return the finished runs of a folder, which is a run's, one above runs, or a study's.
 
-    Runs are known by the last parts of their path, experiment=/model=/lr=/seed=, and
-    are sorted by them. One whose records cannot be read, or that has no predictions yet,
-    is left out: also returns a line about each of those.
+    A run's path ends with experiment=/model=/lr=/seed=; runs are sorted by these parts. A run
+    whose records cannot be read, or without predictions, is left out; for each such run a line is
+    returned too.
     """
     below = folder / "runs" if (folder / "runs").is_dir() else folder
     places = [folder] if (folder / RUN).is_file() else sorted(below.rglob("seed=*"))
@@ -124,7 +124,7 @@ def runs_below(folder: Path) -> tuple[list[RunRecord], list[str]]:
 
 
 def _read_run(folder: Path) -> RunRecord:
-    """Read a run. Raises UserError, one line, if it is not a finished one in its place."""
+    """Read a run. Raises UserError, one line, unless it is finished and in its place."""
     run = read_run_in(folder)
     for read in (epochs, test_result):
         read(run)
@@ -132,7 +132,7 @@ def _read_run(folder: Path) -> RunRecord:
 
 
 def _check(argument: str, runs: Sequence[RunRecord]) -> None:
-    """Raise UserError if an argument has no runs, or one twice."""
+    """Raise UserError if an argument has no runs, or the same run twice."""
     if not runs:
         raise UserError(f"{argument}: no finished run in it or below it")
     seen: dict[tuple[str, str, str, int], Path] = {}
@@ -146,14 +146,14 @@ def _check(argument: str, runs: Sequence[RunRecord]) -> None:
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """Name folders by their paths from the study on, without the parts that all have in common."""
+    """Name folders by their paths from the study on, without the parts common to all."""
     paths = [list(Path(os.path.abspath(folder)).parts) for folder in folders]
     studies = [
         max(place for place, part in enumerate(path) if "=" not in part and part != "runs")
         for path in paths
     ]
     from_study = [path[place:] for path, place in zip(paths, studies, strict=True)]
-    if len(set(map(tuple, from_study))) == len(paths):  # not so of one study in two clones
+    if len(set(map(tuple, from_study))) == len(paths):  # false for one study in two clones
         paths = from_study
     for end in (0, -1):
         while min(map(len, paths)) > 1 and len({path[end] for path in paths}) == 1:

@@ -1,1 +1,1 @@
-"""What may be wrong on a machine, with a config, its data and its store; and what to do."""
+"""Checks for problems with a machine, a config, its data and its store, each with a remedy."""

@@ -1,4 +1,4 @@
-"""The images: whether the source is there and intact, and what has been prepared of it."""
+"""Checks of the images: whether the source is intact, and whether the prepared data match it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pj2.data.sources.locate import SAMPLE_FOLDER, SAMPLE_SUMS, few
 from pj2.doctor.finding import Finding, Subject, count
 from pj2.store.files import sha256_file
 
-_SECONDS = 5.0  # a host that takes longer to answer counts as out of reach
+_SECONDS = 5.0  # a host that takes longer to answer counts as unreachable
 
 
 def check_source(subject: Subject) -> Iterator[Finding]:
-    """Whether the files of a source are there; a thorough look reads every image.
+    """Check that the files of a source exist; `thorough` reads every image.
 
-    Raises UserError for what is missing, damaged or labelled wrongly.
+    Raises UserError if images are missing, damaged or wrongly labelled.
     """
     if subject.study is None:
         return
@@ -53,7 +53,7 @@ def check_source(subject: Subject) -> Iterator[Finding]:
 
 
 def check_prepared(subject: Subject) -> Iterator[Finding]:
-    """Whether what was prepared is whole, and enough. Raises UserError if it is not."""
+    """Check that the prepared data are complete and sufficient. Raises UserError if not."""
     if subject.study is None:
         return
     folder = prepared_folder(subject.study.dataset)
@@ -70,7 +70,7 @@ def check_prepared(subject: Subject) -> Iterator[Finding]:
         return
     fractions = {run.settings.validation_fraction for run in subject.runs}
     check_class_sizes(read_info(folder), sorted(fractions))
-    data = open_prepared(folder)  # compares every byte with the content hash
+    data = open_prepared(folder)  # verifies every byte against the content hash
     yield Finding(
         "ok",
         "prepared data",
@@ -98,7 +98,7 @@ def _check_sample(what: str) -> Iterator[Finding]:
 
 
 def _check_download(dataset: DatasetConfig, what: str) -> Iterator[Finding]:
-    """Whether a data set has been downloaded, or could be now."""
+    """Check whether a data set has been downloaded, or could be now."""
     from torchvision import datasets
 
     facts = DATASETS[dataset.name]
@@ -107,7 +107,7 @@ def _check_download(dataset: DatasetConfig, what: str) -> Iterator[Finding]:
     split = {"split": "test"} if dataset.name == "svhn" else {"train": False}
     try:
         kind(root, download=False, **split)
-    except RuntimeError:  # torchvision's word for what is missing or has another MD5 sum
+    except RuntimeError:  # torchvision raises it for a file that is missing or has another MD5 sum
         pass
     else:
         yield Finding("ok", what, f"{facts.title} is in {root}, MD5 verified")

@@ -1,4 +1,4 @@
-"""All checks, one after another; none stops the others."""
+"""Runs all checks in turn; a failing check does not stop the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pj2.config.study import list_runs
 from pj2.doctor.finding import Finding, Subject, count
 from pj2.errors import UserError
 
-# Found by name only when they are due: what is broken may be what one of them imports.
+# Each check is imported when it is due, since it may import the very thing that is broken.
 _CHECKS = {
     "python": "software:check_python",
     "packages": "software:check_packages",
@@ -34,11 +34,11 @@ _CHECKS = {
 
 
 def examine(config: Path, thorough: bool = False) -> Iterator[Finding]:
-    """Yield what is found of the machine, of a config, and of all that it names.
+    """Yield the findings on the machine, on a config, and on everything that the config names.
 
-    Where the config cannot be used, the rest is looked at as far as that goes without.
-    Nothing is changed but that damaged files of the store are set aside, as they are
-    wherever they are met. `thorough` reads all images and the whole store.
+    If the config is invalid, the checks run as far as they can without it. They change nothing,
+    except that they set damaged files of the store aside, as every reader of the store does.
+    `thorough` reads all images and the whole store.
     """
     try:
         study = load_study(config)
@@ -56,7 +56,7 @@ def examine(config: Path, thorough: bool = False) -> Iterator[Finding]:
 
 
 def _carefully(what: str, check: str, subject: Subject) -> Iterator[Finding]:
-    """Yield what a check finds; what it cannot cope with is a finding too."""
+    """Yield a check's findings; an unexpected exception becomes a finding too."""
     try:
         yield from pkgutil.resolve_name(f"pj2.doctor.{check}")(subject)
     except UserError as error:
@@ -72,7 +72,7 @@ def _carefully(what: str, check: str, subject: Subject) -> Iterator[Finding]:
 
 
 def _problems(what: str, error: UserError) -> Iterator[Finding]:
-    """Yield a problem a line; what the line says after a semicolon is what to do."""
+    """Yield one problem per line; the text after a semicolon is the remedy."""
     for line in error.problems:
         found, _, advice = line.partition("; ")
         yield Finding("problem", what, found, advice)

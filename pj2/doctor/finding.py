@@ -1,4 +1,4 @@
-"""What is looked at, and what was found."""
+"""The subject of a check, and its finding."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Status = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor's: ``what`` was looked at, what was ``found``, what to do.
+    """One line of the doctor's report: ``what`` was checked, what was ``found``, and the remedy.
 
-    A ``problem`` stops the study, or makes it useless; a ``warning`` may.
+    A ``problem`` stops the study or makes its results useless; a ``warning`` may do so.
     """
 
     status: Status
@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Subject:
-    """What every check is given; ``study`` is None, without ``runs``, if the config is broken."""
+    """The input of every check; if the config is invalid, ``study`` is None and ``runs`` empty."""
 
     study: StudyConfig | None
     runs: tuple[Run, ...]
@@ -35,7 +35,7 @@ class Subject:
 
 
 def size(number: float) -> str:
-    """Return bytes as people read them: ``1.3 GB``."""
+    """Return a number of bytes for people: ``1.3 GB``."""
     from rich.filesize import decimal
 
     return decimal(round(number))

@@ -1,4 +1,4 @@
-"""How many cores and how much memory this process may use: the machine's, or a container's."""
+"""The cores and memory that this process may use, within the limits of the machine or container."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def allowed_cores() -> int:
-    """Return how many cores the kernel schedules this process on; Snakemake's ``all``."""
+    """Return the number of cores that the kernel grants this process: Snakemake's ``all``."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def core_quota() -> float | None:
-    """Return the processor time that a cgroup grants, in cores; None without a limit."""
+    """Return a cgroup's limit of processor time, in cores; None without a limit."""
     quotas = []
     for folder in _cgroups("cpu"):
         with suppress(OSError, ValueError):  # version 2: "max 100000" or "200000 100000"
@@ -36,20 +36,20 @@ def core_quota() -> float | None:
 
 
 def usable_cores() -> int:
-    """Return how many single-threaded runs can compute at full speed at a time."""
+    """Return how many single-threaded runs can compute at full speed at once."""
     quota = core_quota()
     return allowed_cores() if quota is None else max(1, min(allowed_cores(), math.floor(quota)))
 
 
 def usable_memory() -> int:
-    """Return the bytes of memory that are free to use now."""
+    """Return the bytes of memory that are available now."""
     free: list[int] = [psutil.virtual_memory().available]
     for folder in _cgroups("memory"):
         for limit, used in (
             ("memory.max", "memory.current"),
             ("memory.limit_in_bytes", "memory.usage_in_bytes"),
         ):
-            with suppress(OSError, ValueError):  # "max" is no number
+            with suppress(OSError, ValueError):  # "max" is not a number
                 free.append(int((folder / limit).read_text()) - int((folder / used).read_text()))
     return max(0, min(free))
 
@@ -66,4 +66,4 @@ def _cgroups(controller: str) -> Iterator[Path]:
             while place != root:
                 yield place
                 place = place.parent
-            yield root  # in a container this is its own group, whatever `path` says
+            yield root  # in a container this is its own group, whatever `path` is

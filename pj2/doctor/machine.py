@@ -1,4 +1,4 @@
-"""The machine: what torch computes on, in which precision, and on how many cores."""
+"""Checks of the machine: torch's devices, precision, and cores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INSTALL = "see https://pytorch.org/get-started for the build that fits this mac
 
 
 def check_torch(subject: Subject) -> Iterator[Finding]:
-    """Torch's build, the devices that it finds, and whether the two fit."""
+    """Check torch's build, the devices that it finds, and whether the two match."""
     import torch
 
     build = f"torch {torch.__version__} ({_build()})"
@@ -36,7 +36,7 @@ def check_torch(subject: Subject) -> Iterator[Finding]:
 
 
 def check_device(subject: Subject) -> Iterator[Finding]:
-    """Whether the device and the GPUs that the config names are there."""
+    """Check that the device and the GPUs named in the config exist."""
     from pj2.cluster.gpus import find_gpus
     from pj2.training.device import choose_device
 
@@ -58,7 +58,7 @@ def check_device(subject: Subject) -> Iterator[Finding]:
 
 
 def check_precision(subject: Subject) -> Iterator[Finding]:
-    """What ``precision: auto`` comes to here, and whether a bf16 that is asked for is there."""
+    """Report what ``precision: auto`` means here, and check that a requested bf16 is available."""
     from pj2.runs.precision import auto_precision
     from pj2.training.device import choose_device, describe_device
 
@@ -66,7 +66,7 @@ def check_precision(subject: Subject) -> Iterator[Finding]:
     try:
         device = choose_device(study.device if study else "auto")
     except UserError:
-        return  # the check of the device says so
+        return  # check_device reports it
     hardware = describe_device(device)
     processor = f"{hardware['name']} ({hardware['capability']})"
     if any(run.settings.precision == "bf16" for run in runs) and not _has_bfloat16(device.type):
@@ -83,7 +83,7 @@ def check_precision(subject: Subject) -> Iterator[Finding]:
 
 
 def check_cores(subject: Subject) -> Iterator[Finding]:
-    """Whether the runs that Snakemake starts fit the cores that there are."""
+    """Check that the runs that Snakemake starts at once fit the available cores."""
     there, usable, quota = allowed_cores(), usable_cores(), core_quota()
     threads = subject.study.threads if subject.study else 1
     if usable < there:
@@ -119,7 +119,7 @@ def _build() -> str:
 
 
 def _mismatch() -> tuple[str, str] | None:
-    """Return why a GPU that is there cannot be used, and what to do; None if there is none."""
+    """Return why a GPU here cannot be used, and the remedy; None if there is none."""
     import torch
 
     listed = nvidia_smi("index,name,driver_version", timeout=30)

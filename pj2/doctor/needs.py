@@ -1,4 +1,4 @@
-"""Whether the memory and the disk of this machine are enough for a study."""
+"""Checks that this machine's memory and disk suffice for a study."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pj2.store.manifest import spaced_epochs
 
 
 def check_disk(subject: Subject) -> Iterator[Finding]:
-    """Whether what is left of a study fits where results and store are."""
+    """Check that the remaining files of a study fit on the disks of results and store."""
     study, runs = subject.study, subject.runs
     if study is None:
         return
@@ -65,7 +65,7 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
 
 
 def check_memory(subject: Subject) -> Iterator[Finding]:
-    """Whether as many runs as there are cores for fit the memory."""
+    """Check that the memory suffices for as many runs at once as there are cores."""
     study, runs = subject.study, subject.runs
     if study is None:
         return
@@ -88,13 +88,13 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
 
 
 def _result_bytes(run: Run) -> int:
-    return 2 * size_of(run.settings).weights  # best and last
+    return 2 * size_of(run.settings).weights  # best and last weights
 
 
 def _store_bytes(runs: Sequence[Run], store: StoreConfig) -> int:
-    """Return what the store grows by: weights of all epochs or a few, and an optimizer's state.
+    """Return the growth of the store: weights of all or a few epochs, and an optimizer's state.
 
-    Runs that differ in their budget only share their epochs.
+    Runs that differ only in their epoch budget share their epochs.
     """
     longest: dict[str, RunSettings] = {}
     for run in runs:
@@ -108,5 +108,5 @@ def _store_bytes(runs: Sequence[Run], store: StoreConfig) -> int:
 
 
 def _kept_epochs(epochs: int, store: StoreConfig) -> int:
-    """Return of how many epochs weights are kept at most: spaced ones, the last, two best."""
+    """Return at most how many epochs keep weights: spaced ones, the last, the two best."""
     return epochs if store.weights == "all" else min(epochs, len(spaced_epochs(epochs)) + 3)

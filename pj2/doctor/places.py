@@ -1,4 +1,4 @@
-"""Where something is to be written, before it exists."""
+"""Checks of paths before anything is written there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pj2.store.files import TEMPORARY
 
 
 def nearest_existing(path: Path) -> Path:
-    """Return a folder, or the nearest above it that exists. Raises UserError for a file."""
+    """Return a folder, or its nearest ancestor that exists. Raises UserError for a file."""
     place = path.absolute()
     while not place.exists():
         place = place.parent
@@ -20,7 +20,7 @@ def nearest_existing(path: Path) -> Path:
 
 
 def unwritable(path: Path) -> str:
-    """Return why nothing can be written below a folder, or where it would be made; "" if it can."""
+    """Return why a folder, or its nearest existing ancestor, is not writable; "" if it is."""
     try:
         with tempfile.NamedTemporaryFile(dir=nearest_existing(path), prefix=TEMPORARY) as file:
             file.write(b"0")

@@ -1,4 +1,4 @@
-"""Snakemake, its plugins, and the scheduler of a cluster."""
+"""Checks of Snakemake, its plugins, and the scheduler of a cluster."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SECONDS = 10
 
 @dataclass(frozen=True)
 class Scheduler:
-    """A cluster's scheduler: how jobs are submitted, how to ask it for an answer, its plugin."""
+    """A cluster's scheduler: its submit command, a query to test it with, its plugin."""
 
     name: str
     submit: str
@@ -40,7 +40,7 @@ _SCHEDULERS = (
 
 
 def check_cache(subject: Subject) -> Iterator[Finding]:
-    """Whether Snakemake can keep its copies of rules where it does, below the home folder."""
+    """Check that Snakemake can write its cache of rules, below the home folder."""
     from snakemake.common import get_appdirs
 
     folder = Path(get_appdirs().user_cache_dir)
@@ -50,7 +50,7 @@ def check_cache(subject: Subject) -> Iterator[Finding]:
 
 
 def check_snakemake(subject: Subject) -> Iterator[Finding]:
-    """Which plugins Snakemake has, and whether it has the one that a profile asks for."""
+    """Report Snakemake's plugins, and check for the executor that a profile names."""
     plugins = _plugins()
     shown = ", ".join(f"{name} {version}" for name, version in sorted(plugins.items()))
     yield Finding("ok", "snakemake plugins", shown or "none; jobs run on this machine")
@@ -65,7 +65,7 @@ def check_snakemake(subject: Subject) -> Iterator[Finding]:
 
 
 def check_schedulers(subject: Subject) -> Iterator[Finding]:
-    """Whether the schedulers that are installed here answer, and Snakemake can use them."""
+    """Check that the schedulers installed here answer, and that Snakemake can use them."""
     there = [each for each in _SCHEDULERS if shutil.which(each.submit)]
     if not there:
         yield Finding("ok", "scheduler", "none on this machine")
@@ -97,7 +97,7 @@ def _plugins() -> dict[str, str]:
 
 
 def _profiles() -> Iterator[tuple[Path, str]]:
-    """Yield the profiles that a bare `snakemake` here reads, with the executors they name."""
+    """Yield the profiles that a plain `snakemake` reads here, with the executors they name."""
     folders = [Path("profiles/default"), Path("workflow/profiles/default")]
     if named := os.environ.get("SNAKEMAKE_PROFILE"):
         folders += [Path(named), Path.home() / ".config" / "snakemake" / named]
@@ -109,7 +109,7 @@ def _profiles() -> Iterator[tuple[Path, str]]:
 
 
 def _silent(scheduler: Scheduler) -> str:
-    """Ask a scheduler for an answer; return why there is none, "" if there is one."""
+    """Query a scheduler; return why it does not answer, "" if it does."""
     try:
         found = subprocess.run(
             scheduler.ask, capture_output=True, text=True, check=False, timeout=_SECONDS

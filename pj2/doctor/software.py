@@ -1,4 +1,4 @@
-"""Python, and the packages that pj2 stands on."""
+"""Checks of Python, and of the packages that pj2 needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(pj2.__file__).resolve().parents[1]
 
 
 def check_python(subject: Subject) -> Iterator[Finding]:
-    """Python itself, and which pj2 this is."""
+    """Check Python's version, and which pj2 this is."""
     found, (needed, _) = platform.python_version(), _needed()
     if found in SpecifierSet(needed, prereleases=True):
         yield Finding("ok", "python", f"{found} ({sys.executable})")
@@ -43,7 +43,7 @@ def check_python(subject: Subject) -> Iterator[Finding]:
 
 
 def check_packages(subject: Subject) -> Iterator[Finding]:
-    """Whether the packages that pj2 needs are there, in versions that it knows."""
+    """Check that the packages pj2 needs are installed in supported versions."""
     _, requirements = _needed()
     wrong = []
     for requirement in requirements:
@@ -67,7 +67,7 @@ def check_packages(subject: Subject) -> Iterator[Finding]:
 
 
 def _needed() -> tuple[str, list[Requirement]]:
-    """Return the range of Python's versions and the packages that pj2 names, without extras."""
+    """Return pj2's range of Python versions and its required packages, without extras."""
     project = ROOT / "pyproject.toml"
     if project.exists():
         declared = tomllib.loads(project.read_text(encoding="utf-8"))["project"]

@@ -1,4 +1,4 @@
-"""The run store: whether it can be written, and whether what it holds is intact."""
+"""Checks of the run store: whether it is writable, and whether its contents are intact."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pj2.store.open import open_store
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder, TierError
 
-# So many bytes of a store are read without --thorough: a second or two.
+# Bytes of a store that are read without --thorough, in a second or two.
 SAMPLE_BYTES = 256 * 1000**2
 _AGAIN = "nothing is lost but time: what needs it is restored from results/ or trained again"
 
 
 def check_store(subject: Subject) -> Iterator[Finding]:
-    """Whether the local folder can be written and read, and its files are what they should be."""
+    """Check that the local folder is readable and writable, and its files are intact."""
     said: list[str] = []
     config, thorough = subject.store, subject.thorough
-    # Only reading everything tells what is in the remote tier alone.
+    # Only reading everything shows which blobs are in the remote tier alone.
     store = open_store(config.path, config.remote if thorough else None, said.append)
     root = store.local.root
     if reason := unwritable(root):
@@ -56,7 +56,7 @@ def check_store(subject: Subject) -> Iterator[Finding]:
 
 
 def check_remote(subject: Subject) -> Iterator[Finding]:
-    """Whether the second tier answers, and what waits to be sent to it."""
+    """Check that the remote tier answers, and report entries that wait to be sent."""
     store = open_store(subject.store.path, subject.store.remote)
     remote = store.remote
     if remote is None:
@@ -70,7 +70,7 @@ def check_remote(subject: Subject) -> Iterator[Finding]:
         )
         return
     try:
-        remote.names(PENDING)  # nothing is ever there: this asks for an answer only
+        remote.names(PENDING)  # no blob has this name; the query only tests the connection
     except TierError as error:
         yield Finding(
             "warning",
@@ -93,7 +93,7 @@ def check_remote(subject: Subject) -> Iterator[Finding]:
 
 
 def _read_some(store: RunStore, problems: list[str], mirrored: bool) -> str:
-    """Look at all entries and at the content of those last used; return what was read."""
+    """Check the sizes of all entries and the content of the last used; return what was read."""
     entries = read_entries(store)
     held = held_blobs(store)
     read: set[Blob] = set()

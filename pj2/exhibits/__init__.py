@@ -1,1 +1,1 @@
-"""What a study shows: figures, tables and charts, a folder a topic. No torch."""
+"""The figures, tables and charts of a study, one folder per topic. Nothing here imports torch."""

@@ -1,4 +1,4 @@
-"""Every figure and table: each folder beside this file declares its own as ``TOPIC``."""
+"""The catalogue of all figures and tables; each folder here declares its own as ``TOPIC``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, ...]  # (experiment, model), (experiment,), or () of the whole study
 
-# The sections of the page, in their order: a title, and what to know before looking.
+# The sections of the page, in their order: a title, and a text for the reader.
 SECTIONS: dict[str, tuple[str, str]] = {
     "comparison": (
         said("Comparison"),
@@ -30,16 +30,17 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "landscape": (
         said("Landscape"),
         said(
-            "What training becomes at each learning rate, and at every step the least and the "
-            "greatest training loss over the rates: the narrower the band, the less the learning "
-            "rate matters. The band is computed anew from the learning rates that you choose."
+            "Loss and accuracy at each learning rate, and the band between the least and the "
+            "greatest training loss over the rates at every step. A narrow band means that the "
+            "learning rate matters little. The band is computed anew from the learning rates that "
+            "you choose."
         ),
     ),
     "curves": (
         said("Curves"),
         said(
-            "Point at a line for its values. A point of the training loss is the mean of "
-            "several steps, one of the training accuracy the mean of an epoch."
+            "Point at a line for its values. Each point of the training loss is a mean over "
+            "several steps, each point of the training accuracy a mean over one epoch."
         ),
     ),
     "geometry": (
@@ -59,7 +60,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
     ),
     "mistakes": (
         said("Mistakes"),
-        said("Test images that a model was surest of, and wrong about."),
+        said("Test images that a model misclassified with the greatest confidence."),
     ),
     "filters": (
         said("Filters"),
@@ -70,7 +71,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
 
 @cache
 def topics() -> tuple[Topic, ...]:
-    """Return what the folders beside this file declare, in the order of the page."""
+    """Return the topics that the folders beside this file declare, in the order of the page."""
     folders = pkgutil.iter_modules(pj2.exhibits.__path__, "pj2.exhibits.")
     declared: list[Topic] = [import_module(each.name).TOPIC for each in folders if each.ispkg]
     order = list(SECTIONS)
@@ -78,7 +79,7 @@ def topics() -> tuple[Topic, ...]:
 
 
 def exhibits(kind: str | None = None) -> dict[str, Exhibit]:
-    """Return the exhibits of a kind by name; of no kind, all, as ``kind name``."""
+    """Return the exhibits of a kind by name; without a kind all exhibits, as ``kind name``."""
     return {
         each.name if kind else f"{each.kind} {each.name}": each
         for topic in topics()
@@ -88,7 +89,7 @@ def exhibits(kind: str | None = None) -> dict[str, Exhibit]:
 
 
 def section_of(exhibit: Exhibit) -> str:
-    """Return the name of the section that an exhibit stands in."""
+    """Return the name of the exhibit's section."""
     return next(topic.section for topic in topics() if exhibit in topic.exhibits)
 
 
@@ -102,7 +103,7 @@ def targets() -> dict[str, list[Exhibit]]:
 
 
 def keys(exhibit: Exhibit, level: Level, study: StudyConfig, runs: Iterable[Run]) -> list[Key]:
-    """Return whose exhibits there are at a level, in the order of the config."""
+    """Return the keys of an exhibit's files at a level, in the order of the config."""
     if exhibit.datasets and study.dataset.name not in exhibit.datasets:
         return []
     if level == "study":
@@ -116,14 +117,14 @@ def keys(exhibit: Exhibit, level: Level, study: StudyConfig, runs: Iterable[Run]
 
 
 def paths(exhibit: Exhibit, chosen: Iterable[Key], *endings: str) -> Iterator[str]:
-    """Yield the files of an exhibit for some keys, below ``results/<study>``; all by default."""
+    """Yield an exhibit's files for some keys, below ``results/<study>``; all endings by default."""
     for key in chosen:
         stem = "/".join([exhibit.folder, exhibit.name, *key])
         yield from (f"{stem}.{ending}" for ending in endings or exhibit.endings)
 
 
 def on_page(study: StudyConfig, runs: Sequence[Run]) -> dict[str, dict[str, list[Key]]]:
-    """Return what the page of a study shows: by kind and name, the keys of the files."""
+    """Return what the page of a study shows: the keys of the files, by kind and name."""
     own = _by_experiment(runs)
     page: dict[str, dict[str, list[Key]]] = {}
     for exhibit in exhibits().values():

@@ -1,4 +1,4 @@
-"""What keeps runs from being compared without a thought, said beside every comparison of them."""
+"""Cautions on comparing runs: test-chosen epochs, unlike budgets or precisions, stalled runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pj2.wording import mixed_precisions, named, sentences
 
 
 def cautions(runs: Iterable[RunRecord]) -> str:
-    """Return sentences on a choice by the test set, and on unlike budgets and precisions."""
+    """Return sentences on epochs chosen by the test set, and on unlike budgets and precisions."""
     runs = list(runs)
     return sentences(
         chosen_by_test(runs), unlike_budgets(runs), mixed_precisions(map(precision_of, runs))
@@ -19,7 +19,7 @@ def cautions(runs: Iterable[RunRecord]) -> str:
 
 
 def chosen_by_test(runs: Iterable[RunRecord]) -> str:
-    """Return a sentence that names the models whose epoch the test set chose, if there are any."""
+    """Return a sentence that names models whose epoch the test set chose; empty without any."""
     of_test = [run for run in runs if run.info["settings"]["monitor"] == "test_accuracy"]
     models = named(list(dict.fromkeys(run.model for run in of_test)), tr(", "))
     if not of_test:
@@ -37,7 +37,7 @@ def chosen_by_test(runs: Iterable[RunRecord]) -> str:
 
 
 def unlike_budgets(runs: Iterable[RunRecord]) -> str:
-    """Return a sentence that names the most epochs that each model could take, if they differ."""
+    """Return a sentence with each model's epoch budget if budgets differ."""
     budgets: dict[int, list[str]] = {}
     for run in runs:
         models = budgets.setdefault(int(run.info["settings"]["epochs"]), [])
@@ -50,27 +50,27 @@ def unlike_budgets(runs: Iterable[RunRecord]) -> str:
         for epochs, models in sorted(budgets.items(), reverse=True)
     ]
     return tr(
-        "Budgets differ, which may be all that makes a difference; epochs at most: {budgets}.",
+        "Epoch budgets differ, which alone may explain a difference: {budgets}.",
         budgets=named(listed),
     )
 
 
 def stalled_runs(runs: Iterable[RunRecord]) -> str:
-    """Return a sentence that names runs which hardly learned; it reads their losses."""
+    """Return a sentence that names the runs that hardly learned; it reads their losses."""
     return hardly_learned([run for run in runs if is_stalled(run)])
 
 
 def hardly_learned(stalled: Sequence[RunRecord]) -> str:
-    """Return the sentence of runs that are known to have stalled; nothing if there are none."""
+    """Return the sentence on runs that are known to have stalled; empty if there are none."""
     if not stalled:
         return ""
     return tr(
-        "Hardly learned, within 0.1 nats of guessing for half of their steps or more: {runs}. "
-        "What learns nothing has steady gradients and a flat loss.",
+        "Hardly learned (within 0.1 nats of guessing for half of the steps or more): {runs}. A "
+        "network that learns nothing has steady gradients and a flat loss.",
         runs=named([run_in_words(run) for run in stalled]),
     )
 
 
 def run_in_words(run: RunRecord) -> str:
-    """Return which run of an experiment this is."""
+    """Name a run within its experiment by model, learning rate and seed."""
     return tr("{model} at {lr}, seed {seed}", model=run.model, lr=run.lr, seed=run.seed)

@@ -1,4 +1,4 @@
-"""Numbers as the page carries them: columns, short, with words listed once."""
+"""Numbers in the compact form that the page embeds: columns, with each word listed once."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pandas as pd
 def columns(frame: pd.DataFrame, digits: int = 5) -> dict[str, Any]:
     """Return a frame as ``{"rows": n, "columns": {name: values}, "words": {name: words}}``.
 
-    Numbers are rounded to so many significant digits, missing ones null; a text is its
-    place in the column's words.
+    Numbers are rounded to `digits` significant digits; missing numbers are null. A text becomes
+    its index in the column's words.
     """
     values: dict[str, list[Any]] = {}
     words: dict[str, list[str]] = {}
@@ -33,12 +33,12 @@ def _short(values: np.ndarray, digits: int) -> list[float | int | None]:
 
 
 def bin_width(longest: int, most: int) -> int:
-    """Return how many values each bin takes, for a series that is to have at most so many bins."""
+    """Return the number of values per bin that makes at most `most` bins of a series."""
     return max(1, -(-longest // most))
 
 
 def bins(values: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the minimum, maximum and mean of every `width` values; the last may be of fewer."""
+    """Return minimum, maximum and mean of every `width` values; the last bin may have fewer."""
     starts = np.arange(0, len(values), width)
     if not len(values):
         return values, values, values

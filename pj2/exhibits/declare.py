@@ -1,8 +1,8 @@
-"""How a topic declares its figures and tables: once, and without importing what draws them.
+"""How a topic declares its figures and tables, without importing the code that draws them.
 
-The pipeline's rules and targets, the commands of ``pj2 figure`` and ``pj2 table``, the page,
-the captions of ``snakemake --report``, what is published and the list in the documentation
-are all made from these declarations; see `pj2.exhibits.catalogue`.
+The pipeline's rules and targets, the commands of ``pj2 figure`` and ``pj2 table``, the page, the
+captions of ``snakemake --report``, the published bundle and the list in the documentation all
+follow from these declarations; see `pj2.exhibits.catalogue`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Level = Literal["study", "experiment", "model"]
 
 @dataclass(frozen=True)
 class Option:
-    """Something to read beside the runs: an option of the command, an input of the rule."""
+    """An input beside the runs: an option of the command, an input of the rule."""
 
     name: str
     help: str
@@ -49,7 +49,7 @@ INTERPOLATIONS = Option(
 
 
 def always(experiment: Experiment, runs: Sequence[Run]) -> bool:
-    """Of every experiment."""
+    """Hold for every experiment."""
     return True
 
 
@@ -59,7 +59,7 @@ def never(experiment: Experiment, runs: Sequence[Run]) -> bool:
 
 
 def asks_for(section: str) -> Predicate:
-    """Of experiments that ask for something: a section of their config such as ``probe``."""
+    """Return the predicate of experiments whose config has a section such as ``probe``."""
 
     def asked(experiment: Experiment, runs: Sequence[Run]) -> bool:
         return bool(getattr(experiment, section))
@@ -68,18 +68,18 @@ def asks_for(section: str) -> Predicate:
 
 
 def several_models(experiment: Experiment, runs: Sequence[Run]) -> bool:
-    """Of experiments with several models, or variants of one."""
+    """Hold for experiments with several models, or variants of one."""
     return len({run.model for run in runs}) > 1
 
 
 def several_rates(experiment: Experiment, runs: Sequence[Run]) -> bool:
-    """Of experiments that train a model at several learning rates."""
+    """Hold for experiments that train a model at several learning rates."""
     rates = {(run.model, run.settings.learning_rate) for run in runs}
     return len(rates) > len({run.model for run in runs})
 
 
 def several_seeds(experiment: Experiment, runs: Sequence[Run]) -> bool:
-    """Of experiments with several seeds."""
+    """Hold for experiments with several seeds."""
     return len({run.settings.seed for run in runs}) > 1
 
 
@@ -91,29 +91,30 @@ def _imported(name: str) -> Callable[..., Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Exhibit:
-    """Something to look at, made from finished runs.
+    """A figure, view or table made from finished runs.
 
     Args:
-        name: of its folder below ``results/<study>``, or of its file where there is but one.
-        function: what makes it, as ``module:name``; see `made_by`.
+        name: of its folder below ``results/<study>``, or of its file if it has only one.
+        function: the function that makes it, as ``module:name``; see `made_by`.
         title: its heading on the page, marked with `pj2.language.said`.
         summary: one sentence: the first of its help and of its caption.
         details: further sentences of its caption.
-        levels: there is one of the study, of each experiment or of each model of an
-            experiment; the page shows those of the first.
+        levels: whether the study, each experiment or each model of an experiment has one;
+            the page shows those of the first level.
         measured: the file below ``geometry`` that it shows of each model, in place of runs.
-        options: what else it reads.
-        exists: for which experiments it is made.
-        datasets: the names of the data sets that it is about; none, if it is about any.
-        on_page: of which of these the page shows it; of a study, if it holds of any.
+        options: its further inputs.
+        exists: the predicate of experiments for which it is made.
+        datasets: the names of the data sets that it is about; empty if it is about any.
+        on_page: the predicate of experiments for which the page shows it; one suffices for a
+            study.
         targets: the targets of the pipeline that make it.
-        example: the study and the experiment that its help takes as an example.
+        example: the study and the experiment in the example of its help.
     """
 
     kind: ClassVar[str]
     folder: ClassVar[str]
     endings: ClassVar[tuple[str, ...]]
-    shown: ClassVar[str]  # the ending that `snakemake --report` and the page show
+    shown: ClassVar[str]  # the ending of the file that `snakemake --report` and the page show
 
     name: str
     function: str
@@ -131,7 +132,7 @@ class Exhibit:
 
     @property
     def module(self) -> str:
-        """The module whose code makes it."""
+        """The module of the code that makes it."""
         return self.function.partition(":")[0]
 
     @property
@@ -141,24 +142,24 @@ class Exhibit:
 
     @property
     def caption(self) -> str:
-        """What it shows, in a few sentences."""
+        """Its caption: the summary and the details."""
         return f"{self.summary} {self.details}".strip()
 
     def made_by(self) -> Callable[..., Any]:
         """Import and return its function.
 
-        That takes the paths of the files to show, then those of its options, each in their
-        order; a figure's function takes the path to draw to, without an ending, too.
+        The function takes the paths of the files to show, then those of its options, each in
+        their order; a figure's function also takes the output path without an ending.
         """
         return _imported(self.function)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure(Exhibit):
-    """A picture; on the page, the charts that show the same stand for it, if there are any.
+    """A picture; if it has charts, the page shows them instead.
 
-    ``chart`` is a function of runs that returns charts, as ``module:name``, and
-    ``chart_level`` says whose runs each takes.
+    ``chart`` names a function that takes runs and returns charts, as ``module:name``;
+    ``chart_level`` says whose runs each call takes.
     """
 
     kind: ClassVar[str] = "figure"
@@ -170,14 +171,14 @@ class Figure(Exhibit):
     chart_level: Level = "experiment"
 
     def charts_of(self, runs: Sequence[RunRecord]) -> list[Chart] | None:
-        """Return the charts of some runs; None where only a picture can show so many."""
+        """Return the charts of some runs; None if they are too many for a chart."""
         charts: list[Chart] | None = _imported(self.chart)(runs)
         return charts
 
 
 @dataclass(frozen=True, kw_only=True)
 class View(Exhibit):
-    """A page of its own, to turn with the mouse, beside the figure of its name."""
+    """A page of its own with a figure to turn with the mouse, named like the figure."""
 
     kind: ClassVar[str] = "view"
     folder: ClassVar[str] = "figures"
@@ -199,10 +200,10 @@ class Table(Exhibit):
 
 @dataclass(frozen=True, kw_only=True)
 class Topic:
-    """The exhibits of a folder, in their order, and where on the page they stand.
+    """The exhibits of a folder, in their order, and their place on the page.
 
-    ``section`` is a key of `pj2.exhibits.catalogue.SECTIONS`; of the topics of a section that
-    with the least ``place`` comes first.
+    ``section`` is a key of `pj2.exhibits.catalogue.SECTIONS`; within a section, topics are
+    ordered by ``place``.
     """
 
     section: str

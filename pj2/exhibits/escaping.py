@@ -1,7 +1,7 @@
-"""Texts in the small languages that tables are written in: what went in is what is read.
+"""Escaping for the markup languages of tables: readers see the text exactly as it is.
 
-Figures need no function here: `pj2.exhibits.style` switches mathtext off. The report page and
-the charts on it escape by themselves.
+Figures need no function here, since `pj2.exhibits.style` switches mathtext off. The report page
+and its charts escape text themselves.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ _LATEX = {
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "`": r"\textasciigrave{}",
     "→": r"$\rightarrow$", "–": "--", "−": "$-$",
 }  # fmt: skip
-# Of two of these in a row LaTeX makes a dash or a quotation mark.
+# LaTeX turns two of these in a row into a dash or a quotation mark.
 _LATEX_SPECIAL = re.compile(r"([-',])(?=\1)|" + "|".join(map(re.escape, _LATEX)))
-# Where a cell begins with one of these, they would be an argument of the row's end before it.
+# At the beginning of a cell, LaTeX takes one of these as an argument of the preceding row end.
 _LATEX_ARGUMENT = re.compile(r"\A\s*[\[*]")
-# An underscore between letters is plain to Markdown, and so are an ampersand that begins no entity
+# Markdown leaves these alone: an underscore between letters, an ampersand that begins no entity,
 # and brackets that are no link, as around an interval.
 _MARKDOWN_SPECIAL = re.compile(r"[\\`*<|$~]|\](?=[(\[:])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 
 
 def escape_latex(text: str) -> str:
-    """Return a text for LaTeX, in a caption or in a cell of a table."""
+    """Escape a text for LaTeX, for a caption or a table's cell."""
     escaped = _LATEX_SPECIAL.sub(
         lambda match: match[1] + "{}" if match[1] else _LATEX[match[0]], _BREAKS.sub(" ", text)
     )
@@ -34,10 +34,10 @@ def escape_latex(text: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Return a text for Markdown, in a paragraph or in a cell of a table."""
+    """Escape a text for Markdown, for a paragraph or a table's cell."""
     return _MARKDOWN_SPECIAL.sub(r"\\\g<0>", _BREAKS.sub(" ", text))
 
 
 def escape_html(text: str) -> str:
-    """Return a text for HTML."""
+    """Escape a text for HTML."""
     return html.escape(text)

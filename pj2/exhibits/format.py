@@ -1,4 +1,4 @@
-"""What a table is, its formats, and how numbers are written for people."""
+"""Tables, their file formats, and how numbers are written for people."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pj2.store.files import write_json, write_text
 from pj2.store.records import PathLike, read_json
 
 Shown = pd.DataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]]
-"""What people read: a frame, columns by heading, or rows by heading."""
+"""The text of a table: a frame, columns by heading, or rows by heading."""
 
 MISSING = "–"
-MEAN_PARTS = ("mean", "sd", "low", "high")  # of `pj2.statistics.Mean`, as columns name them
+MEAN_PARTS = ("mean", "sd", "low", "high")  # of `pj2.statistics.Mean`, as columns of a table
 
-_LATEX_ALSO = {"zh": ", ctex"}  # what else a language's letters need
+_LATEX_ALSO = {"zh": ", ctex"}  # packages that a language's letters need
 _PAGE = """\
 <!doctype html>
 <html lang="{language}">
@@ -47,7 +47,7 @@ _NUMBER = re.compile(rf"\d.*|{MISSING}")
 
 @dataclass(frozen=True)
 class TableText:
-    """What people read of a table, in the chosen language: a cell for each row and heading."""
+    """The text of a table in the chosen language: a cell for each row and heading."""
 
     caption: str
     headings: tuple[str, ...]
@@ -55,7 +55,7 @@ class TableText:
 
     @property
     def numeric(self) -> tuple[bool, ...]:
-        """Which columns hold numbers only; these are aligned to the right."""
+        """Whether each column holds numbers only; such columns are aligned to the right."""
         if not self.rows:
             return (False,) * len(self.headings)
         columns = zip(*self.rows, strict=True)
@@ -66,15 +66,15 @@ class TableText:
 class Table(TableText):
     """Rounded text for people, and the numbers behind it.
 
-    `frame` holds the same facts at full precision, its columns under English names,
-    whatever the language.
+    `frame` holds the same facts at full precision; its columns have English names, whatever the
+    language.
     """
 
     frame: pd.DataFrame
 
     @classmethod
     def of(cls, frame: pd.DataFrame, *, caption: str, shown: Shown) -> Table:
-        """Make a table whose text is that of `shown`, named by its headings."""
+        """Make a table from `shown`, whose keys or columns are the headings of the text."""
         values = pd.DataFrame(shown).astype(object)
         cells = values.where(values.notna(), MISSING).astype(str)
         rows = tuple(tuple(row) for row in cells.to_numpy().tolist())
@@ -96,7 +96,7 @@ def write_all_formats(table: Table, stem: PathLike) -> None:
 
 
 def read_table(path: PathLike) -> TableText:
-    """Read the JSON of `write_all_formats`. Raises UserError if it is not that."""
+    """Read the JSON of `write_all_formats`. Raises UserError if the file has another form."""
     return read_json(path, TableText)
 
 
@@ -117,18 +117,18 @@ def mean_sd(mean: Mean, *, scale: float = 1, digits: int = 2, sign: str = "") ->
 
 
 def percent_mean(mean: Mean) -> str:
-    """Write a mean accuracy in percent: its deviation if there are several seeds, its interval."""
+    """Write a mean accuracy in percent, with its standard deviation and interval if it has them."""
     text = mean_sd(mean, scale=100)
     return text if math.isnan(mean.low) else f"{text} [{100 * mean.low:.2f}, {100 * mean.high:.2f}]"
 
 
 def mean_columns(name: str, mean: Mean) -> dict[str, float]:
-    """Return a mean over seeds as columns of a table that are called after it."""
+    """Return a mean over seeds as columns of a table, named ``name_mean`` and so on."""
     return {f"{name}_{part}": getattr(mean, part) for part in MEAN_PARTS}
 
 
 def count(value: float | None) -> str:
-    """Write a number rounded to a whole one, with thousands separated."""
+    """Write a number rounded to an integer, with separators between thousands."""
     return MISSING if value is None else f"{value:,.0f}"
 
 

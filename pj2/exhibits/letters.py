@@ -1,4 +1,4 @@
-"""Letters that are not Latin: the fonts that have them, and where their lines break."""
+"""Fonts for letters that are not Latin, and line breaks between them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from matplotlib.text import Text
 
 from pj2.exhibits.missing import said_of
 
-# Of this font scripts/subset_font.py makes what the translations need, and no more.
+# scripts/subset_font.py subsets this font to the letters that the translations need.
 FONT = Path(__file__).with_name("fonts") / "pj2-sans-sc.otf"
-# For what else a user's data may say in Chinese: the first that is installed.
+# Fonts for other Chinese letters in a user's data; the first installed one is used.
 _INSTALLED = (
     "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN",
     "Noto Sans CJK JP", "Microsoft YaHei", "PingFang SC", "Hiragino Sans GB", "Heiti SC",
@@ -29,16 +29,16 @@ _INSTALLED = (
 
 _WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"  # Chinese, and full-width punctuation
 _OPENING, _CLOSING = "（《「", "，。；：、！？）》」"
-# What stays on one line: a Chinese character or a Latin word, with its punctuation.
+# A unit that stays on one line: a Chinese character or a Latin word, with its punctuation.
 _PIECES = re.compile(rf"[{_OPENING}]*(?:[{_WIDE}]|[^\s{_WIDE}]+)[{_CLOSING}]*\s*")
 
 
 def _families() -> list[str]:
-    """Return the fonts to look for a letter in, in this order."""
+    """Return the font families in which to look for a letter, in this order."""
     fontManager.addfont(FONT)
     known = set(fontManager.get_font_names())
     installed = [name for name in _INSTALLED if name in known]
-    # The first ships with matplotlib: the same letters everywhere.
+    # matplotlib ships the first one, so letters look the same everywhere.
     return ["DejaVu Sans", "PJ2 Sans SC", *installed[:1]]
 
 
@@ -46,20 +46,20 @@ FAMILIES = _families()
 
 
 def width(text: str) -> int:
-    """Return how many Latin letters are as wide as a text: a Chinese character is two."""
+    """Return the width of a text in Latin letters; a Chinese character counts as two."""
     return len(text) + len(re.findall(f"[{_WIDE}]", text))
 
 
 def wrap(text: str, columns: int) -> str:
-    """Break a text into lines of so many Latin letters.
+    """Break a text into lines of `columns` Latin letters.
 
-    Between Chinese characters a line may end anywhere, but neither before a full stop
-    nor after an opening bracket.
+    A line may end between any two Chinese characters, but neither before a full stop nor after an
+    opening bracket.
     """
     if width(text) == len(text):
         return textwrap.fill(text, columns)
     lines = [""]
-    # The full-width stop at the end of a sentence has its space within it.
+    # The full-width stop at the end of a sentence includes its space.
     for piece in _PIECES.findall(re.sub(rf"(?<=[{_CLOSING}])\s+", "", text)):
         if lines[-1] and width(lines[-1] + piece.rstrip()) > columns:
             lines.append("")
@@ -69,7 +69,7 @@ def wrap(text: str, columns: int) -> str:
 
 @contextmanager
 def missing_ones_named(figure: Figure) -> Iterator[None]:
-    """Draw on without the letters that no font has; say in one line which they were."""
+    """Suppress matplotlib's warnings about letters without a glyph; report them all in one line."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph \d+ ")
         yield

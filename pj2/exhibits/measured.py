@@ -1,4 +1,4 @@
-"""Surfaces, lines and curvature as they lie on disk, with the run that each is of."""
+"""Files of surfaces, lines and curvature, with the run that each was measured on."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from pj2.store.records import Count, PathLike, parse_json, read_json
 _KEY = b"pj2"
 GRID_COLUMNS = ("row", "column", "statistics", "alpha", "beta", "loss", "accuracy")
 STATISTICS = {"running": said("running statistics"), "batch": said("batch statistics")}
-"""What BatchNorm normalised with; ``none`` are those of a network without it."""
+"""The statistics that BatchNorm normalised with; ``none`` for a network without BatchNorm."""
 LINE_COLUMNS = ("statistics", "alpha", "loss", "accuracy")
 
 
 @with_config(ConfigDict(strict=True, extra="allow"))
 class About(TypedDict):
-    """What a measurement keeps of its run; `weights` is ``best`` or ``last``."""
+    """The run behind a measurement; `weights` is ``best`` or ``last``."""
 
     experiment: str
     model: str
@@ -43,7 +43,7 @@ class About(TypedDict):
 
 @with_config(ConfigDict(strict=True, extra="allow"))
 class Curvature(TypedDict):
-    """What was measured at some weights; see `pj2.evaluation.curvature.curvature_of`."""
+    """The measured curvature at some weights; see `pj2.evaluation.curvature.curvature_of`."""
 
     about: About
     statistics: Literal["none", "running", "batch"]
@@ -58,19 +58,19 @@ class Curvature(TypedDict):
 
 @dataclass(frozen=True)
 class Measured:
-    """A table, and what it was measured of: `about` as `describe` made it."""
+    """A table, and the run that it was measured on: `about` as `describe` made it."""
 
     about: About
     table: pd.DataFrame
 
     def each(self) -> list[Measured]:
-        """Return a table for each of BatchNorm's statistics."""
+        """Return one table for each of BatchNorm's statistics."""
         parts = self.table.groupby("statistics", sort=False)
         return [Measured(self.about, part) for _, part in parts]
 
     @property
     def statistics(self) -> str:
-        """What BatchNorm normalised with, of a table of one kind."""
+        """The statistics that BatchNorm normalised with, for a table of one kind."""
         return str(self.table["statistics"].iloc[0])
 
     @property
@@ -85,13 +85,13 @@ class Measured:
 
     @property
     def full_title(self) -> str:
-        """The title, and BatchNorm's statistics in a line below, of a table of one kind."""
+        """The title, and below it BatchNorm's statistics, for a table of one kind."""
         below = STATISTICS.get(self.statistics)
         return f"{self.title}\n{tr(below)}" if below else self.title
 
 
 def describe(run: RunRecord, weights: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a measurement keeps of its run; `weights` is ``best`` or ``last``."""
+    """Return the description of the run behind a measurement; `weights` is ``best`` or ``last``."""
     name = f"{weights}.safetensors"
     epoch = run.best_epoch if weights == "best" else run.info["epochs_run"] - 1
     return {
@@ -107,7 +107,7 @@ def describe(run: RunRecord, weights: str, config: Mapping[str, Any]) -> dict[st
 
 
 def with_description(table: pa.Table, about: Mapping[str, Any]) -> pa.Table:
-    """Return a table whose metadata say what it was measured of."""
+    """Return a table whose metadata describe the run that it was measured on."""
     return table.replace_schema_metadata({_KEY: json.dumps(about, sort_keys=True)})
 
 
@@ -121,9 +121,9 @@ def read_measured(path: PathLike, columns: Sequence[str]) -> Measured:
 
 
 def gather_surface(paths: Iterable[PathLike]) -> pa.Table:
-    """Put the rows of a grid together, in order.
+    """Join the rows of a grid, in order.
 
-    Raises UserError if they are not of one model's weights, or some are missing.
+    Raises UserError if they are not of one model's weights, or if rows are missing.
     """
     parts = [(Path(path), read_measured(path, GRID_COLUMNS)) for path in paths]
     first, about = parts[0][0], parts[0][1].about
@@ -141,21 +141,19 @@ def gather_surface(paths: Iterable[PathLike]) -> pa.Table:
 
 
 def about_statistics(config: Mapping[str, Any], kinds: Iterable[str]) -> str:
-    """Say what BatchNorm normalised with, and what follows; nothing without BatchNorm."""
+    """Return sentences on BatchNorm's statistics and their effect; empty without BatchNorm."""
     if not set(kinds) & set(STATISTICS):
         return ""
     return tr(
-        "Running statistics: BatchNorm normalises with what it kept of training, constants here. "
-        "Batch statistics: with those of the images measured, at most {batch:,} at a time, which "
-        "move with the weights, as in training; the running ones are not touched. Constants take "
-        "away what BatchNorm does to the curvature, and raise the largest eigenvalues "
-        "(Ghorbani et al. 2019).",
+        "Running statistics: BatchNorm normalises with constants kept from training. Batch "
+        "statistics: with those of the measured images, at most {batch:,} at a time. Constants "
+        "raise the largest eigenvalues (Ghorbani et al. 2019).",
         batch=config["batch_size"],
     )
 
 
 def as_grid(surface: Measured) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return alpha ``[P]``, beta ``[P]`` and the loss ``[P, P]``, a row a beta."""
+    """Return alpha ``[P]``, beta ``[P]`` and the loss ``[P, P]``, one row per beta."""
     loss = surface.table.pivot(index="beta", columns="alpha", values="loss")
     return loss.columns.to_numpy(), loss.index.to_numpy(), loss.to_numpy()
 
@@ -163,9 +161,9 @@ def as_grid(surface: Measured) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def barrier(line: Measured) -> float:
     """Return the greatest excess of the loss over the straight line between its two ends.
 
-    Frankle et al. 2020, section 2, with the mean of the ends replaced by the
-    interpolation between them, as in Entezari et al. 2022, definition 2.1. It is infinite
-    where a loss is not finite.
+    This is Frankle et al. 2020, section 2, with the mean of the ends replaced by the
+    interpolation between them, as in Entezari et al. 2022, definition 2.1. Infinite if a loss is
+    not finite.
     """
     alpha, loss = line.table["alpha"].to_numpy(), line.table["loss"].to_numpy()
     if not np.isfinite(loss).all():
@@ -174,8 +172,8 @@ def barrier(line: Measured) -> float:
 
 
 def read_curvature(path: PathLike) -> list[Curvature]:
-    """Read what the curvature job wrote: best weights, last weights, each kind of statistics.
+    """Read the curvature job's file: best and last weights, each with every kind of statistics.
 
-    Raises UserError if it is not that.
+    Raises UserError if the file has another form.
     """
     return read_json(path, list[Curvature])

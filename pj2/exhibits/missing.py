@@ -1,4 +1,4 @@
-"""Letters that no font has: what the job of a figure says of them, and what all jobs said."""
+"""The message of letters that no font has, in the log of one figure and for all logs together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _READ = re.compile(_SAID.format(letters="(.+?)", remedy="(.+)"))
 
 
 def said_of(letters: Iterable[str], fonts_cache: str) -> str:
-    """Return the line on letters that a figure lacks; `fonts_cache` is matplotlib's folder."""
+    """Return the line on a figure's missing letters; `fonts_cache` is matplotlib's folder."""
     remedy = (
         "install Noto Sans CJK SC (on Debian and Ubuntu fonts-noto-cjk), "
         f"remove {fonts_cache} and draw this again"
@@ -20,7 +20,7 @@ def said_of(letters: Iterable[str], fonts_cache: str) -> str:
 
 
 def said_in(logs: Path) -> str | None:
-    """Return one line for all that the logs below a folder have; None if no letter was missing."""
+    """Return one line on the missing letters in all logs below a folder; None if there are none."""
     letters: set[str] = set()
     remedy = ""
     for log in logs.rglob("*.log"):

@@ -1,4 +1,4 @@
-"""The figures' colours, and what stands for them on a dark page."""
+"""The figures' colours, and their counterparts on a dark page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def series(runs: Sequence[RunRecord]) -> dict[tuple[str, str, str], tuple[str, s
 
 
 def on_dark(colour: str) -> str:
-    """Return a colour, as light as it has to be to be told from a dark page."""
+    """Return a colour, lightened until it is legible on a dark page."""
     red, green, blue = to_rgb(colour)
     for step in range(21):
         white = step / 20

@@ -1,4 +1,4 @@
-"""How figures look, and how they are saved so that equal data give equal bytes."""
+"""The style of figures, and saving so that equal data give equal bytes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LINE_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 
 _RC = {
     key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith("backend")
-} | {  # the defaults are restored first, so that a user's matplotlibrc changes nothing
+} | {  # the defaults come first, so that a user's matplotlibrc changes nothing
     "font.family": letters.FAMILIES,
     "font.size": 9.0,
     "axes.titlesize": 9.5,
@@ -76,9 +76,9 @@ styled = matplotlib.rc_context(_RC)  # a decorator for every function that draws
 def colours(models: Iterable[str]) -> dict[str, str]:
     """Return the colour of each model, as hex, in their order.
 
-    A model of the palette always has its own; variants of one (``Model.factor-level``)
-    have shades of it. Another starts at a place in a spare list that its name decides,
-    and moves on where that is taken in this figure.
+    A model of the palette always has its own colour; variants of one (``Model.factor-level``)
+    have shades of it. Another model's name decides its place in a list of spare colours; if that
+    place is taken in this figure, the next free one is used.
     """
     ordered = dict.fromkeys(models)
     chosen: dict[str, str] = {}
@@ -99,7 +99,7 @@ def colours(models: Iterable[str]) -> dict[str, str]:
 
 
 def shade(colour: str, rank: int, of: int) -> str:
-    """Return `colour` for the `rank`-th of `of` variants: from light to dark, alone unchanged."""
+    """Return `colour` for the `rank`-th of `of` variants, from light to dark; unchanged for one."""
     place = 0.0 if of == 1 else 2 * rank / (of - 1) - 1  # −1 lightest, 1 darkest
     target, amount = (1.0, -0.4 * place) if place < 0 else (0.0, 0.4 * place)
     red, green, blue = ((1 - amount) * part + amount * target for part in to_rgb(colour))
@@ -107,21 +107,21 @@ def shade(colour: str, rank: int, of: int) -> str:
 
 
 class LossRange:
-    """What an axis needs to know of `total` losses that come in parts and are not kept.
+    """The range of an axis for `total` losses, which arrive in parts and are not kept.
 
-    Only the greatest 2 % stay in memory: enough for the axis' top, which is exact.
+    Only the greatest 2 % stay in memory; they determine the axis's top exactly.
     """
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.low = float("inf")
-        # The 98 % quantile is the least of so many.
+        # The least of this many is the 98 % quantile.
         self._size = total - int(np.floor(0.98 * (total - 1))) if total else 0
         self._greatest = np.empty(0)
         self._waiting: list[np.ndarray] = []
 
     def add(self, losses: ArrayLike) -> None:
-        """See some of the losses."""
+        """Take in some of the losses."""
         values = np.ravel(np.asarray(losses, np.float64))
         if not len(values):
             return
@@ -138,7 +138,7 @@ class LossRange:
 
     @property
     def greatest(self) -> np.ndarray:
-        """The greatest 2 % of the losses, all that can lie above `top`."""
+        """The greatest 2 % of the losses; only these can lie above `top`."""
         self._keep_greatest()
         return self._greatest
 
@@ -146,9 +146,9 @@ class LossRange:
     def top(self) -> float:
         """The top of a loss axis that a few spikes do not flatten.
 
-        It is the greatest loss, unless the greatest 2 % would take up more than the
-        upper half: then 1.25 times what the other 98 % reach. `note_above` says what
-        is cut.
+        It is the greatest loss, unless the greatest 2 % would take up more than the upper half;
+        then it is 1.25 times the greatest of the other 98 %. `note_above` states the values above
+        it.
         """
         highest, usual = float(self.greatest.max()), float(self.greatest.min())
         return 1.05 * highest if highest <= 2 * usual else 1.25 * usual
@@ -157,9 +157,9 @@ class LossRange:
 def note_above(
     losses: ArrayLike, top: float, what: Literal["losses", "steps"], total: int | None = None
 ) -> str:
-    """Return a sentence on the losses above `top`, one a step or several; nothing if none is.
+    """Return a sentence on the losses above `top`, one or several per step; empty without any.
 
-    `total` is how many there are, where `losses` holds the greatest only.
+    `total` is the number of all losses, if `losses` holds the greatest only.
     """
     values = np.ravel(losses)
     above = int((values > top).sum())
@@ -174,7 +174,7 @@ def note_above(
 
 
 def mark_above(axes: Axes, places: ArrayLike, colour: str) -> None:
-    """Put a small triangle on the upper edge wherever values are cut off."""
+    """Put a small triangle on the upper edge at each value that is cut off."""
     places = np.ravel(places)
     if not len(places):  # an empty line outside the clip would upset the layout
         return
@@ -185,7 +185,7 @@ def mark_above(axes: Axes, places: ArrayLike, colour: str) -> None:
 
 
 def log_scale(axes: Axes) -> None:
-    """Make what is drawn logarithmic in y, with plain numbers, if it spans a factor of five."""
+    """Make the y-axis logarithmic, with plain numbers, if the data span a factor of five."""
     low, high = axes.dataLim.intervaly
     if not 0 < 5 * low < high:
         return
@@ -196,14 +196,14 @@ def log_scale(axes: Axes) -> None:
 
 
 def bare(axes: Axes) -> None:
-    """Leave of axes that hold a picture the labels alone."""
+    """Leave only the labels of axes that hold a picture."""
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
 
 
 def powers_of_ten(axis: Axis) -> None:
-    """Name the ticks of a logarithmic axis, which matplotlib does in mathtext."""
+    """Label the ticks of a logarithmic axis as powers of ten without matplotlib's mathtext."""
     axis.set_major_formatter(lambda value, _: _power_of_ten(value))
     axis.set_minor_formatter(NullFormatter())
 
@@ -216,12 +216,12 @@ def _power_of_ten(value: float) -> str:
 
 
 def cross(colour: str) -> dict[str, Any]:
-    """Return the look of the mark of a diverged run."""
+    """Return the style of the cross that marks a diverged run."""
     return {"marker": "X", "color": colour, "markersize": 8, "markeredgecolor": INK}
 
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:
-    """Return an empty figure, in inches, whose parts are laid out without overlaps."""
+    """Return an empty figure, in inches, with a layout that prevents overlaps."""
     return Figure((width, height), dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06))
 
 
@@ -243,18 +243,18 @@ def note(figure: Figure, *sentences: str) -> None:
 
 
 def model_handles(colours: Mapping[str, str], **look: Any) -> list[Line2D]:
-    """Return what a legend shows of models: a line in the colour of each."""
+    """Return the legend's handles for models: a line in the colour of each."""
     return [Line2D([], [], color=colour, label=name, **look) for name, colour in colours.items()]
 
 
 def columns_that_fit(handles: Sequence[Artist], letter: float, margin: float) -> int:
-    """Return how many columns of a legend fit; a letter and what is beside an entry, in inches."""
+    """Return how many columns of a legend fit; letter width and margin of an entry in inches."""
     longest = max(letters.width(str(handle.get_label())) for handle in handles)
     return max(1, int(WIDTH / (margin + letter * longest)))
 
 
 def save_placeholder(message: str, stem: PathLike) -> None:
-    """Save a figure that says why there is nothing to see."""
+    """Save a figure that states why there is nothing to show."""
     figure = new_figure(1.5)
     figure.text(0.5, 0.5, message, ha="center", va="center")
     save(figure, stem)

@@ -1,4 +1,4 @@
-"""Each model at the learning rate that stands for it, with what it says of the test images."""
+"""Each model at its chosen learning rate, with its predictions for the test images."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from pj2.statistics import Mean, mean_accuracy
 
 @dataclass(frozen=True)
 class ModelOnTest:
-    """A model's runs that have predictions, one a seed, and these; none if no run has any.
+    """A model's runs that have predictions, one per seed, and the predictions; may be empty.
 
-    `name` tells the model from others in a table or figure.
+    `name` identifies the model in a table or figure.
     """
 
     name: str
@@ -30,13 +30,13 @@ class ModelOnTest:
 
     @property
     def images(self) -> int:
-        """How many test images each run saw."""
+        """The number of test images of each run."""
         return len(self.predictions[0].label)
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The test accuracy of a setting: `mean` is over its `runs`, one a seed, of so many images."""
+    """A setting's test accuracy: `mean` over its `runs`, one per seed; `images` of each run."""
 
     runs: tuple[RunRecord, ...]
     mean: Mean
@@ -63,7 +63,7 @@ def test_accuracies(runs: Iterable[RunRecord]) -> list[Accuracy]:
 
 
 def models_on_test(runs: Iterable[RunRecord]) -> Iterator[ModelOnTest]:
-    """Yield every model at its `chosen_setting`, one after another: predictions are large."""
+    """Yield every model at its `chosen_setting`, one at a time, since predictions are large."""
     groups = by_model(runs)
     names = model_names(run for group in groups.values() for run in group)
     for key, group in groups.items():

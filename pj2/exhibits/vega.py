@@ -1,4 +1,4 @@
-"""What the page's charts are made of: Vega-Lite, its data sets and the controls above it."""
+"""The parts of the page's charts: Vega-Lite specifications, data sets and controls."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ HEIGHT = 300
 
 @dataclass(frozen=True)
 class Choice:
-    """A control above a chart: `many` options at once, or one; each (value, label, colour).
+    """A control above a chart, with options (value, label, colour): `many` at once, or one.
 
-    Of many, all are `checked` at first, or none; of one, that which is `chosen`.
+    With `many`, all are `checked` at first, or none; otherwise the `chosen` one is.
     """
 
     parameter: str
@@ -30,8 +30,8 @@ class Choice:
 class Chart:
     """A Vega-Lite specification, the data sets that it names, and its controls.
 
-    ``log`` offers a logarithmic loss axis. ``band`` marks the landscape, whose data set
-    the page computes from its losses. ``caption`` says what a reader should know of it.
+    ``log`` offers a logarithmic loss axis. ``band`` marks the landscape, whose data set the page
+    computes from its losses. ``caption`` explains the chart to the reader.
     """
 
     name: str
@@ -52,7 +52,7 @@ def options(
 
 
 def tooltip(*fields: tuple[str, ...]) -> list[alt.Tooltip]:
-    """Return what is said of a point: of each field its title and, of a number, a format."""
+    """Return the tooltip of a point: each field with its title and, for a number, a format."""
     return [
         alt.Tooltip(field, title=title, format=rest[0] if rest else alt.Undefined)
         for field, title, *rest in fields
@@ -60,7 +60,7 @@ def tooltip(*fields: tuple[str, ...]) -> list[alt.Tooltip]:
 
 
 def shown_nearby(points: Any, fields: list[str], told: list[alt.Tooltip]) -> Any:
-    """Show of some points the one that is nearest to the pointer, and what is told of it."""
+    """Show the point nearest to the pointer, with the tooltip `told`."""
     hover = alt.selection_point(
         name="hover", on="pointerover", nearest=True, fields=fields, empty=False
     )
@@ -69,10 +69,10 @@ def shown_nearby(points: Any, fields: list[str], told: list[alt.Tooltip]) -> Any
 
 
 def colour_scale(shown: dict[str, str]) -> alt.Scale:
-    """Return the scale that gives each name its colour."""
+    """Return the scale that maps each name to its colour."""
     return alt.Scale(domain=list(shown), range=list(shown.values()))
 
 
 def sized(chart: Any, title: str, height: int = HEIGHT) -> Any:
-    """Let a chart be as wide as its place on the page; its title is what a screen reader says."""
+    """Make a chart as wide as its place on the page; screen readers announce its title."""
     return chart.properties(width="container", height=height, description=title)

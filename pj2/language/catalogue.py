@@ -13,7 +13,7 @@ _chosen = "en"
 
 
 def use_language(name: str) -> None:
-    """Let `tr` speak this language from now on: ``en``, or one that has a .po file.
+    """Make `tr` use this language from now on: ``en``, or one with a .po file.
 
     Raises UserError for another.
     """
@@ -23,7 +23,7 @@ def use_language(name: str) -> None:
 
 
 def language() -> str:
-    """Return the language that `tr` speaks."""
+    """Return the language that `tr` uses."""
     return _chosen
 
 
@@ -34,7 +34,7 @@ def html_language() -> str:
 
 @contextmanager
 def in_language(name: str) -> Iterator[None]:
-    """Let `tr` speak this language inside a with statement, and afterwards the one before."""
+    """Make `tr` use this language inside a with statement, and the previous one afterwards."""
     before = _chosen
     use_language(name)
     try:
@@ -46,15 +46,15 @@ def in_language(name: str) -> Iterator[None]:
 def tr(text: str, **values: object) -> str:
     """Return an English sentence in the chosen language, its ``{fields}`` filled with `values`.
 
-    A sentence without a translation stays English. Fields are those of `str.format`;
-    without `values` the text is returned as it is, braces too.
+    A sentence without a translation stays English. Fields are those of `str.format`; without
+    `values` the text is returned unchanged, with its braces.
     """
     translated = _translations(_chosen).get(text) or text
     return translated.format(**values) if values else translated
 
 
 def said(text: str) -> str:
-    """Mark an English text that is written here, and translated by `tr` where it is shown."""
+    """Mark an English text for extraction; `tr` translates it where it is shown."""
     return text
 
 
@@ -62,7 +62,7 @@ def said(text: str) -> str:
 def _translations(name: str) -> Mapping[str, str]:
     if name == "en":
         return {}
-    from babel.messages.pofile import read_po  # English, the usual, does without
+    from babel.messages.pofile import read_po  # English, the usual language, does not need it
 
     try:
         with Path(__file__).with_name(f"{name}.po").open("rb") as file:

@@ -1,4 +1,4 @@
-"""Checks a published study that came from somebody else. Nothing of it is extracted. No torch."""
+"""Checks of a published study from somebody else, without extracting anything. No torch."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SUMS = "SHA256SUMS"
 _LONGEST_SUMS = 1 << 28  # bytes: of some million files
 
 Member = tuple[str, BufferedReader | None]
-"""A name in a bundle, and what reads its bytes; None if it is more than a regular file."""
+"""A member's name in a bundle, and a function that opens it; None unless it is a regular file."""
 
 
 @dataclass
 class Checked:
-    """What a bundle holds: `digest` is the SHA-256 of its sums, on which all others rest."""
+    """The contents of a bundle; `digest` is the SHA-256 of its sums, which cover all files."""
 
     digest: str = ""
     files: int = 0
@@ -33,15 +33,15 @@ class Checked:
 
 
 def check_bundle(bundle: Path, digest: str | None = None) -> Checked:
-    """Compare a folder or tar file with the ``SHA256SUMS`` in it: it has these files, no other.
+    """Compare a folder or tar file with its ``SHA256SUMS``, which must name exactly its files.
 
-    The sums themselves are compared with `digest`, if that is known. Raises UserError if the
-    bundle cannot be read, or has no sums.
+    If `digest` is given, the sums themselves are compared with it. Raises UserError if the bundle
+    cannot be read or has no sums.
     """
     done, found, text = Checked(), dict[str, str](), b""
     for name, stream in _in_folder(bundle) if bundle.is_dir() else _in_tar(bundle):
         if stream is None or name in found:
-            what = "is there twice" if stream else "is a link, or no regular file in its folder"
+            what = "occurs twice" if stream else "is a link, or not a regular file of its folder"
             done.problems.append(f"{name}: {what}")
             continue
         if name == SUMS:
@@ -59,10 +59,10 @@ def check_bundle(bundle: Path, digest: str | None = None) -> Checked:
 
 
 def _differences(found: dict[str, str], lines: list[str]) -> list[str]:
-    """Return how the digests of files differ from those that lines name."""
+    """Return how the digests of files differ from those in the lines of the sums."""
     named, problems = parse_sums(lines), []
     if len(named) < len(lines):
-        problems.append(f"{SUMS}: a line is no SHA-256 and name, or names a file again")
+        problems.append(f"{SUMS}: a line is not a SHA-256 and a name, or repeats a name")
     for name in sorted(named.keys() | found.keys()):
         if name not in found:
             problems.append(f"{name}: is missing")
@@ -105,5 +105,5 @@ def _in_tar(path: Path) -> Iterator[Member]:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except UserError:
         raise
-    except Exception as error:  # tarfile raises whatever it meets in a header that is forged
+    except Exception as error:  # a forged header can make tarfile raise any exception
         raise UserError(f"{path}: is not a whole tar file ({error})") from None

@@ -33,11 +33,11 @@ _HUB = {
     "svhn": "ufldl-stanford/svhn",
     "fashion_mnist": "zalando-datasets/fashion_mnist",
 }
-_VARIES = ("learning_rate", "seed", "model")  # a table of runs has them
+_VARIES = ("learning_rate", "seed", "model")  # columns that every table of runs has
 
 
 def model_card(model: Model, license: str, citation: Citation) -> str:
-    """Return the card of a model: metadata as the Hugging Face Hub reads them, and its text."""
+    """Return the card of a model: metadata for the Hugging Face Hub, and the text."""
     tensors = weights_of(model.shown.folder / BEST) if model.shown else []
     metadata = yaml.safe_dump(
         _metadata(model, license, tensors), sort_keys=False, allow_unicode=True, width=100
@@ -74,7 +74,7 @@ def model_card(model: Model, license: str, citation: Citation) -> str:
 def study_page(
     models: Sequence[Model], license: str, citation: Citation, tables: Iterable[str], report: bool
 ) -> str:
-    """Return the page of a whole study, which leads to the cards."""
+    """Return the page of a whole study, with links to the cards."""
     rows = [
         (
             model.experiment,
@@ -109,7 +109,7 @@ def study_page(
 
 
 def card_folder(model: Model) -> str:
-    """Return a model's folder in the bundle, which its runs are in."""
+    """Return a model's folder in the bundle, which contains its runs."""
     return f"runs/experiment={model.experiment}/model={model.name}"
 
 
@@ -157,7 +157,7 @@ def _model_index(model: Model, hub: str | None) -> dict[str, Any]:
 
 
 def _options(model: Model) -> str:
-    """Return the constructor's options, of which a run names those that are not its defaults."""
+    """Return the constructor's options; a run names those that differ from the defaults."""
     settings = model.info["settings"]
     given = settings["architecture"]
     rows = [

@@ -1,4 +1,4 @@
-"""What a CITATION.cff says, in words."""
+"""A CITATION.cff as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-_MOST = 4  # authors; of more the first is named
+_MOST = 4  # authors; of a longer list only the first is named
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Citation:
 
 
 def read_citation(path: Path) -> Citation:
-    """Return how the software is cited, and the works that it stands on."""
+    """Return the citation of the software, and those of the works in its references."""
     cff = yaml.safe_load(path.read_text(encoding="utf-8"))
     software = f"{_authors(cff['authors'])}. {cff['title']}. Version {cff['version']}."
     return Citation(software, tuple(map(_work, cff["references"])))

@@ -1,4 +1,4 @@
-"""Which runs may be published, and copies of their files that are verified on the way. No torch."""
+"""Checks whether runs may be published, and verified copies of their files. No torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CHUNK = 1 << 20
 
 
 def refusals(results: Path, runs: Sequence[Run], data: DataIdentity) -> list[str]:
-    """Return why runs may not be published, a line a run; their files' bytes are not read yet."""
+    """Return why runs may not be published, one line per run; this does not read their files."""
     problems = []
     for run in runs:
         folder = results / "runs" / run.folder
@@ -29,11 +29,11 @@ def refusals(results: Path, runs: Sequence[Run], data: DataIdentity) -> list[str
 
 
 def copy_run(source: Path, target: Path) -> list[str]:
-    """Copy what is published of a run; return what is damaged, a line a file.
+    """Copy the published files of a run; return damaged files, one line per file.
 
-    Left out are the weights after the last epoch, and, of a run that finished no epoch, those
-    that it began with and their predictions. Raises BadRecord if the record cannot be
-    believed.
+    The copy leaves out the weights after the last epoch. For a run without a finished epoch, it
+    also leaves out the initial weights and their predictions. Raises BadRecord if the record is
+    invalid.
     """
     run = read_run(source)
     target.mkdir(parents=True)
@@ -52,7 +52,7 @@ def copy_run(source: Path, target: Path) -> list[str]:
 
 
 def _copy(source: Path, target: Path) -> str:
-    """Copy a file and return the hex SHA-256 of what was written."""
+    """Copy a file and return the hex SHA-256 of the copy."""
     digest = hashlib.sha256()
     with open_regular(source) as reading, target.open("xb") as writing:
         while piece := reading.read(_CHUNK):

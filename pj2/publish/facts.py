@@ -1,4 +1,4 @@
-"""What is known of a trained model, from its published runs. No torch."""
+"""Facts about a trained model, computed from its published runs. No torch."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ class Setting:
 
     @property
     def lr(self) -> str:
-        """The learning rate in its one spelling."""
+        """The learning rate in canonical spelling."""
         return self.runs[0].lr
 
     @property
     def finished(self) -> list[RunRecord]:
-        """The runs that finished an epoch, and so have weights."""
+        """The runs with a finished epoch, and so with weights."""
         return [run for run in self.runs if run.best_epoch is not None]
 
     @cached_property
     def test(self) -> Mean | None:
-        """The test accuracy at the epochs that were chosen; None if no run finished one."""
+        """The test accuracy at the chosen epochs; None if no run finished an epoch."""
         found = test_accuracy(self.runs)
         return found.mean if found else None
 
     @cached_property
     def validation(self) -> Mean | None:
-        """The validation accuracy at the same epochs; None if no image validates."""
+        """The validation accuracy at the chosen epochs; None without validation images."""
         rows = [row for run in self.finished if (row := at_best_epoch(run)) is not None]
         images = int(self.runs[0].info["data"]["validation_images"])
         if not rows or not images:
@@ -84,12 +84,12 @@ class Model:
 
     @property
     def name(self) -> str:
-        """The model's name, with the levels of its variant where it is one."""
+        """The model's name, with the levels of its variant if it is one."""
         return self.runs[0].model
 
     @property
     def info(self) -> Mapping[str, Any]:
-        """What all of its runs share, as the first one's run.json has it."""
+        """The facts that all of its runs share, from the first one's run.json."""
         return self.runs[0].info
 
     @property
@@ -110,28 +110,28 @@ class Model:
 
     @cached_property
     def chosen(self) -> Setting:
-        """The learning rate that stands for the model: the best validation accuracy."""
+        """The setting at the chosen learning rate, the one with the best validation accuracy."""
         return Setting(tuple(chosen_setting(self.runs)))
 
     @cached_property
     def shown(self) -> RunRecord | None:
-        """The run of that learning rate with the best validation accuracy, if it has weights."""
+        """The chosen setting's run with the best validation accuracy, if it has weights."""
         best = best_runs(self.chosen.runs)[0]
         return best if best.best_epoch is not None else None
 
     @cached_property
     def predictions(self) -> list[Predictions]:
-        """What the runs of the chosen learning rate say of the test images."""
+        """The predictions of the runs at the chosen learning rate for the test images."""
         return [guesses for _, guesses in tested(self.chosen.runs)]
 
     @cached_property
     def confusion(self) -> Confusion:
-        """Which classes they mistake for which."""
+        """The confusion matrix of these runs."""
         return confusion(self.predictions)
 
     @cached_property
     def calibrations(self) -> list[Calibration]:
-        """What their probabilities are worth, run by run."""
+        """The calibration of each of these runs."""
         return [calibration([guesses]) for guesses in self.predictions]
 
     def mean_calibration(self, measure: str) -> float:

@@ -1,4 +1,4 @@
-"""What a reader of a model card has to be told, computed from the runs."""
+"""The limitations on a model card, computed from the runs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pj2.statistics import wilson_interval
 from pj2.wording import named
 
 _FEW_SEEDS = 3
-_CALIBRATED = 0.02  # mean confidence and accuracy no farther apart are called equal
+_CALIBRATED = 0.02  # a smaller distance between mean confidence and accuracy counts as none
 
 
 def limitations(model: Model) -> list[str]:
-    """Return sentences in the order of their weight; each follows from numbers of the runs."""
+    """Return sentences, the most important first; each follows from numbers of the runs."""
     return [*_of_data(model), *_of_runs(model), *_of_results(model), *_of_use(model)]
 
 
@@ -37,14 +37,14 @@ def _of_runs(model: Model) -> Iterator[str]:
     lost = diverged(model.runs)
     if lost:
         without = "" if all(run.best_epoch is not None for run in lost) else (
-            " Those that finished no epoch have no weights here."
+            "Runs without a finished epoch have no weights here."
         )  # fmt: skip
         places = [f"{run_name(run)} at step {run.diverged_at:,}" for run in lost]
-        yield f"Diverged (the loss was no finite number any more): {named(places)}.{without}"
+        yield f"Diverged (the loss became infinite or NaN): {named(places)}.{without}"
     seeds = len(model.chosen.finished)
     if seeds == 1:
         yield (
-            "One seed: the intervals cover other images of the same kind, not other initial "
+            "One seed: the intervals cover other images of the same kind, but not other initial "
             "weights or another order of the images."
         )
     elif 1 < seeds < _FEW_SEEDS:
@@ -78,8 +78,8 @@ def _of_results(model: Model) -> Iterator[str]:
     low, high = wilson_interval(round(test.mean * images), images)
     if low <= chance <= high:
         yield (
-            f"Its test accuracy cannot be told from guessing, which of {classes} classes names "
-            f"the right one in {percent(chance)} % of the cases."
+            f"Its test accuracy cannot be distinguished from guessing, which among {classes} "
+            f"classes is right in {percent(chance)} % of the cases."
         )
     recall = model.confusion.class_accuracy
     places = [place for place, n in enumerate(model.confusion.images) if n]
@@ -91,22 +91,22 @@ def _of_results(model: Model) -> Iterator[str]:
     )
     for pair in model.confusion.most_confused(1):
         yield (
-            f"No mistake is more frequent than to take {_classes([pair.true])} for "
+            f"The most frequent mistake is to take {_classes([pair.true])} for "
             f"{_classes([pair.predicted])}: {percent(pair.share)} % of its images."
         )
     excess = model.mean_calibration("confidence") - model.mean_calibration("accuracy")
     if abs(excess) > _CALIBRATED:
         yield (
             f"Its probabilities are {'higher' if excess > 0 else 'lower'} than they should be: on "
-            f"average the greatest is {percent(model.mean_calibration('confidence'))} %, where "
+            f"average the greatest is {percent(model.mean_calibration('confidence'))} %, but "
             f"{percent(model.mean_calibration('accuracy'))} % of the images are recognised."
         )
 
 
 def _of_use(model: Model) -> Iterator[str]:
     yield (
-        f"It names one of its {len(model.classes)} classes for every image, whatever the image "
-        "shows, and takes RGB images of 32x32 pixels only."
+        f"It assigns one of its {len(model.classes)} classes to every image, whatever the image "
+        "shows, and accepts only RGB images of 32x32 pixels."
     )
 
 
@@ -115,7 +115,7 @@ def _classes(names: list[str]) -> str:
 
 
 def run_name(run: RunRecord) -> str:
-    """Return a run's folder below its model's."""
+    """Return a run's folder, relative to its model's."""
     return f"lr={run.lr}/seed={run.seed}"
 
 

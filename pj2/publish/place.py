@@ -1,4 +1,4 @@
-"""A new folder, or a tar file of one, that appears when it is whole."""
+"""A new folder, or a tar file of one, that appears only when it is complete."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ _NO_TAR = frozenset({".gz", ".tgz", ".zip", ".xz", ".bz2", ".zst"})
 
 @contextmanager
 def new_folder(output: Path, name: str) -> Iterator[Path]:
-    """Yield a folder to fill, by its whole path; it becomes `output`.
+    """Yield a folder to fill, by its absolute path; it then becomes `output`.
 
-    Where `output` ends with ``.tar`` it becomes that tar file, of a folder called `name`;
-    equal files give equal bytes. On an exception nothing is left. Raises UserError if there
-    is something at `output`.
+    If `output` ends with ``.tar``, it becomes a tar file of a folder called `name`; equal files
+    give equal bytes. After an exception nothing is left. Raises UserError if `output` exists.
     """
     if output.is_symlink() or output.exists():
         raise UserError(f"{output}: is there already, and is not overwritten")
@@ -34,7 +33,7 @@ def new_folder(output: Path, name: str) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=TEMPORARY))
     folder = temporary / name
     try:
-        folder.mkdir()  # mkdtemp's own is closed to others
+        folder.mkdir()  # mkdtemp's own folder is closed to other users
         yield folder
         if output.suffix == _TAR:
             _pack(folder, output)
@@ -45,7 +44,7 @@ def new_folder(output: Path, name: str) -> Iterator[Path]:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Return the files in a folder, however deep, in the order of their paths."""
+    """Return all files below a folder, sorted by path."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return sorted(files, key=lambda path: path.relative_to(folder).as_posix())
 

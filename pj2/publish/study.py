@@ -1,4 +1,4 @@
-"""A finished study, to be published: nothing in it is stale or damaged. No torch."""
+"""Publication of a finished study without stale or damaged files. No torch."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 @dataclass
 class Published:
-    """What was written: `bytes` are those of all `files`, `digest` is the SHA-256 of their sums."""
+    """The files written: `bytes` is their total size, `digest` the SHA-256 of their sums."""
 
     runs: int
     models: int
@@ -58,13 +58,13 @@ def publish_study(
     The same results give the same bytes.
 
     Args:
-        study: the config; all of its runs and their predictions must be there, and current.
-        output: what must not be there yet; see `pj2.publish.place.new_folder`.
+        study: the config; all of its runs and their predictions must exist and be current.
+        output: a path that does not exist yet; see `pj2.publish.place.new_folder`.
         license: of weights and records, as the Hugging Face Hub names it.
-        clone: of this repository, whose CITATION.cff and LICENSE go along.
-        notes: gets a line if the report is left out, since it is not there or not current.
+        clone: of this repository; its CITATION.cff and LICENSE are included.
+        notes: gets a line if the report is left out, since it is missing or not current.
 
-    Raises UserError, one line a run, for those that are missing, stale or damaged.
+    Raises UserError, one line per run, if runs are missing, stale or damaged.
     """
     if not _LICENSE.fullmatch(license):
         raise UserError(f"--license {license}: expected an identifier such as mit or cc-by-4.0")
@@ -110,7 +110,7 @@ def _refuse(problems: Sequence[str]) -> None:
 
 
 def _tables() -> dict[str, Exhibit]:
-    """Return the tables that need nothing but runs: written anew, from what is published."""
+    """Return the tables that need only runs; they are written anew from the published runs."""
     return {
         name: table
         for name, table in exhibits("table").items()
@@ -119,7 +119,7 @@ def _tables() -> dict[str, Exhibit]:
 
 
 def _write_tables(folder: Path, study: StudyConfig, runs: Sequence[Run]) -> list[RunRecord]:
-    """Write the tables of the runs in a folder, and return these runs as they were read."""
+    """Write the tables of the runs in a folder, and return the runs as read from there."""
     with tempfile.TemporaryDirectory() as temporary:
         index = _write_index(Path(temporary), folder, study, runs)
         for name, table in _tables().items():
@@ -128,7 +128,7 @@ def _write_tables(folder: Path, study: StudyConfig, runs: Sequence[Run]) -> list
 
 
 def _write_index(place: Path, folder: Path, study: StudyConfig, runs: Sequence[Run]) -> Path:
-    """Write and return an index file, at a place, of runs that lie in another folder."""
+    """Write an index file at `place` for runs in another folder, and return its path."""
     whole = folder.resolve() / "runs"
     index = place / "index.json"
     write_index(index, {"study": study.study}, [entry_of(r, whole / r.folder) for r in runs])
@@ -136,21 +136,21 @@ def _write_index(place: Path, folder: Path, study: StudyConfig, runs: Sequence[R
 
 
 def _outdated(study: StudyConfig, runs: Sequence[Run], results: Path, prepared: Path) -> str | None:
-    """Return why the report is not what it should be; None if it is.
+    """Return why the report is missing or not current; None if it is current.
 
-    The page names the runs and the code behind everything it shows, and holds every table
-    and figure: it is current if writing it again, from what lies there, gives the same bytes.
+    The page names the runs and the code behind everything it shows, and contains every table and
+    figure. So it is current if writing it again gives the same bytes.
     """
     listed = results / "index" / "report.json"
     if not (results / REPORT).exists():
-        return "it is not there; snakemake writes it"
+        return "it is missing; snakemake writes it"
     try:
         contents = read_contents(listed)
         if _asked(contents.config) == _asked(study):
             page = on_page(study, runs)
             own = (results, prepared, page["figure"], page["table"])
             if (contents.results, contents.data, contents.figures, contents.tables) != own:
-                return f"{listed} names what is not of the study; snakemake writes it again"
+                return f"{listed} lists files outside the study; snakemake writes it again"
             with tempfile.TemporaryDirectory() as temporary:
                 index = _write_index(Path(temporary), results, study, runs)
                 use_language(study.report.language)
@@ -165,6 +165,6 @@ def _outdated(study: StudyConfig, runs: Sequence[Run], results: Path, prepared: 
 
 
 def _asked(study: StudyConfig) -> dict[str, Any]:
-    """Return what decides the results, without where images and store lie on this machine."""
+    """Return the config without the paths of images and store on this machine."""
     asked = study.model_dump(mode="json", include={"study", "dataset", "experiments"})
     return asked | {"dataset": {k: v for k, v in asked["dataset"].items() if k != "path"}}

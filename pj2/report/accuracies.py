@@ -12,12 +12,12 @@ from pj2.language import tr
 from pj2.report.contents import Shown
 from pj2.wording import sentences, span
 
-_MOST = 8  # models of an experiment, the most accurate
+_MOST = 8  # models of an experiment: the most accurate ones
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model's line: its name and what to know of it, and its place in percent."""
+    """A model's row: its name, a line of detail, and its accuracy and interval in percent."""
 
     name: str
     detail: str
@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Picture:
-    """Each experiment's rows, in the order of the config, and where guessing would be."""
+    """Each experiment's rows, in the order of the config, and the accuracy of guessing."""
 
     groups: tuple[tuple[str, tuple[Row, ...]], ...]
     chance: float | None
@@ -42,7 +42,7 @@ class Picture:
 
 
 def picture(shown: Shown) -> Picture:
-    """Return what the picture of a study shows; no groups if no model was tested."""
+    """Return the picture of a study; without groups if no model was tested."""
     of_model = colours(run.model for run in shown.runs)
     groups = []
     hidden = 0
@@ -71,12 +71,10 @@ def _row(accuracy: Accuracy, colour: str) -> Row:
 def _caption(chance: float | None, hidden: int) -> str:
     return sentences(
         tr(
-            "Test accuracy, %, of each model at the learning rate with the best validation "
-            "accuracy: the mean over n seeds and its 95 % interval, which is about other seeds, "
-            "of one seed about other test images."
+            "Test accuracy, %, of each model at its chosen learning rate: the mean over n seeds "
+            "with its 95 % interval over seeds, or one seed with its 95 % interval over test "
+            "images."
         ),
         tr("Dashed: guessing, {chance:.3g} %.", chance=chance) if chance else "",
-        tr("Not shown, but in the tables: {n:,} models that are less accurate.", n=hidden)
-        if hidden
-        else "",
+        tr("{n:,} less accurate models are in the tables only.", n=hidden) if hidden else "",
     )

@@ -1,4 +1,4 @@
-"""What the report of a study is to show, as the pipeline lists it for the report's job."""
+"""The contents of a study's report, as the pipeline lists them for the report's job."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from pj2.store.sums import edited, sums_path
 class Contents(BaseModel):
     """A study and the files that its report shows.
 
-    ``results`` and ``data`` are folders; ``figures`` and ``tables`` map the name of
-    an exhibit to the keys that name its files; ``config`` is the study, ``configfile``
-    what a command line needs to name it.
+    ``results`` and ``data`` are folders; ``figures`` and ``tables`` map the name of an exhibit to
+    the keys that name its files; ``config`` is the study, ``configfile`` the file for a command
+    line.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,7 +36,7 @@ class Contents(BaseModel):
     tables: dict[str, list[tuple[Name, ...]]]
 
     def path(self, exhibit: Exhibit, key: Key, ending: str) -> Path:
-        """Return the path of a file of an exhibit. Raises UserError if it is not what was made."""
+        """Return the path of an exhibit's file. Raises UserError if the file was edited."""
         path = self.results / next(paths(exhibit, [key], ending))
         problems = edited(sums_path(self.results, next(paths(exhibit, [key]))), [path])
         if problems:
@@ -44,7 +44,7 @@ class Contents(BaseModel):
         return path
 
     def command(self, path: str) -> str:
-        """Return the command that makes a file below the results, and what it needs, again."""
+        """Return the command that makes a file below the results again, with its inputs."""
         config = f" --configfile {self.configfile}" if self.configfile else ""
         target = Path("results", self.config.study, path)
         return f"snakemake --cores all {target.as_posix()}{config}"
@@ -63,9 +63,9 @@ class Shown:
 
 
 def read_contents(path: PathLike) -> Contents:
-    """Read what the pipeline wrote, where folders are named from this file's own.
+    """Read the pipeline's file; the paths of folders are relative to it.
 
-    Raises UserError if it is not that.
+    Raises UserError if the file has another form.
     """
     contents = read_json(path, Contents)
     here = Path(path).parent

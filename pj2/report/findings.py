@@ -1,4 +1,4 @@
-"""What a study found, and what cannot be concluded from it: sentences computed from its runs."""
+"""The findings of a study and their limits: sentences computed from its runs."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from pj2.wording import NOT_SETTLED, mixed_precisions, named, rates
 _LEARNED, _STALLED, _DIVERGED = _ENDS = (
     said("learned at {rates}"), said("hardly learned at {rates}"), said("diverged at {rates}"),
 )  # fmt: skip
-_PAIRS = 3  # that are told of an experiment, those furthest apart
+_PAIRS = 3  # reported pairs of an experiment: those furthest apart
 _FEW_IMAGES = 2_000
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence, and the section of the page that holds what it rests on."""
+    """A sentence, and the section of the page with the evidence for it."""
 
     text: str
     section: str
@@ -45,14 +45,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Findings:
-    """What each experiment found, in the order of the config, and what limits all of it."""
+    """The findings of each experiment, in the order of the config, and the limits of them all."""
 
     found: tuple[tuple[str, tuple[Finding, ...]], ...]
     limits: tuple[str, ...]
 
 
 def findings(shown: Shown) -> Findings:
-    """Sum up what a study says, and what it cannot."""
+    """Return the findings of a study and their limits."""
     stalled = [run for run in shown.runs if is_stalled(run)]
     found = []
     for name in shown.contents.config.experiments:
@@ -64,7 +64,7 @@ def findings(shown: Shown) -> Findings:
 
 
 def _accuracies(runs: Sequence[RunRecord]) -> Iterator[Finding]:
-    """Say which model was the most accurate, and which pairs are settled."""
+    """Yield which model was the most accurate, and which pairs are settled."""
     tested = test_accuracies(runs)
     if not tested:
         return
@@ -122,7 +122,7 @@ def _pairs(runs: Sequence[RunRecord]) -> Iterator[Finding]:
 
 
 def _without_a_seed(runs: Sequence[RunRecord], row: Mapping[Any, Any]) -> str:
-    """Say whether a pair that is settled stays so with any one seed left out."""
+    """Return whether a settled pair stays settled with any one seed left out."""
     if row["seeds"] == 1:
         return ""
     turned = seeds_that_turn(runs, row)
@@ -137,7 +137,7 @@ def _without_a_seed(runs: Sequence[RunRecord], row: Mapping[Any, Any]) -> str:
 
 
 def _learning(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> Iterator[Finding]:
-    """Say at which learning rates each model learned, hardly did, and diverged."""
+    """Yield the learning rates at which each model learned, hardly learned, or diverged."""
     for (_, model), group in by_model(runs).items():
         settings = by_setting(group)
         if len(settings) < 2:
@@ -153,14 +153,14 @@ def _learning(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> Iterat
 
 
 def _end(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> str:
-    """Return what became of the seeds at a learning rate, at the worst of them."""
+    """Return the outcome at a learning rate: that of its worst seed."""
     if any(run.diverged_at is not None for run in runs):
         return _DIVERGED
     return _STALLED if any(run in stalled for run in runs) else _LEARNED
 
 
 def _bands(runs: Sequence[RunRecord]) -> Iterator[Finding]:
-    """Compare the bands of two models, also with each single rate or seed left out."""
+    """Compare the bands of two models, also with each rate or seed left out in turn."""
     models = list(dict.fromkeys(run.model for run in runs))
     if len({run.lr for run in runs}) < 2 or len(models) != 2:
         return
@@ -193,12 +193,12 @@ def _bands(runs: Sequence[RunRecord]) -> Iterator[Finding]:
 
 
 def _is_told(ratio: float) -> bool:
-    """Tell whether both bands have a width."""
+    """Tell whether a ratio is finite and positive, so that both bands have a width."""
     return math.isfinite(ratio) and ratio > 0
 
 
 def _limits(shown: Shown, stalled: Sequence[RunRecord]) -> Iterator[str]:
-    """Yield what keeps the numbers of a study from saying more."""
+    """Yield the limits of a study's numbers."""
     data = shown.runs[0].info["data"]
     known = DATASETS.get(data["name"])
     used = int(data["train_images"]) + int(data["validation_images"])

@@ -1,4 +1,4 @@
-"""The study at a glance: what was run, on what, how long, and whether it is current."""
+"""The study at a glance: runs, data, time, and whether the runs are current."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pj2.wording import STATUSES, named
 
 @dataclass(frozen=True)
 class Fact:
-    """One number or name with what it is, and a line of detail."""
+    """A number or name with its label and a line of detail."""
 
     label: str
     value: str
@@ -30,10 +30,10 @@ class Fact:
 
 @dataclass(frozen=True)
 class Glance:
-    """Facts of the study, a row for each experiment, and what a reader should be told first.
+    """Facts of the study, one row per experiment, and warnings.
 
-    ``stale`` names the runs that are not what the config, the data and the code ask for,
-    with the reasons; ``diverged`` those whose loss left the finite numbers.
+    ``stale`` names the runs that do not match the config, the data and the code, with the
+    reasons; ``diverged`` names the runs whose loss became infinite or NaN.
     """
 
     facts: tuple[Fact, ...]
@@ -99,7 +99,7 @@ def _counts(statuses: Counter[str]) -> str:
 
 
 def _stale(shown: Shown) -> list[str]:
-    """Compare every run on disk with what the config, the data and the code ask for."""
+    """Return the runs on disk that do not match the config, the data and the code, with reasons."""
     contents = shown.contents
     data = identity_of(contents.data)
     lines = []
@@ -127,7 +127,7 @@ def _experiment(runs: Sequence[RunRecord]) -> tuple[str, ...]:
 
 
 def optimizer_in_words(settings: Mapping[str, Any]) -> str:
-    """Return an optimizer's name, and those of its options that have not their default."""
+    """Return an optimizer's name, and its options that differ from the defaults."""
     options = OPTIMIZERS.options(settings["name"])
     words = [settings["name"]]
     for name, value in settings.items():

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pj2.errors import UserError
 
-_WIDTH = 1400  # pixels: two for each that a wide page shows
+_WIDTH = 1400  # pixels: two for each pixel that a wide page shows
 _QUALITY = 80
 _FEW = 4096  # colours
 
@@ -28,7 +28,7 @@ class Picture:
 def embed(path: Path, width: int = _WIDTH) -> Picture:
     """Return a PNG as WebP, at most `width` pixels wide. Raises UserError if it cannot be read.
 
-    A drawing in few colours, such as filters, whose edges are their meaning, stays exact.
+    A drawing in few colours, such as filters, stays exact, since its edges matter.
     """
     try:
         with Image.open(path) as image:

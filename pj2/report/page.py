@@ -1,4 +1,4 @@
-"""The page itself: sections, charts and pictures in one HTML file that needs nothing else."""
+"""The page: sections, charts and pictures in one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -33,13 +33,11 @@ def write_report(
     output: PathLike,
     findings_output: PathLike | None = None,
 ) -> None:
-    """Write the report of a study as one HTML file, which loads nothing.
+    """Write the report of a study as one HTML file, which loads nothing else.
 
-    `findings_output` gets the sentences that it begins with, as Markdown.
-
-    `contents_path` is what the pipeline lists (see `pj2.report.contents.Contents`), and
-    `index_paths` are the study's runs. Raises UserError for a file that is missing or is
-    not what it should be.
+    `contents_path` is the pipeline's list (see `pj2.report.contents.Contents`), `index_paths` are
+    the study's runs, and `findings_output` gets the report's findings as Markdown. Raises
+    UserError for a file that is missing or invalid.
     """
     contents = read_contents(contents_path)
     shown = Shown(contents, tuple(load_runs(index_paths)))
@@ -71,7 +69,7 @@ def write_report(
 
 
 def _chart_data(filled: list[Section], colours: set[str]) -> dict[str, Any]:
-    """Return what the page's scripts need: charts by name, and words; add their colours."""
+    """Return the data of the page's scripts, charts by name and words; add the charts' colours."""
     charts = {
         item.chart.name: {
             "spec": _themed(item.chart.spec, colours),
@@ -92,16 +90,16 @@ def _chart_data(filled: list[Section], colours: set[str]) -> dict[str, Any]:
 
 
 def _script_data(value: Any) -> str:
-    """Return JSON that may stand inside a script element."""
+    """Return JSON that is safe inside a script element."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.replace("<", "\\u003c")
 
 
 def _themed(spec: Any, colours: set[str]) -> Any:
-    """Return a specification with CSS variables for the colours of its scales; add them to a set.
+    """Replace the colours of a specification's scales by CSS variables; add them to `colours`.
 
-    The page sets the variables for light and for dark. A class that is named like a colour
-    stays as it is.
+    The page sets the variables for light and for dark. A class that is named like a colour stays
+    as it is.
     """
     if isinstance(spec, list):
         return [_themed(part, colours) for part in spec]

@@ -1,4 +1,4 @@
-"""The sections of the page, in their order: what each shows of a study, and how it was made."""
+"""The sections of the page, in their order: the items that each shows, and how they were made."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pj2.report.contents import Shown
 from pj2.report.images import Picture, embed
 from pj2.runs.reading import RunRecord
 
-_PICTURES = 60  # of one kind inside the page; further ones are named with their files
+_PICTURES = 60  # of one kind inside the page; for further ones the page lists the files
 _SHORT = 12  # letters of a digest
 
 
 @dataclass(frozen=True)
 class Made:
-    """How something was made: a command, the runs that went in, and digests of data and code."""
+    """How an item was made: a command, the input runs, and digests of data and code."""
 
     command: str
     runs: tuple[str, ...]
@@ -33,7 +33,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Item:
-    """Something to look at: a chart, a picture or a table, with the files that hold it too."""
+    """A chart, a picture or a table, with the files that hold the same."""
 
     anchor: str
     title: str
@@ -46,7 +46,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, what to know before looking, and what there is to see."""
+    """A heading, a text for the reader, and the items below it."""
 
     anchor: str
     title: str
@@ -96,7 +96,7 @@ class _Maker:
             yield self._item(exhibit, key, picture=picture)
 
     def _charts(self, exhibit: Figure) -> Iterator[Item]:
-        """Yield the charts, each with the files of the figure that shows the same, if it is one."""
+        """Yield the charts, each with the files of its figure, if it has one."""
         there = self._shown.contents.figures.get(exhibit.name, [])
         parts = {"study": 0, "experiment": 1, "model": 2}[exhibit.chart_level]
         for key in dict.fromkeys(key[:parts] for key in there):
@@ -133,14 +133,14 @@ class _Maker:
         )
 
     def _files(self, exhibit: Exhibit, key: Key) -> tuple[str, ...]:
-        """Return the files of an exhibit, and of the view beside it, from the page's own folder."""
+        """Return the files of an exhibit and of its view, as paths relative to the page."""
         beside = exhibits("view").get(exhibit.name) if isinstance(exhibit, Figure) else None
         return tuple(path for each in (beside, exhibit) if each for path in paths(each, [key]))
 
 
 @cache
 def _digest(module: str) -> str:
-    """Return the digest of a module's code, which many items share."""
+    """Return the digest of a module's code; cached, since many items share it."""
     return code_of(module).digest[:_SHORT]
 
 

@@ -1,4 +1,4 @@
-"""The findings as a Markdown file, which a terminal shows as it is."""
+"""The findings as a Markdown file for a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COLUMNS = 79
 
 
 def as_markdown(study: str, told: Findings) -> str:
-    """Return the sentences of a study's findings, a list an experiment, in lines that are short."""
+    """Return a study's findings as Markdown, one list per experiment, in short lines."""
     parts = ["# " + tr("{study}: findings", study=study)]
     for experiment, found in told.found:
         parts.append(f"## {experiment}")

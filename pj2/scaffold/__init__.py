@@ -1,1 +1,1 @@
-"""What a user begins from: a model of one's own, a study of one's own."""
+"""Templates that users start from: a new model, a new study."""

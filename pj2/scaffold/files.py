@@ -1,4 +1,4 @@
-"""Filling in templates, and where they go."""
+"""Filling in templates and writing the files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pj2.store.files import write_text
 
 
 def checkout() -> Path:
-    """Return the clone that this package is in. Raises UserError if it is installed without one."""
+    """Return the clone that contains this package. Raises UserError if there is no clone."""
     root = Path(pj2.__file__).resolve().parents[1]
     if not (root / "workflow").is_dir():
         raise UserError(
@@ -30,7 +30,7 @@ def fill(template: str, **words: str) -> str:
 
 
 def write_new(contents: Mapping[Path, str]) -> None:
-    """Write files. Raises UserError, before any is written, if one is there already."""
+    """Write files. Raises UserError, before any is written, if one exists already."""
     there = [path for path in contents if path.exists()]
     if there:
         raise UserError([f"{path}: is there already, and is not overwritten" for path in there])

@@ -1,4 +1,4 @@
-"""A model of one's own, and the test that it begins with."""
+"""A user's new model, and its first test."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+")
 def write_model(name: str) -> tuple[Path, Path]:
     """Write a small CNN under `name` into the clone, and its test; return both paths.
 
-    Paths are relative to the working directory where they lie in it. Raises UserError for
-    a name that is no CamelCase, or that a model or a file has already.
+    Paths are relative to the working directory if they lie in it. Raises UserError for a name
+    that is not CamelCase, or that a model or a file has already.
     """
     root = checkout()
     known = {each.lower(): each for each in MODELS.modules()}
@@ -50,7 +50,7 @@ def snake_case(name: str) -> str:
 
 
 def camel_case(text: str) -> str:
-    """Return the CamelCase that a text comes nearest to: ``WideCnn`` for ``wide-cnn``."""
+    """Return the CamelCase form of a text: ``WideCnn`` for ``wide-cnn``."""
     words = re.findall(r"[A-Za-z0-9]+", text)
     joined = "".join(word[0].upper() + word[1:] for word in words).lstrip("0123456789")
     return joined[:1].upper() + joined[1:] or "MyNet"

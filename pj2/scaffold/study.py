@@ -1,4 +1,4 @@
-"""A folder for a study of one's own, which uses pj2 as a Snakemake module."""
+"""The folder of a user's own study, which uses pj2 as a Snakemake module."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _FILES = {
 
 
 def new_study(folder: Path) -> list[Path]:
-    """Write the files of a study, named as its folder is, and return their paths.
+    """Write the files of a study, named after its folder, and return their paths.
 
-    Raises UserError if the folder holds something, or pj2 is installed without its Snakefile.
+    Raises UserError if the folder is not empty, or pj2 is installed without its Snakefile.
     """
     checkout()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -36,6 +36,6 @@ def new_study(folder: Path) -> list[Path]:
 
 
 def study_name(text: str) -> str:
-    """Return a folder's name as that of a study: letters, digits and _, a letter first."""
+    """Return a folder's name as a valid study name: letters, digits and _, a letter first."""
     name = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
     return name if re.match(r"[A-Za-z]", name) else f"study_{name}".rstrip("_")

@@ -91,13 +91,13 @@ def test_a_stated_spread_needs_no_runs(tmp_path, monkeypatch):
 @pytest.mark.parametrize("finished", [0, 1])
 def test_without_a_spread_it_says_what_to_give(tmp_path, monkeypatch, finished):
     study(tmp_path, monkeypatch, seeds=2, finished=finished)
-    with pytest.raises(UserError, match=r"config.yaml: no two models .*; give it, --spread 0.4"):
+    with pytest.raises(UserError, match=r"config.yaml: no two models .*; state it, --spread 0.4"):
         planned("--difference", "1")
 
 
 def test_what_the_images_leave_open_is_said(tmp_path, monkeypatch):
     study(tmp_path, monkeypatch, seeds=3, finished=3)
-    assert "only more test images settle it" in planned("--difference", "0.1")
+    assert "only more test images can settle it" in planned("--difference", "0.1")
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_losses_that_change_what_confidence_means_are_named(tmp_path: Path) -> N
     runs = {run.model: run for run in load_runs(make_index(tmp_path, entries))}
     assert note_losses(runs) == (
         "Label smoothing, which lowers confidence: B (0.1). "
-        "Trained with a loss that asks for no probabilities: C (squared error)."
+        "Trained with a loss that does not fit probabilities: C (squared error)."
     )
     assert note_losses({"A": runs["A"]}) == ""
 
@@ -216,7 +216,7 @@ def test_people_read_percent_and_spread(index: list[Path], tmp_path: Path) -> No
     assert re.search(
         r"\| B \| 0\.001 \| 1 \| 4 \| 75\.00 \| 0\.8724 \| 12\.50 \| \d+\.\d\d \| 62", text
     )
-    assert "15 bins of confidence" in text
+    assert "expected calibration error, 15 bins" in text
     assert "Label smoothing, which lowers confidence: B (0.1)." in text
     assert "No run finished an epoch: C." in text
     assert r"ECE, \%" in (tmp_path / "t.tex").read_text()
@@ -272,7 +272,7 @@ def test_reliability_shows_the_nine_best_of_many(tmp_path: Path, drawn: Drawn) -
     titles = [axes.get_title(loc="left").replace("\n", "") for axes in figure.axes]
     assert [title for title in titles if title] == names[:9]
     said = words(figure)
-    assert "the 9 models with the best validation accuracy of 12." in said
+    assert "The 9 of 12 models with the best validation accuracy" in said
     assert "No run finished an epoch: Lost." in said
 
 

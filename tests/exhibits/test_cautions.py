@@ -13,7 +13,7 @@ from pj2.exhibits.pairwise.table import pairwise_table
 from pj2.runs.reading import chosen_run, chosen_setting, load_runs
 from tests.helpers.made_up import make_index, make_run
 
-SENTENCE = "Budgets differ, which may be all that makes a difference; epochs at most: A 3; B, C 1."
+SENTENCE = "Epoch budgets differ, which alone may explain a difference: A 3; B, C 1."
 
 
 def index_of(root: Path, **epochs: int) -> list[Path]:
@@ -76,6 +76,6 @@ def test_runs_that_learned_nothing_are_named(tmp_path: Path) -> None:
         make_run(tmp_path, "A", [1.38] * 20, seed=4, diverged=True),
     ]
     said = stalled_runs(load_runs(make_index(tmp_path, runs)))
-    assert said.startswith("Hardly learned, within 0.1 nats of guessing")
+    assert said.startswith("Hardly learned (within 0.1 nats of guessing")
     assert "A at 0.001, seed 0; A at 0.001, seed 2." in said
     assert stalled_runs([]) == ""

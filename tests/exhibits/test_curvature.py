@@ -60,7 +60,7 @@ def test_both_statistics_are_side_by_side_and_a_network_without_batchnorm_in_bot
         assert np.nansum(values) * (grid[1] - grid[0]) == pytest.approx(1, abs=1e-3)
         assert list(panel.lines[1].get_xdata()) == [9.0, 4.0]
     assert "at most 9 training images" in words(figure)
-    assert "standard deviation 2.5 for all" in words(figure)
+    assert "standard deviation 2.5" in words(figure)
     assert "at most 4 at a time" in words(figure)
 
 
@@ -70,9 +70,12 @@ def test_both_statistics_are_side_by_side_and_a_network_without_batchnorm_in_bot
         ({"masses": [[0.2, 0.7, 0.6 / 9]] * 3}, "its integral is 0.967"),
         (
             {"traces": [224.0, 225.0, 223.0]},
-            "its mean stands for a trace of 12, which is 224 ± 0.58",
+            "its mean implies a trace of 12, but the trace is 224 ± 0.58",
         ),
-        ({"largest": [15.0, 4.0]}, "so few steps end at an eigenvalue of 9, and the largest is 15"),
+        (
+            {"largest": [15.0, 4.0]},
+            "with so few steps it ends at an eigenvalue of 9, but the largest is 15",
+        ),
     ],
 )
 def test_a_density_that_is_wrong_is_not_drawn_and_a_line_says_why(measured, drawn, change, why):

@@ -191,8 +191,8 @@ def test_lost_runs_and_effects_are_said(tmp_path: Path, drawn: Drawn) -> None:
     assert len(drawn(plot_factors, index).axes) == 2  # without a panel of effects: there are none
     table = factors_table(index)
     assert "Left out: 1 of 4 runs, which finished no epoch" in table.caption
-    assert "An effect that these runs cannot tell from others is not given." in table.caption
-    assert "Where there are none, effects have no interval." in table.caption
+    assert "An effect that these runs cannot separate from others is not given." in table.caption
+    assert "Effects without residual degrees of freedom have no interval." in table.caption
 
 
 @pytest.mark.filterwarnings("error")  # such as a layout that does not fit

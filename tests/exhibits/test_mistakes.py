@@ -138,7 +138,7 @@ def test_mistakes_are_the_right_pictures_with_their_names(
         "→ bird\n62.5 %, 3/3 seeds",
         "→ plane\n52.8 %, 2/3 seeds",  # the mean of 75, 75 and a third of 25 %
     ]
-    assert "Of the 3 of 40 test images that most of 3 seeds get wrong, the 3 with" in words(figure)
+    assert "Of 40 test images, most of 3 seeds get 3 wrong; these 3 have" in words(figure)
 
 
 def test_at_most_so_many_mistakes_are_shown(
@@ -148,7 +148,7 @@ def test_at_most_so_many_mistakes_are_shown(
     run = make_run(tmp_path, "A", [1.0], labels=LABELS, predicted=all_wrong)
     figure = drawn(plot_mistakes, make_index(tmp_path, [run]), data)
     assert sum(bool(axes.images) for axes in figure.axes) == 24
-    assert "Of the 40 of 40 test images that it gets wrong, the 24 with" in words(figure)
+    assert "Of 40 test images, the model gets 40 wrong; these 24 have" in words(figure)
     monkeypatch.setattr(mistakes, "_MOST", 7)
     assert len(drawn(plot_mistakes, make_index(tmp_path, [run]), data).axes) == 12
 

@@ -223,7 +223,7 @@ def test_csv_holds_fractions_and_people_read_points(tmp_path: Path) -> None:
     assert "| [−21.21, −8.79] | [−" in text
     # Of 5, 6 and 7 images: 2⁻⁴, 2 × 2⁻⁵, and 3 × 2⁻⁶.
     assert text.rstrip().endswith("] | 18 | 0.047 to 0.062 | lower |")
-    assert "Over images: these networks on other test images" in text
+    assert "over images: these networks on other test images" in text
     assert "not adjusted for the number of pairs" in text
     assert "$-$15.00" in (tmp_path / "t.tex").read_text()
 

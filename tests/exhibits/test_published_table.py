@@ -81,8 +81,8 @@ def test_people_read_both_protocols_and_why(stem: Path) -> None:
     assert "| BasicCNN: parameters | its text | 1,147,466 | 1,147,466 | – | 3 | agrees |" in text
     assert "| 84.00 | – | – | 0 | not run | no run of VGG_A |" in text
     assert "| cannot tell | ours less the published: -1.57 points; of one seed, whose" in text
-    assert text.startswith("What the published report (course project report on CIFAR-10) states")
-    assert "narrower is below 0.5, which is our reading" in text
+    assert text.startswith("The published report's single runs (course project report on CIFAR-10)")
+    assert "Far narrower: below 0.5" in text
 
 
 def test_a_planted_wrong_value_is_seen_in_the_table(tmp_path: Path) -> None:

@@ -54,10 +54,10 @@ def test_a_folder_and_its_tar_file_are_whole_and_have_one_digest(bundle, tmp_pat
         (lambda b: (b / NAMES[1]).write_text(""), f"{NAMES[1]}: damaged: its bytes are not"),
         (lambda b: (b / NAMES[1]).unlink(), f"{NAMES[1]}: is missing"),
         (lambda b: (b / "more").touch(), f"more: {SUMS} does not name it"),
-        (lambda b: (b / "more").symlink_to(NAMES[0]), "more: is a link, or no regular"),
-        (lambda b: (b / "more").symlink_to("/etc"), "more: is a link, or no regular"),
-        (lambda b: os.mkfifo(b / "more"), "more: is a link, or no regular"),
-        (lambda b: (b / SUMS).open("a").write("more\n"), f"{SUMS}: a line is no SHA-256"),
+        (lambda b: (b / "more").symlink_to(NAMES[0]), "more: is a link, or not a regular"),
+        (lambda b: (b / "more").symlink_to("/etc"), "more: is a link, or not a regular"),
+        (lambda b: os.mkfifo(b / "more"), "more: is a link, or not a regular"),
+        (lambda b: (b / SUMS).open("a").write("more\n"), f"{SUMS}: a line is not a SHA-256"),
     ],
 )
 def test_what_differs_in_a_folder_is_told(bundle, change, line):
@@ -76,16 +76,19 @@ def member(name: str, **changes) -> tarfile.TarInfo:
 @pytest.mark.parametrize(
     ("more", "line"),
     [
-        (member("study/tables/t.csv", size=1), "tables/t.csv: is there twice"),
-        (member("study/../../more", size=1), "../../more: is a link, or no regular"),
-        (member("/more", size=1), "/more: is a link, or no regular file in its folder"),
-        (member("other/more", size=1), "other/more: is a link, or no regular file in its folder"),
+        (member("study/tables/t.csv", size=1), "tables/t.csv: occurs twice"),
+        (member("study/../../more", size=1), "../../more: is a link, or not a regular"),
+        (member("/more", size=1), "/more: is a link, or not a regular file of its folder"),
+        (
+            member("other/more", size=1),
+            "other/more: is a link, or not a regular file of its folder",
+        ),
         (member("study/more", type=tarfile.SYMTYPE, linkname="/etc"), "more: is a link"),
         (member("study/more", type=tarfile.LNKTYPE, linkname="study/README.md"), "more: is a link"),
-        (member("study/more", type=tarfile.FIFOTYPE), "more: is a link, or no regular"),
+        (member("study/more", type=tarfile.FIFOTYPE), "more: is a link, or not a regular"),
         (
             member("study/more", pax_headers={"GNU.sparse.map": "9,0", "GNU.sparse.size": "9"}),
-            "more: is a link, or no regular",
+            "more: is a link, or not a regular",
         ),
     ],
 )

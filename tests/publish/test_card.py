@@ -142,7 +142,7 @@ def test_diverged_runs_are_named(tmp_path):
     lost = made(tmp_path, lr="0.5", seed=7, val=(), diverged=True)
     late = made(tmp_path, lr="0.5", seed=8, diverged=True)
     text = said(tmp_path, made(tmp_path), lost, late)
-    assert "lr=0.5/seed=7 at step 2; lr=0.5/seed=8 at step 2. Those that finished no" in text
+    assert "lr=0.5/seed=7 at step 2; lr=0.5/seed=8 at step 2. Runs without a finished" in text
     assert "have no weights" not in said(tmp_path, made(tmp_path), late)
     assert "Diverged" not in said(tmp_path, made(tmp_path))
 
@@ -169,7 +169,7 @@ def test_progress_to_the_last_epoch_is_said(tmp_path):
 
 def test_guessing_is_told_from_knowing(tmp_path):
     assert "guessing" not in said(tmp_path, made(tmp_path, wrong=4))
-    assert "of 4 classes names the right one in 25.00 %" in said(tmp_path, made(tmp_path, wrong=14))
+    assert "among 4 classes is right in 25.00 %" in said(tmp_path, made(tmp_path, wrong=14))
 
 
 def test_the_worst_classes_and_mistakes_are_named(tmp_path):

@@ -64,4 +64,4 @@ def test_of_very_many_models_the_most_accurate_are_drawn_in_their_order(tmp_path
     found = drawn(tmp_path, *runs)
     ((_, rows),) = found.groups
     assert [row.name for row in rows] == [f"M{n}" for n, r in enumerate(right) if r >= 20]
-    assert "Not shown, but in the tables: 2 models that are less accurate." in found.caption
+    assert "2 less accurate models are in the tables only." in found.caption

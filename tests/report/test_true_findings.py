@@ -224,9 +224,9 @@ def test_a_study_that_misleads_says_why_by_itself(tmp_path: Path) -> None:
         in limits
     )
     assert "One seed in e: how much another seed would change is not known." in limits
-    assert "e: Budgets differ" in limits
-    assert "epochs at most: A 8; B 2." in limits
-    assert "for half of their steps or more: A at 1.0, seed 0." in limits
+    assert "e: Epoch budgets differ" in limits
+    assert "alone may explain a difference: A 8; B 2." in limits
+    assert "for half of the steps or more): A at 1.0, seed 0." in limits
     assert len(limits.splitlines()) == 5
     told = sentences(tmp_path, *runs)
     assert told[1] == (

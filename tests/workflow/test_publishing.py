@@ -220,7 +220,7 @@ def name_another_folder(results: Path) -> None:
     ("change", "why"),
     [
         (name_a_table_elsewhere, "results/tiny/index/report.json: is damaged, or another version"),
-        (name_another_folder, "results/tiny/index/report.json names what is not of the study"),
+        (name_another_folder, "results/tiny/index/report.json lists files outside the study"),
     ],
 )
 def test_a_report_of_what_is_not_the_study_s_is_left_out(changed, change, why):

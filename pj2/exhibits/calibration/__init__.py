@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say."""
+"""Calibration: how well predicted probabilities match the accuracy."""
 
 from pj2.exhibits.declare import Figure, Table, Topic
 from pj2.language import said
@@ -10,9 +10,9 @@ TOPIC = Topic(
             name="reliability",
             function="pj2.exhibits.calibration.figure:plot_reliability",
             title=said("Reliability"),
-            summary="Accuracy against confidence, a panel a model.",
+            summary="Accuracy against confidence, one panel per model.",
             details=(
-                "Below the diagonal a model is too sure of itself. Made from the predicted "
+                "Below the diagonal a model is overconfident. Made from the predicted "
                 "probabilities in 15 bins."
             ),
             targets=("calibration",),
@@ -22,7 +22,7 @@ TOPIC = Topic(
             function="pj2.exhibits.calibration.table:calibration_table",
             title=said("Calibration in numbers"),
             summary="Negative log-likelihood and expected calibration error of every model.",
-            details="With its confidence beside its accuracy.",
+            details="Also the mean confidence beside the accuracy.",
             levels=("study",),
             targets=("comparison_table", "calibration"),
         ),

@@ -1,4 +1,4 @@
-"""Reliability diagrams: how often models are right when they are so and so sure."""
+"""Reliability diagrams: accuracy against confidence."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from pj2.statistics import mean_interval
 from pj2.wording import named, never_finished
 
 _MOST = 9  # panels: more would not be legible on one page
-_WIDTHS = {1: 4.6, 2: 5.8, 3: style.WIDTH}  # inches, for so many columns
-_LETTERS = {1: 50, 2: 32, 3: 27}  # that a title's line has room for
-_INCHES = 0.008  # of height that a letter of small print takes, in a figure an inch wide
+_WIDTHS = {1: 4.6, 2: 5.8, 3: style.WIDTH}  # inches, by the number of columns
+_LETTERS = {1: 50, 2: 32, 3: 27}  # in a line of a title, by the number of columns
+_INCHES = 0.008  # of height for one letter of small print, in a figure one inch wide
 _PERFECT: Mapping[str, Any] = {"color": "#9A9A9A", "linestyle": (0, (4, 2)), "linewidth": 0.9}
 _SEED: Mapping[str, Any] = {
     "linestyle": "", "marker": "o", "markersize": 3.2, "alpha": 0.3, "markeredgewidth": 0,
@@ -35,7 +35,7 @@ _POOLED: Mapping[str, Any] = {"marker": "o", "markersize": 4.0, "linewidth": 1.0
 
 @dataclass(frozen=True)
 class _Panel:
-    """A model's runs, one a seed, what was measured of each, and of all of them pooled."""
+    """A model's runs, one per seed, with the calibration of each run and of all runs pooled."""
 
     name: str
     runs: tuple[RunRecord, ...]
@@ -49,12 +49,12 @@ class _Panel:
 
 @style.styled
 def plot_reliability(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Draw accuracy against confidence on the test set in 15 bins, a panel a model.
+    """Draw accuracy against confidence on the test set in 15 bins, one panel per model.
 
-    Each model is shown at its chosen learning rate, see `runs.reading.chosen_setting`:
-    pale, every seed; strong, the images of all seeds pooled; below, the share of the
-    images in each bin. Of more than nine models, those nine are shown that have the best
-    validation accuracy, the mean over seeds.
+    Each model is shown at its chosen learning rate, see `runs.reading.chosen_setting`: single
+    seeds in pale colour, the images of all seeds pooled in full colour, and below them the share
+    of images in each bin. If there are more than nine models, the figure shows the nine with the
+    best mean validation accuracy.
     """
     models = list(models_on_test(load_runs(index_paths)))
     trained = [model for model in models if model.runs]
@@ -69,7 +69,7 @@ def plot_reliability(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     small = _small_print(panels, len(trained), several, absent)
     width = _WIDTHS[columns]
     figure = style.new_figure(0.8 + 2.6 * rows + _INCHES * letters.width(small) / width, width)
-    # Each row of panels is one of points, and below it a low one of shares.
+    # Each row of models takes two rows of axes: points above, low bars of shares below.
     grid = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=(3.4, 1) * rows)
     colours = style.colours(panel.model for panel in panels)
     top = max(1.0, *(100 * float(panel.pooled.bins.share.max()) for panel in panels))
@@ -90,7 +90,7 @@ def plot_reliability(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 
 
 def _best(trained: Sequence[ModelOnTest]) -> list[ModelOnTest]:
-    """Return the models to show, in their order."""
+    """Return the models to show, in their original order."""
 
     def mean(model: ModelOnTest) -> float:
         each = [choosing_accuracy(run) for run in model.runs]
@@ -106,7 +106,7 @@ def _measure(model: ModelOnTest) -> _Panel:
 
 
 def _set_axes(points: Axes, shares: Axes, leftmost: bool, lowest: bool, top: float) -> None:
-    """Set what all panels share: limits, and labels on the outer ones only."""
+    """Set the limits of a panel's axes, and label the outer panels only."""
     ticks = range(0, 101, 25)
     points.set(xlim=(0, 100), ylim=(0, 100), xticks=ticks, yticks=ticks)
     shares.set(xlim=(0, 100), ylim=(0, 1.08 * top), xticks=ticks)
@@ -135,9 +135,9 @@ def _draw(points: Axes, shares: Axes, panel: _Panel, colour: str) -> None:
 
 
 def _crowded(panel: _Panel) -> bool:
-    """Tell whether more points lie where numbers in the upper left would than in the lower right.
+    """Tell whether more points lie in the upper left corner than in the lower right.
 
-    They do if a model is less sure than it could be.
+    This is so if a model is underconfident; its numbers then go to the lower right.
     """
     drawn = [measured.bins for measured in (panel.pooled, *panel.each)]
     x = np.concatenate([bins.confidence for bins in drawn])
@@ -153,7 +153,7 @@ def _numbers(each: Sequence[Calibration]) -> str:
 
 
 def _title(name: str, letters: int) -> dict[str, Any]:
-    """Return a title that fits: broken after an experiment and before factors, or smaller."""
+    """Return a title that fits: broken after the experiment or before factors, or smaller."""
     lines = [""]
     for part in re.split(r"(?<=/)|(?=\.[A-Za-z]\w*-)", name):
         if lines[-1] and len(lines[-1] + part) > letters:
@@ -182,21 +182,18 @@ def _small_print(
     told = [setting + tr(": ") + tr(", ").join(names) for setting, names in settings.items()]
     sentences = [
         tr(
-            "Images in {bins} bins of confidence, the greatest probability of an image. Points: a "
-            "bin's mean confidence and its accuracy, below the diagonal where the model is too "
-            "sure. Below them: the share of images in each bin; a bin of few images says little. "
-            "ECE: the mean over images of how far accuracy and confidence of their bin lie apart. "
-            "NLL: mean negative log-likelihood of the true class, nats.",
+            "Points: mean confidence (the greatest probability) and accuracy in {bins} bins; below "
+            "the diagonal the model is overconfident. Small panels: share of images. ECE: mean "
+            "distance between confidence and accuracy. NLL: negative log-likelihood in nats.",
             bins=BINS,
         ),
         tr("Both: mean ± standard deviation over seeds.") if several else "",
         tr(
-            "Each model is at its learning rate with the best validation accuracy, the mean over "
-            "seeds ({settings}).",
+            "Learning rates with the best mean validation accuracy: {settings}.",
             settings=tr("; ").join(told) if len(told) > 1 else next(iter(settings)),
         ),
         tr(
-            "Shown: the {n} models with the best validation accuracy of {all}.",
+            "The {n} of {all} models with the best validation accuracy are shown.",
             n=len(panels),
             all=trained,
         )

@@ -1,4 +1,4 @@
-"""Whether a model's probabilities mean what they say."""
+"""Calibration of predicted probabilities: bins of confidence, ECE and NLL."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from pj2.wording import named
 
 BINS = 15
 DRAWS = 1_000
-"""How many test sets of a calibrated model are simulated."""
-_CELLS = 1_000_000  # of an array of simulated images
+"""The number of simulated test sets of a calibrated model."""
+_CELLS = 1_000_000  # in one array of simulated images
 
 
 @dataclass(frozen=True)
 class Bins:
-    """Images by the greatest probability they were given, in bins of equal width.
+    """Images grouped by confidence, their greatest predicted probability, in bins of equal width.
 
-    Bin i holds what is above ``edges[i]`` and at most ``edges[i + 1]``, the first one also
-    0: `edges` is float64[bins + 1], from 0 to 1. `count` is int64[bins]; `confidence`, the
-    mean of the greatest probability, and `accuracy`, the share that was recognised, are
-    float64[bins], NaN where there is no image.
+    Bin i holds confidences above ``edges[i]`` and up to ``edges[i + 1]``; the first bin also
+    holds 0. `edges` is float64[bins + 1], from 0 to 1, and `count` int64[bins]. `confidence` (the
+    mean) and `accuracy` (the share of images classified correctly) are float64[bins], NaN for an
+    empty bin.
     """
 
     edges: np.ndarray
@@ -42,12 +42,12 @@ class Bins:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the probabilities of images say, beside what is true of these images.
+    """Calibration measures of a set of predictions.
 
     `nll`: the mean negative log-likelihood of the true class, in nats. `ece`: the expected
-    calibration error, which is the mean over images of how far accuracy and confidence of
-    their bin lie apart (Guo et al. 2017, equation 3). `accuracy`: the share of images that
-    were recognised; `confidence`: the mean of the greatest probability.
+    calibration error, the mean over images of the distance between the accuracy and the
+    confidence of their bin (Guo et al. 2017, equation 3). `accuracy`: the share of images
+    classified correctly; `confidence`: the mean of the greatest probability.
     """
 
     nll: float
@@ -58,12 +58,12 @@ class Calibration:
 
 
 def calibration(predictions: Sequence[Predictions], bins: int = BINS) -> Calibration:
-    """Measure the probabilities of a run's images; those of several runs are pooled.
+    """Measure the calibration of one run's predictions, or of several runs' pooled.
 
-    They are divided by their sums, which float32 leaves up to 1e-6 away from 1. In the
-    negative log-likelihood a probability below 2.2e-16 (float64's epsilon; float32's
-    softmax can be 0) counts as that, so that no image costs more than 36 nats. If some
-    probability is not a number, all but the accuracy is NaN.
+    Probabilities are first divided by their sum, which in float32 differs from 1 by up to 1e-6.
+    The negative log-likelihood replaces a probability below 2.2e-16 (float64's epsilon; float32's
+    softmax can be 0) by that value, so no image costs more than 36 nats. If any probability is
+    not finite, every measure but the accuracy is NaN.
     """
     label, right, given = (
         np.concatenate([getattr(guesses, name) for guesses in predictions])
@@ -89,11 +89,11 @@ def calibration(predictions: Sequence[Predictions], bins: int = BINS) -> Calibra
 
 
 def ece_if_calibrated(predictions: Predictions, bins: int = BINS, draws: int = DRAWS) -> float:
-    """Return the mean ECE of a perfectly calibrated model of these very confidences.
+    """Return the mean ECE that a perfectly calibrated model with these confidences would have.
 
-    It is above 0, since a bin of few images is seldom right just as often as it should be. In
-    each of the `draws` an image is recognised with the probability that is its confidence, by
-    a generator of a fixed seed. NaN if some probability is not a number.
+    It is above 0, since few bins contain exactly the expected number of correct images. Each of
+    the `draws` makes an image correct with a probability equal to its confidence; the random
+    generator has a fixed seed. NaN if any probability is not finite.
     """
     given = _normalised(predictions.probabilities)
     if not np.isfinite(given).all():
@@ -118,15 +118,14 @@ def _normalised(given: np.ndarray) -> np.ndarray:
 
 def _confidence(given: np.ndarray) -> np.ndarray:
     """Return the greatest probability of each image, float64[n]."""
-    # A quotient of floats can be above 1 by its last digit.
+    # Rounding can leave a quotient just above 1.
     return np.asarray(np.minimum(given.max(axis=1), 1.0))
 
 
 def note_losses(shown: Mapping[str, RunRecord]) -> str:
-    """Return what is to be known of the losses that models were trained with, each by its name.
+    """Return sentences that name the models trained with label smoothing or without cross-entropy.
 
-    Label smoothing lowers confidence on purpose, and other losses than cross-entropy do
-    not ask for probabilities at all. Nothing is said where there is neither.
+    Label smoothing lowers confidence on purpose, and other losses do not fit probabilities.
     """
     losses = {name: run.info["settings"]["loss"] for name, run in shown.items()}
     smoothed = [
@@ -141,7 +140,7 @@ def note_losses(shown: Mapping[str, RunRecord]) -> str:
     ]
     notes = {
         said("Label smoothing, which lowers confidence: {models}."): smoothed,
-        said("Trained with a loss that asks for no probabilities: {models}."): others,
+        said("Trained with a loss that does not fit probabilities: {models}."): others,
     }
     return " ".join(tr(note, models=named(models)) for note, models in notes.items() if models)
 
@@ -158,7 +157,7 @@ def _edges(bins: int) -> np.ndarray:
 def _bin(confidence: np.ndarray, right: np.ndarray, bins: int) -> Bins:
     count = np.bincount(_place(confidence, bins), minlength=bins)
     means = np.full((2, bins), np.nan)
-    # It leaves empty bins out.
+    # calibration_curve leaves out empty bins.
     means[:, count > 0] = calibration_curve(
         right.astype(np.int64), confidence, n_bins=bins, strategy="uniform", pos_label=1
     )
@@ -166,6 +165,7 @@ def _bin(confidence: np.ndarray, right: np.ndarray, bins: int) -> Bins:
 
 
 def _place(confidence: np.ndarray, bins: int) -> np.ndarray:
-    """Return the bin of each image."""
-    # As in calibration_curve a value on an edge belongs below it; np.histogram puts it above.
+    """Return the index of each confidence's bin."""
+    # As in calibration_curve, a value on an edge belongs to the bin below; np.histogram puts it
+    # above.
     return np.asarray(np.digitize(confidence, _edges(bins)[1:-1], right=True))

@@ -1,4 +1,4 @@
-"""How far each model's probabilities can be trusted."""
+"""Calibration measures of each model on the test set."""
 
 from __future__ import annotations
 
@@ -28,26 +28,21 @@ _MEASURES = {
     "confidence": SHARE,
 }  # fmt: skip
 _CAPTION = said(
-    "On the test set, each model at its learning rate with the best validation accuracy, the "
-    "mean over seeds; of several seeds the mean ± the standard deviation. NLL: mean negative "
-    "log-likelihood of the true class, in nats. Confidence: the greatest probability of an image, "
-    "the mean over images; above the accuracy a model is too sure of itself, below it not sure "
-    "enough. ECE, the expected calibration error (Guo et al. 2017): how far accuracy and mean "
-    "confidence lie apart within {bins} bins of confidence of equal width, the mean over images; "
-    "0 is best. ECE if calibrated: that of a perfectly calibrated model with the same confidences "
-    "and number of images, the mean of {draws:,} simulations. n: test images."
+    "Each model at its chosen learning rate; mean ± standard deviation over seeds. NLL: negative "
+    "log-likelihood, nats. ECE: expected calibration error, {bins} bins. ECE if calibrated: mean "
+    "ECE of a perfectly calibrated model ({draws:,} simulations). Confidence above the accuracy: "
+    "overconfident. n: test images."
 )
 
 
 def calibration_table(index_paths: Iterable[PathLike]) -> Table:
-    """Return one row a model, at its chosen learning rate.
+    """Return one row per model, at its chosen learning rate.
 
     CSV: ``experiment, model, learning_rate, seeds`` (how many), ``n`` (test images),
     ``label_smoothing``, then ``accuracy`` (a fraction), ``nll`` (nats), ``ece``,
-    ``ece_if_calibrated`` and ``confidence`` (fractions), each as ``_mean``, ``_sd`` (over
-    seeds), ``_low`` and ``_high`` (95 % Student interval of the mean); the last three are
-    empty of one seed.
-    See `pj2.exhibits.calibration.numbers.Calibration`.
+    ``ece_if_calibrated`` and ``confidence`` (fractions), each as ``_mean``, ``_sd`` (over seeds),
+    ``_low`` and ``_high`` (95 % Student interval of the mean); with one seed the last three are
+    empty. See `pj2.exhibits.calibration.numbers.Calibration`.
     """
     rows, shown, absent = [], [], []
     first: dict[str, RunRecord] = {}

@@ -1,4 +1,4 @@
-"""What the published report states, beside the runs."""
+"""The claims of a published report, checked against the runs."""
 
 from pj2.exhibits.declare import CLAIMS, Table, Topic
 from pj2.language import said
@@ -13,7 +13,8 @@ TOPIC = Topic(
             title=said("Beside the published report"),
             summary="The published figures beside these runs', with verdicts.",
             details=(
-                "Not comparable are claims whose images, recipe or budget this study does not have."
+                "A claim is not comparable if this study has other images, another recipe or "
+                "another budget."
             ),
             levels=("study",),
             datasets=("cifar10",),

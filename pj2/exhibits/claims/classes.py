@@ -1,4 +1,4 @@
-"""Claims about which classes a model recognises, and which it takes for each other."""
+"""Claims about the classes that a model recognises best or confuses most."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pj2.runs.reading import RunRecord, predictions
 def check_best_classes(
     claim: BestClassesClaim, groups: Sequence[Sequence[RunRecord]], report: Report
 ) -> Finding:
-    """Ask by how much the least recognised of these classes is above the best of the others."""
+    """Compute how far the worst of the claimed classes lies above the best of the others."""
 
     def above(shares: np.ndarray, named: np.ndarray) -> float:
         recall = np.diag(shares)
@@ -29,9 +29,10 @@ def check_best_classes(
 def check_confused(
     claim: ConfusedClaim, groups: Sequence[Sequence[RunRecord]], report: Report
 ) -> Finding:
-    """Ask by how much two classes are taken for each other more than any other two.
+    """Compute how far the confusion of two classes exceeds that of any other two.
 
-    That is the mean of the two shares of their images that are taken for the other.
+    The confusion of two classes is the mean of the shares of each that are predicted as the
+    other.
     """
 
     def above(shares: np.ndarray, named: np.ndarray) -> float:
@@ -51,7 +52,7 @@ def _check(
     report: Report,
     above: Callable[[np.ndarray, np.ndarray], float],
 ) -> Finding:
-    """Judge a number that shares [true, predicted] and the classes named (bool[K]) give."""
+    """Judge `above`, a function of shares[true, predicted] and the claimed classes (bool[K])."""
     own = [run for run in runs if run.lr == claim.rate]
     ours: dict[int, float] = {}
     problems = run_problems(own, [run for run in own if run.diverged_at is None], report)

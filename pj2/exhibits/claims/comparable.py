@@ -1,6 +1,6 @@
 """Whether runs were made as the report says, so that the two can be compared.
 
-Each function returns, in words, what keeps them from it; nothing if all is alike.
+Each function returns the differences in words, and an empty list if there are none.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pj2.language import tr
 from pj2.runs.reading import RunRecord
 from pj2.wording import rates
 
-# `_length_problems` compares budgets. The other keys left out say how a run is measured, on
-# which images, and how exactly it is computed: a claim's protocols cover those.
+# `_length_problems` compares budgets. The other excluded keys say how a run is measured, on which
+# images, and how exactly it is computed; a claim's protocols cover those.
 _COMPARED = Recipe.model_fields.keys() - {
     "epochs", "monitor", "test_every_epoch", "validation_fraction", "precision",
 }  # fmt: skip
@@ -25,7 +25,7 @@ _COMPARED = Recipe.model_fields.keys() - {
 def run_problems(
     runs: Sequence[RunRecord], timed: Sequence[RunRecord], report: Report
 ) -> list[str]:
-    """Compare images and settings of `runs`, and the length of those that are `timed`."""
+    """Compare images and settings of `runs`, and the number of epochs of the `timed` runs."""
     return [
         *(line for run in runs for line in _data_problems(run, report)),
         *(line for run in timed for line in _length_problems(run, report)),
@@ -34,7 +34,7 @@ def run_problems(
 
 
 def data_name_problems(run: RunRecord, report: Report) -> list[str]:
-    """Compare the data sets, however many of their images are used."""
+    """Compare the names of the data sets, not the number of images used."""
     name = run.info["data"].get("name")
     if name == report.data.name:
         return []
@@ -59,7 +59,7 @@ def setting_problems(run: RunRecord, report: Report, keys: Iterable[str] = _COMP
 
 
 def rate_problems(runs: Sequence[RunRecord], report: Report) -> list[str]:
-    """Compare the learning rates of runs, all of them together."""
+    """Compare the learning rates of all runs together."""
     ours = {run.lr for run in runs}
     recipes = (report.recipes[run.architecture] for run in runs)
     published = {learning_rate_text(rate) for recipe in recipes for rate in recipe.learning_rates}
@@ -95,9 +95,9 @@ def _data_problems(run: RunRecord, report: Report) -> list[str]:
 
 
 def _length_problems(run: RunRecord, report: Report) -> list[str]:
-    """Return whether the budget of epochs made a run shorter or longer than the report's.
+    """Return whether the epoch budget made a run shorter or longer than the report's.
 
-    A run that stopped early would not have gone on with a greater budget.
+    A run that stopped early would not have continued with a greater budget.
     """
     ran, model = int(run.info["epochs_run"]), run.architecture
     stated, most = report.epochs(model), report.recipes[model].epochs

@@ -1,4 +1,4 @@
-"""What a claim comes to: its verdict, and the numbers that the verdict rests on."""
+"""The finding on a claim: its verdict, and the numbers behind the verdict."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOT_COMPARABLE, NOT_RUN, NOT_TESTED = (
 
 @dataclass(frozen=True)
 class Unit:
-    """How numbers of one kind are written: a sentence's part, a factor and digits."""
+    """How to write numbers of one kind: a phrase with the unit, a factor, the number of digits."""
 
     words: str
     scale: float = 1.0
@@ -58,14 +58,13 @@ NATS = Unit(said("{number} nats"), digits=3)
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim, and what our runs say of it.
+    """A claim, and what our runs show about it.
 
-    `ours` (by the report's protocol, where there are two) and `honest` are values by seed:
-    accuracies and their differences as fractions, epochs, parameters, nats, or ratios of
-    the claim's model to the other. `low` and `high` are the interval that the verdict rests
-    on, NaN if it rests on none. `problems` are what keeps the claim from being compared,
-    `reason` the numbers that the verdict rests on, or would. `rates` are the learning
-    rates, in their one spelling.
+    `ours` (by the report's protocol, if there are two) and `honest` are values by seed:
+    accuracies and their differences as fractions, epochs, parameters, nats, or ratios of the
+    claim's model to the other. `low` and `high` are the interval behind the verdict, NaN if there
+    is none. `problems` say why the claim cannot be compared; `reason` gives the numbers behind
+    the verdict. `rates` are the learning rates in canonical spelling.
     """
 
     claim: Claim
@@ -93,7 +92,7 @@ def unsettled(
     ours: Mapping[int, float],
     honest: Mapping[int, float] | None = None,
 ) -> Finding:
-    """Return a finding that waits for its verdict, unless problems make it not comparable."""
+    """Return a finding without a verdict yet, or "not comparable" if there are problems."""
     distinct = tuple(dict.fromkeys(problems))
     rates = tuple(sorted({run.lr for run in runs}, key=float))
     verdict = NOT_COMPARABLE if distinct else CANNOT_TELL
@@ -101,7 +100,7 @@ def unsettled(
 
 
 def about_a_value(finding: Finding, published: float, margin: float, unit: Unit) -> Finding:
-    """Judge whether the published value, one run's, agrees with ours within a margin."""
+    """Judge whether the published value, from one run, agrees with ours within a margin."""
     values = list(finding.ours.values())
     if not values:
         return finding
@@ -121,10 +120,9 @@ def about_a_value(finding: Finding, published: float, margin: float, unit: Unit)
 def about_an_order(
     finding: Finding, unit: Unit, margin: float | None = None, honest: str | None = None
 ) -> Finding:
-    """Judge whether differences, one a seed, are above 0, or within a margin where one is given.
+    """Judge whether differences, one per seed, are above 0, or within `margin` if it is given.
 
-    `honest` is the verdict by the other protocol; where the two verdicts are not the same,
-    neither is given.
+    `honest` is the verdict by the other protocol; if the two verdicts differ, neither is given.
     """
     values = list(finding.ours.values())
     if not values:
@@ -150,7 +148,7 @@ def about_an_order(
 
 
 def about_a_ratio(finding: Finding, factor: float, *more: str) -> Finding:
-    """Judge whether ratios, one a seed, are below 1, and below a factor, by their logarithms."""
+    """Judge by logarithms whether ratios, one per seed, are below 1, and below `factor`."""
     ratios = list(finding.ours.values())
     if not ratios:
         return finding
@@ -170,12 +168,12 @@ def about_a_ratio(finding: Finding, factor: float, *more: str) -> Finding:
 
 
 def named_as_lost(lost: Sequence[RunRecord]) -> str:
-    """Return in words that these runs diverged or stalled."""
+    """Return words that name these runs as diverged or stalled."""
     return tr("diverged or stalled: {runs}", runs=named([run_in_words(run) for run in lost]))
 
 
 def unless_lost(finding: Finding, runs: Sequence[RunRecord]) -> Finding:
-    """Return a finding without a verdict if one of its runs diverged or stalled."""
+    """Withhold the verdict of a finding if one of its runs diverged or stalled."""
     lost = not_trained(runs)
     if not lost:
         return finding
@@ -185,19 +183,19 @@ def unless_lost(finding: Finding, runs: Sequence[RunRecord]) -> Finding:
 
 
 def differences(first: Mapping[int, float], second: Mapping[int, float]) -> dict[int, float]:
-    """Return the first values less the second, for the seeds that both have."""
+    """Return first less second for the seeds that both have."""
     return {seed: first[seed] - second[seed] for seed in first if seed in second}
 
 
 def _unknown(seeds: int) -> str:
-    """Return why nothing is known of how seeds differ."""
+    """Return why the spread over seeds is not known."""
     if seeds == 1:
         return tr("of one seed, whose spread is not known")
     return tr("equal in all {n} seeds, whose spread is not known", n=seeds)
 
 
 def _power(judged: Judged, values: Sequence[float], margin: float, unit: Unit) -> str:
-    """Return what could have been found, of a verdict that could not be given."""
+    """Return which difference could have been found; empty if there is a verdict."""
     if judged.verdict != CANNOT_TELL:
         return ""
     least = unit.plain(margin + judged.reach)

@@ -1,4 +1,4 @@
-"""The kinds of statements that a report makes, each with the words for it."""
+"""The kinds of statements in a report, and their wording."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Margin = Annotated[Number, Field(gt=0)]
 
 
 class Statement(Strict):
-    """A statement of a report, and where it stands: its text, a figure of it, or its code."""
+    """A statement of a report, and its source: the text, a figure, or the code."""
 
     source: Literal["text", "figure", "code"] = "text"
 
@@ -57,19 +57,19 @@ class AtOneRate(Strict):
 
     @property
     def rate(self) -> str:
-        """The learning rate in its one spelling."""
+        """The learning rate in canonical spelling."""
         return learning_rate_text(self.learning_rate)
 
 
 class ParametersClaim(AboutOneModel):
-    """How many parameters a model has."""
+    """The number of parameters of a model."""
 
     kind: Literal["parameters"]
     value: Count
 
 
 class AccuracyClaim(AboutOneModel, AtOneRate):
-    """A test accuracy in percent: the greatest of a run, or that after ``epoch`` epochs.
+    """A test accuracy in percent: a run's greatest, or that after ``epoch`` epochs.
 
     It agrees within ``margin`` points.
     """
@@ -81,7 +81,7 @@ class AccuracyClaim(AboutOneModel, AtOneRate):
 
 
 class EpochsClaim(AboutOneModel, AtOneRate):
-    """After how many epochs a run ended; it agrees within ``margin`` epochs."""
+    """The number of epochs of a run; it agrees within ``margin`` epochs."""
 
     kind: Literal["epochs"]
     value: Count
@@ -89,7 +89,7 @@ class EpochsClaim(AboutOneModel, AtOneRate):
 
 
 class SettlesClaim(AboutOneModel, AtOneRate):
-    """After how many epochs a run's test accuracy has come within 0.5 points of its greatest.
+    """The number of epochs until a run's test accuracy is within 0.5 points of its greatest.
 
     It agrees within ``margin`` epochs.
     """
@@ -100,7 +100,7 @@ class SettlesClaim(AboutOneModel, AtOneRate):
 
 
 class ReachesClaim(AboutOneModel, AtOneRate):
-    """A test accuracy above ``level`` percent is reached within ``epochs`` epochs."""
+    """A test accuracy above ``level`` percent within ``epochs`` epochs."""
 
     kind: Literal["reaches"]
     level: Percent
@@ -108,7 +108,7 @@ class ReachesClaim(AboutOneModel, AtOneRate):
 
 
 class OrderClaim(AboutTwoModels, AtOneRate):
-    """``model`` has a greater test accuracy ``than`` the other."""
+    """``model`` has a greater test accuracy than ``than``."""
 
     kind: Literal["order"]
 
@@ -121,33 +121,33 @@ class NearClaim(AboutTwoModels, AtOneRate):
 
 
 class SoonerClaim(AboutTwoModels, AtOneRate):
-    """``model`` comes to ``level`` percent of test accuracy in fewer epochs ``than`` the other."""
+    """``model`` reaches ``level`` percent of test accuracy in fewer epochs than ``than``."""
 
     kind: Literal["sooner"]
     level: Percent
 
 
 class LongerClaim(AboutTwoModels, AtOneRate):
-    """Training ``model`` takes more time ``than`` training the other."""
+    """Training ``model`` takes more time than training ``than``."""
 
     kind: Literal["longer"]
 
 
 class GapClaim(AboutTwoModels, AtOneRate):
-    """The test loss less the training loss at the end is smaller ``than`` the other's."""
+    """The final gap, test loss less training loss, is smaller for ``model`` than for ``than``."""
 
     kind: Literal["smaller_gap"]
 
 
 class BestClassesClaim(AboutOneModel, AtOneRate):
-    """Each of these ``classes`` is recognised more often than any other class."""
+    """``model`` recognises each of these ``classes`` more often than any other class."""
 
     kind: Literal["best_classes"]
     classes: Annotated[list[str], Field(min_length=1)]
 
 
 class ConfusedClaim(AboutOneModel, AtOneRate):
-    """No two classes are taken for each other as often as these two ``classes``."""
+    """``model`` confuses these two ``classes`` more often than any other two."""
 
     kind: Literal["confused"]
     classes: Annotated[list[str], Field(min_length=2, max_length=2)]
@@ -181,7 +181,7 @@ class OpenClaim(Statement):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """No model's runs."""
+        """None: no runs are needed."""
         return ()
 
 
@@ -215,7 +215,7 @@ def in_own_words(texts: dict[Literal["en", "zh"], str]) -> str:
 
 
 def statement(claim: Claim) -> str:
-    """Return in words what a claim is about; of a number the table has it in another column."""
+    """Return the claim in words; a published number stands in another column."""
     if isinstance(claim, OpenClaim):
         return in_own_words(claim.says)
     words = {"model": claim.model, "than": getattr(claim, "than", "")}

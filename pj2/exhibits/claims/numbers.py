@@ -1,9 +1,8 @@
-"""The claims of a published report, checked against the runs of a study.
+"""Checks of the claims of a published report against the runs of a study.
 
-A claim about models is checked on their runs without a variant, in the first experiment
-that has all of them, at the learning rate that the claim is about. Every verdict is
-computed from stored results, by the rules in the docstrings of the checks and of
-`pj2.exhibits.claims.verdicts`.
+A claim about models is checked on their runs without a variant, in the first experiment that has
+all of them, at the claim's learning rate. Every verdict is computed from stored results, by the
+rules in the docstrings of the checks and of `pj2.exhibits.claims.verdicts`.
 """
 
 from __future__ import annotations
@@ -44,9 +43,9 @@ CHECKS: dict[type, Callable[[Any, Sequence[Sequence[RunRecord]], Report], Findin
 def check_claims(runs: Iterable[RunRecord], report: Report) -> list[Finding]:
     """Return a finding for each claim of a report, in its order.
 
-    A claim for which there are no runs is "not run". Where a run's images or recipe
-    are not the report's, or it was ended by a smaller budget than the published run
-    took, the claim is "not comparable", and the reason says why.
+    A claim without runs is "not run". A claim is "not comparable", with the reason, if a run's
+    images or recipe differ from the report's, or if a smaller budget ended the run before the
+    published one.
 
     Raises UserError if two runs have one experiment, model, learning rate and seed.
     """

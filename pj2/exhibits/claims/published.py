@@ -1,4 +1,4 @@
-"""What the published report states, as data: `workflow/published.yaml`."""
+"""The statements of the published report as data: `workflow/published.yaml`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pj2.runs.reading import PathLike
 
 
 class PublishedData(Strict):
-    """The report's images: ``training_images`` with those that a run sets aside to validate."""
+    """The report's images; ``training_images`` includes those that a run keeps for validation."""
 
     name: str
     training_images: Count
@@ -35,7 +35,7 @@ class Report(Strict):
 
     @cached_property
     def recipes(self) -> dict[str, Grid]:
-        """The recipe of each model, and the learning rates that it was tried at."""
+        """The recipe and the learning rates of each model."""
         return {
             model: merged_grid(experiment, model, {})
             for experiment in self.experiments.values()
@@ -43,7 +43,7 @@ class Report(Strict):
         }
 
     def epochs(self, model: str) -> int:
-        """Return how many epochs the report states for a model; its budget where it states none."""
+        """Return the number of epochs that the report states for a model, or else its budget."""
         for claim in self.claims:
             if isinstance(claim, EpochsClaim) and claim.model == model:
                 return claim.value
@@ -51,7 +51,7 @@ class Report(Strict):
 
 
 def read_report(path: PathLike) -> Report:
-    """Read the claims of a report. Raises UserError, one line a mistake."""
+    """Read the claims of a report. Raises UserError, one line per mistake."""
     raw = read_yaml(path)
     if not isinstance(raw, Mapping) or not raw:
         raise UserError(f"{path}: holds no claims; expected the keys {', '.join(_keys(()))}")
@@ -66,7 +66,7 @@ def read_report(path: PathLike) -> Report:
 
 
 def _recipe_problems(report: Report, path: PathLike) -> list[str]:
-    """Return what is wrong between recipes, and between recipes and claims."""
+    """Return mistakes in the recipes, and claims that no recipe covers."""
     problems: list[str] = []
     trained: dict[str, str] = {}
     for name, experiment in report.experiments.items():
@@ -97,11 +97,11 @@ def _recipe_problems(report: Report, path: PathLike) -> list[str]:
 
 
 def _line(path: PathLike, detail: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> str:
-    """Return one of pydantic's errors as one line: file, key, what was found and expected."""
+    """Return one of pydantic's errors as one line: file, key, value found and value expected."""
     location = [str(part) for part in (*prefix, *detail["loc"])]
     valid = _keys(tuple(location[:-1]))
     if location[0] == "claims" and len(location) > 2:
-        del location[2]  # the kind, by which pydantic names a place in a union
+        del location[2]  # the kind, which pydantic adds to the location of a union's member
     key, value = ".".join(location), detail["input"]
     match detail["type"]:
         case "extra_forbidden":
@@ -123,7 +123,7 @@ def _line(path: PathLike, detail: Mapping[str, Any], prefix: tuple[str, ...] = (
 
 
 def _keys(location: tuple[str, ...]) -> list[str]:
-    """Return the keys that are valid at a place; none where it is inside a recipe's section."""
+    """Return the keys that are valid at a location; none inside a recipe's section."""
     match location:
         case ():
             schema: type[Strict] = Report

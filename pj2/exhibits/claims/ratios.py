@@ -1,8 +1,8 @@
 """Claims about loss bands and gradients: ratios of two models, over learning rates.
 
-A seed counts with all published learning rates that both models have; without such a
-seed, those with any two. A rate at which a run diverged or stalled must not decide: the
-verdict is given only if it is the same without such rates.
+A seed counts if both models have it at all published learning rates; if no such seed exists,
+seeds with any two rates count. A verdict is given only if it stays the same without the learning
+rates at which a run diverged or stalled.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from pj2.wording import span
 
 Pair = tuple[RunRecord, RunRecord]
 Measure = Callable[[Sequence[Pair]], float]
-"""From the pairs of a seed, one a learning rate, to the ratio of the first model to the other."""
+"""Maps the pairs of a seed, one per learning rate, to the ratio of the first model to the other."""
 _Claim = BandClaim | GradientsClaim | ScaleClaim
 
 
 def check_band(claim: BandClaim, groups: Sequence[Sequence[RunRecord]], report: Report) -> Finding:
     """Compare the widths of two models' loss bands: medians over the steps that all runs have.
 
-    Diverged runs stay in a band as far as they go. The bands are as long as the shortest
-    run, so that run's length alone has to be comparable.
+    A diverged run stays in its band up to its last loss. A band is as long as its shortest run,
+    so only that run's length has to be comparable.
     """
     seeds = _pairs(groups, report.recipes[claim.model].learning_rates)
     shortest = [
@@ -66,10 +66,10 @@ def check_gradients(
 ) -> Finding:
     """Compare how much two models' gradient norms vary over their runs.
 
-    The report does not say what steady means. Here: both measures of `gradient_variation`,
-    over the steps that both models have at a learning rate and seed; then medians over
-    learning rates; then their ratio. `ours` is that of the coefficients of variation; the
-    other ratio must come to the same verdict.
+    The report does not define "steady". Here both measures of `gradient_variation` are taken over
+    the steps that both models have at a learning rate and seed, then medians over learning rates,
+    then the ratio of the models. `ours` is the ratio of the coefficients of variation; the other
+    ratio must lead to the same verdict.
     """
     seeds = _pairs(groups, report.recipes[claim.model].learning_rates)
 
@@ -95,10 +95,10 @@ def check_gradients(
 def check_scale(
     claim: ScaleClaim, groups: Sequence[Sequence[RunRecord]], report: Report
 ) -> Finding:
-    """Compare how far the scales of gradients lie apart between learning rates.
+    """Compare how much the scale of the gradients differs between learning rates.
 
-    The scale at a rate is the median norm over the steps that both models have; apart is
-    the greatest of them divided by the least.
+    The scale at a rate is the median norm over the steps that both models have; the measure is
+    the greatest scale divided by the least.
     """
     seeds = _pairs(groups, report.recipes[claim.model].learning_rates)
 
@@ -119,7 +119,7 @@ def _over_rates(
     timed: Sequence[RunRecord],
     report: Report,
 ) -> Finding:
-    """Judge a ratio by seed, over all rates and without those at which a run did not train."""
+    """Judge a ratio by seed, over all rates and without the rates at which a run did not train."""
     by_seed = [_members(pairs) for pairs in seeds.values()]
     used = [run for members in by_seed for run in members]
     problems = [line for members in by_seed for line in rate_problems(members, report)]
@@ -152,7 +152,7 @@ def _pairs(
 ) -> dict[int, list[Pair]]:
     """Return, by seed, the runs of two models at the learning rates that both have.
 
-    Seeds are those with all published learning rates; without one, those with any two.
+    Seeds are those with all published learning rates, or else those with any two.
     """
     runs, others = groups
     cells = {(run.seed, run.lr): run for run in others}

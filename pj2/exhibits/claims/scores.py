@@ -1,10 +1,10 @@
-"""Claims about what a run scores at one learning rate: accuracies, epochs, losses, time.
+"""Claims about a run's scores at one learning rate: accuracies, epochs, losses, time.
 
-Two test accuracies of a run are told apart. By *its protocol*, the report's: the greatest
-of any epoch, which the test set itself has chosen. By the *honest* one: at the epoch that
-validation chose. Where a run's epoch was monitored on the test set there is no honest one.
+A run has two test accuracies. By *its protocol*, the report's, it is the greatest of any epoch,
+chosen on the test set itself. By the *honest* protocol it is that at the epoch which validation
+chose; a run monitored on the test set has none.
 
-Of runs that diverged or stalled no verdict is given: who learned nothing has shown nothing.
+Runs that diverged or stalled get no verdict: they did not learn anything to compare.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ from pj2.exhibits.claims.verdicts import AGREES, DIFFERS, Judged, excess
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, epochs, test_result
 
-_STABLE = 0.005  # of a share of images: half a point
+_STABLE = 0.005  # a share of images: half a point
 
 Measure = Callable[[RunRecord, pd.DataFrame], float | None]
-"""From a run and its epochs to a number; None where it was not measured."""
+"""Maps a run and its epochs to a number; None if it was not measured."""
 
 
 @dataclass(frozen=True)
 class _AtRate:
-    """The runs of a model at a claim's learning rate, one a seed, and their epochs."""
+    """The runs of a model at a claim's learning rate, one per seed, and their epochs."""
 
     runs: list[RunRecord]
     epochs: dict[int, pd.DataFrame]
@@ -66,7 +66,7 @@ class _AtRate:
         return cls(own, {run.seed: epochs(run) for run in own if run.diverged_at is None})
 
     def by_seed(self, measure: Measure) -> dict[int, float]:
-        """Return a number of each run that did not diverge and has it."""
+        """Return the measured number of each run that did not diverge, by seed."""
         measured = {
             run.seed: measure(run, self.epochs[run.seed])
             for run in self.runs
@@ -75,7 +75,7 @@ class _AtRate:
         return {s: float(v) for s, v in measured.items() if v is not None and not np.isnan(v)}
 
     def problems(self, claim: AtOneRate, report: Report) -> list[str]:
-        """Return what keeps these runs from being compared with the report's."""
+        """Return why these runs cannot be compared with the report's."""
         if not self.runs:
             return [tr("no run at learning rate {lr}", lr=claim.rate)]
         whole = [run for run in self.runs if run.seed in self.epochs]
@@ -98,7 +98,7 @@ def honest(run: RunRecord, _: pd.DataFrame) -> float | None:
 def check_parameters(claim: ParametersClaim, groups: Groups, report: Report) -> Finding:
     """Compare the published number of parameters with ours: equal, or it "differs".
 
-    It depends on the architecture and the number of classes, not on the recipe.
+    The number depends on the architecture and the number of classes, not on the recipe.
     """
     (runs,) = groups
     ours = {run.seed: float(run.info["parameters"]) for run in runs}
@@ -126,7 +126,7 @@ def check_accuracy(claim: AccuracyClaim, groups: Groups, report: Report) -> Find
 
 
 def check_epochs(claim: EpochsClaim, groups: Groups, report: Report) -> Finding:
-    """Compare after how many epochs runs ended."""
+    """Compare the numbers of epochs after which runs ended."""
     own = _AtRate.of(claim, groups[0])
     finding = unsettled(
         claim,
@@ -138,7 +138,7 @@ def check_epochs(claim: EpochsClaim, groups: Groups, report: Report) -> Finding:
 
 
 def check_settles(claim: SettlesClaim, groups: Groups, report: Report) -> Finding:
-    """Compare after how many epochs the test accuracy has come near its greatest."""
+    """Compare the numbers of epochs until the test accuracy is close to its greatest."""
     own = _AtRate.of(claim, groups[0])
 
     def settled(_: RunRecord, frame: pd.DataFrame) -> float | None:
@@ -149,7 +149,7 @@ def check_settles(claim: SettlesClaim, groups: Groups, report: Report) -> Findin
 
 
 def check_reaches(claim: ReachesClaim, groups: Groups, report: Report) -> Finding:
-    """Ask by how much the greatest test accuracy of the first epochs is above a level."""
+    """Compute how far the greatest test accuracy of the first epochs lies above a level."""
     own = _AtRate.of(claim, groups[0])
 
     def above(_: RunRecord, frame: pd.DataFrame) -> float:
@@ -162,7 +162,7 @@ def check_reaches(claim: ReachesClaim, groups: Groups, report: Report) -> Findin
 def check_order(claim: OrderClaim | NearClaim, groups: Groups, report: Report) -> Finding:
     """Compare two models' accuracies seed by seed: which is greater, or whether they are near.
 
-    An order is asked of both protocols, and settled if both say the same.
+    An order is settled only if both protocols give the same verdict.
     """
     pair = _pair(claim, groups)
     (ours, also) = (_apart(pair, measure) for measure in (best, honest))
@@ -177,20 +177,20 @@ def check_order(claim: OrderClaim | NearClaim, groups: Groups, report: Report) -
 
 
 def check_gap(claim: GapClaim, groups: Groups, report: Report) -> Finding:
-    """Compare how much greater the test loss is than the training loss after the last epoch."""
+    """Compare the gaps, test loss less training loss, after the last epoch."""
     pair = _pair(claim, groups)
 
     def gap(_: RunRecord, frame: pd.DataFrame) -> float:
         return float(frame["test_loss"].iloc[-1] - frame["train_loss"].iloc[-1])
 
-    ours = _apart((pair[1], pair[0]), gap)  # smaller: the other's less the model's
+    ours = _apart((pair[1], pair[0]), gap)  # smaller: the other model's gap less the model's
     problems = _pair_problems(claim, pair, ours, report)
     finding = unsettled(claim, problems, _runs(pair), ours)
     return unless_lost(about_an_order(finding, NATS), _runs(pair))
 
 
 def check_sooner(claim: SoonerClaim, groups: Groups, report: Report) -> Finding:
-    """Compare the epochs it takes to reach a test accuracy; never is one more than a run had."""
+    """Compare the epochs needed to reach a test accuracy; never is one more than a run had."""
     pair = _pair(claim, groups)
 
     def needed(_: RunRecord, frame: pd.DataFrame) -> float:
@@ -202,7 +202,7 @@ def check_sooner(claim: SoonerClaim, groups: Groups, report: Report) -> Finding:
 
 
 def check_longer(claim: LongerClaim, groups: Groups, report: Report) -> Finding:
-    """Compare how long whole runs took; on unlike hardware that is not comparable."""
+    """Compare how long whole runs took; runs on unlike hardware are not comparable."""
     pair = _pair(claim, groups)
     seconds = [model.by_seed(lambda run, _: float(run.info["seconds"])) for model in pair]
     ratios = {s: seconds[1][s] / seconds[0][s] for s in seconds[0] if s in seconds[1]}
@@ -219,7 +219,7 @@ Groups = Sequence[Sequence[RunRecord]]
 
 
 def _after(epoch: int) -> Measure:
-    """Return the measure of the test accuracy after so many epochs."""
+    """Return the measure of the test accuracy after this number of epochs."""
 
     def measure(_: RunRecord, frame: pd.DataFrame) -> float | None:
         return float(frame["test_accuracy"].iloc[epoch - 1]) if len(frame) >= epoch else None
@@ -228,13 +228,13 @@ def _after(epoch: int) -> Measure:
 
 
 def _reached(frame: pd.DataFrame, level: float) -> int | None:
-    """Return after how many epochs the test accuracy is a level or more first; None if never."""
+    """Return the number of epochs until the test accuracy first reaches a level; None if never."""
     there = np.flatnonzero(frame["test_accuracy"].to_numpy() >= level)
     return int(there[0]) + 1 if len(there) else None
 
 
 def _as_far(claim: AccuracyClaim | ReachesClaim, own: _AtRate, report: Report) -> list[str]:
-    """Compare runs of which only the first epochs are asked, however they ended."""
+    """Return problems of a claim about the first epochs only, however the runs ended."""
     asked = claim.epoch if isinstance(claim, AccuracyClaim) else claim.epochs
     if not own.runs:
         return own.problems(claim, report)

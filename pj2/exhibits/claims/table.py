@@ -31,37 +31,29 @@ from pj2.wording import named, verdict_in_words
 
 _SOURCES = {"text": said("its text"), "figure": said("a figure"), "code": said("its code")}
 _CAPTION = said(
-    "What the published report ({report}) states of single runs, beside ours: mean ± standard "
-    "deviation over n seeds. Its protocol: the greatest test accuracy of any epoch, which the test"
-    " set itself has chosen. Honest: the test accuracy at the epoch that validation chose, for "
-    "which runs set training images aside and stop by them, which lowers an accuracy. A value "
-    "agrees if the 90 % interval of the difference lies within the margin (two one-sided t tests, "
-    "the published run as one more draw), and differs if it lies outside. A comparison holds, or "
-    "does not, if the 95 % Student t interval over seeds lies on one side of no difference. "
-    "Otherwise, and with one seed, nobody can tell. Bands: median widths; far narrower is below "
-    "{factor}, which is our reading, and in part below 1. Not comparable: our images, recipe or "
-    "budget are not the report's."
+    "The published report's single runs ({report}) beside ours: mean ± standard deviation over n "
+    "seeds. Its protocol: greatest test accuracy of any epoch; honest: at the epoch that "
+    "validation chose. Far narrower: below {factor}. docs/claims.md explains the verdicts."
 )
 
 
 def published_table(index_paths: Iterable[PathLike], claims_path: PathLike) -> Table:
-    """Return one row a claim of a published report.
+    """Return one row per claim of a published report.
 
-    `claims_path` is a file such as `workflow/published.yaml`; `index_paths` are those of
-    one study.
+    `claims_path` is a file such as `workflow/published.yaml`; `index_paths` are those of one
+    study.
 
-    CSV: ``kind, model, than`` (the other model), ``claim``, ``source``, ``published,
-    margin``; ``learning_rate`` that the claim is about; ``experiment, learning_rates`` that
-    were looked at (separated by blanks); ``n`` (seeds), ``ours_mean, ours_sd, ours`` (by its
-    protocol) and ``honest_mean, honest_sd, honest``, the last of each as ``seed=value``
-    separated by blanks; ``low, high``, the interval that the verdict rests on; ``verdict``;
-    ``problems``, which keep the claim from being compared, and ``reason``, the numbers that
-    the verdict rests on, or would. Accuracies and their differences are fractions; of bands,
-    gradients and times ``ours`` is a ratio. What is not there is empty.
+    CSV: ``kind, model, than`` (the other model), ``claim``, ``source``, ``published, margin``;
+    ``learning_rate`` of the claim; ``experiment, learning_rates`` of the runs used (separated by
+    blanks); ``n`` (seeds), ``ours_mean, ours_sd, ours`` (by its protocol) and ``honest_mean,
+    honest_sd, honest``, the last of each as ``seed=value`` separated by blanks; ``low, high``,
+    the interval behind the verdict; ``verdict``; ``problems``, why the claim cannot be compared;
+    and ``reason``, the numbers behind the verdict. Accuracies and their differences are
+    fractions; for bands, gradients and times ``ours`` is a ratio. Missing values are empty.
     """
     report = read_report(claims_path)
     runs = load_runs(index_paths)
-    with in_language("en"):  # of the CSV, whatever the study's
+    with in_language("en"):  # the CSV is in English, whatever the study's language
         rows = [_row(finding) for finding in check_claims(runs, report)]
     shown = [_shown(finding) for finding in check_claims(runs, report)]
     frame = pd.DataFrame(rows).astype({"n": "Int64"})

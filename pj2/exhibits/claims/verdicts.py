@@ -1,4 +1,4 @@
-"""Verdicts from one value a seed. More seeds make a right verdict easier, and no wrong one."""
+"""Verdicts from one value per seed. More seeds make a right verdict easier, and no wrong one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_SEEDS = 100
 
 @dataclass(frozen=True)
 class Judged:
-    """A verdict, and the interval that it rests on; NaN where the spread of seeds is unknown."""
+    """A verdict and the interval behind it; NaN if the spread over seeds is unknown."""
 
     verdict: str
     low: float = math.nan
@@ -35,17 +35,17 @@ class Judged:
 
 
 def spread_is_known(values: Sequence[float]) -> bool:
-    """Tell whether values, one a seed, say anything of how seeds differ: two at least do differ."""
+    """Tell whether values, one per seed, show a spread: at least two of them differ."""
     return bool(np.isfinite(values).all()) and not are_equal(values)
 
 
 def agreement(values: Sequence[float], published: float, margin: float) -> Judged:
-    """Judge whether one published run and ours, one value a seed, expect the same.
+    """Judge whether one published run and ours, one value per seed, have the same expectation.
 
-    The interval is the 90 % interval of ours less the published in expectation: the
-    published run has the spread of ours, so that its standard error is sd·√(1 + 1/n),
-    with n − 1 degrees of freedom. They agree if it lies within ± `margin` (two one-sided
-    tests at 5 %, Schuirmann 1987; Lakens 2017) and differ if it lies outside. Either is
+    The 90 % interval is that of the expected difference, ours less the published. The published
+    run is taken to have the spread of ours, so the standard error is sd·√(1 + 1/n), with n − 1
+    degrees of freedom. The values agree if the interval lies within ± `margin` (two one-sided
+    tests at 5 %, Schuirmann 1987; Lakens 2017) and differ if it lies outside. Either verdict is
     wrong in at most 5 % of cases, whatever n.
     """
     if not spread_is_known(values):
@@ -60,18 +60,18 @@ def agreement(values: Sequence[float], published: float, margin: float) -> Judge
 
 
 def seeds_to_agree(sd: float, margin: float) -> int | None:
-    """Return how many seeds of this spread could show agreement if there were no difference.
+    """Return how many seeds of this spread would show agreement if there were no difference.
 
-    None if not even 100 could, since the published value is one run's.
+    None if even 100 would not, since the published value comes from one run.
     """
     return next((n for n in range(2, _MOST_SEEDS + 1) if _reach(sd, n) <= margin), None)
 
 
 def nearness(differences: Sequence[float], margin: float) -> Judged:
-    """Judge whether two models are within a margin, from their difference seed by seed.
+    """Judge from differences, one per seed, whether two models are within a margin.
 
-    It holds if the 90 % Student interval of the mean lies within ± `margin`, and does not
-    if it lies outside.
+    The claim holds if the 90 % Student interval of the mean lies within ± `margin`, and does not
+    hold if it lies outside.
     """
     if not spread_is_known(differences):
         return Judged(CANNOT_TELL)
@@ -84,10 +84,10 @@ def nearness(differences: Sequence[float], margin: float) -> Judged:
 
 
 def excess(values: Sequence[float], least: float = 0.0) -> Judged:
-    """Judge whether values, one a seed, are above 0 in the mean, and above `least`.
+    """Judge whether values, one per seed, are above 0 in the mean, and above `least`.
 
-    By the 95 % Student t interval of the mean: it holds if all of it is above `least`, in
-    part if all of it is above 0, and does not if all of it is below 0.
+    The verdict follows from the 95 % Student interval of the mean: the claim holds if the
+    interval is above `least`, holds in part if it is above 0, and does not hold if it is below 0.
     """
     if not spread_is_known(values):
         return Judged(CANNOT_TELL)

@@ -13,8 +13,8 @@ TOPIC = Topic(
             title=said("Over seeds"),
             summary="Every model and learning rate over its seeds: means, deviations, intervals.",
             details=(
-                "Beside them how far the published protocol, in which the test set chooses the "
-                "epoch, is biased."
+                "Also how much the published protocol, which chooses the epoch on the test set, "
+                "raises the accuracy."
             ),
             levels=("study",),
             on_page=several_seeds,

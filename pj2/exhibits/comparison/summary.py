@@ -32,27 +32,23 @@ from pj2.statistics import (
 from pj2.wording import sentences
 
 _CAPTION = said(
-    "One row a model and learning rate. Accuracies in percent: mean ± standard deviation over "
-    "seeds, and in brackets the 95 % Student interval of that mean, which covers what another "
-    "seed would change; with one seed the 95 % Wilson interval, which covers the finite number "
-    "of images and not the seed. Test accuracy: at the chosen epoch. Best test "
-    "epoch (published protocol): the greatest of any epoch, chosen on the test set itself. "
-    "Best less chosen epoch: the second less the first, run by run, in points; it is never "
-    "negative, and no measure of what choosing on the test set gains, since what validation "
-    "misses is in it too. Diverged runs count in n only if they finished an epoch."
+    "One row per model and learning rate; accuracies in percent: mean ± standard deviation over "
+    "seeds [95 % Student interval], or one seed [95 % Wilson interval over images]. Best test "
+    "epoch (published protocol): chosen on the test set, so biased upwards. Diverged runs count in "
+    "n only if they finished an epoch."
 )
 _ACCURACIES = ("val", "test", "published")
 
 
 def summary_table(index_paths: Iterable[PathLike]) -> Table:
-    """Return a row for each (experiment, model, learning rate).
+    """Return one row for each (experiment, model, learning rate).
 
-    CSV: ``experiment, model, learning_rate, seeds`` (runs that finished an epoch),
-    ``diverged`` (runs), ``parameters, macs``, then for each of ``val``, ``test``,
-    ``published`` (accuracies as fractions) and ``excess`` (published − test):
-    ``_mean, _sd, _low, _high``; ``interval`` says what low and high are: ``student``
-    (of the mean over seeds) or ``wilson`` (of one run over images; the excess then has
-    none); ``images`` (test), ``epochs_mean, best_epoch_mean`` (from 1), ``seconds_mean``.
+    CSV: ``experiment, model, learning_rate, seeds`` (runs that finished an epoch), ``diverged``
+    (runs), ``parameters, macs``, then for each of ``val``, ``test``, ``published`` (accuracies as
+    fractions) and ``excess`` (published − test): ``_mean, _sd, _low, _high``; ``interval`` is the
+    kind of interval of low and high: ``student`` (of the mean over seeds) or ``wilson`` (of one
+    run over images; the excess then has none); ``images`` (test), ``epochs_mean,
+    best_epoch_mean`` (from 1), ``seconds_mean``.
     """
     runs = load_runs(index_paths)
     rows = [summary_row(group) for group in by_setting(runs).values()]
@@ -92,12 +88,12 @@ def summary_row(runs: Sequence[RunRecord]) -> dict[str, Any]:
 
 
 def _accuracies(run: RunRecord) -> dict[str, float]:
-    """Return a run's accuracies; NaN for one that was not measured."""
+    """Return a run's accuracies; NaN for those that were not measured."""
     best, tested = at_best_epoch(run), test_result(run)
     assert best is not None
     assert tested is not None
     return {
-        "val": float(best["val_accuracy"]),  # NaN if no image validates
+        "val": float(best["val_accuracy"]),  # NaN without validation images
         "test": tested[0] / tested[1],
         "published": float(epochs(run)["test_accuracy"].max()),  # NaN if never measured
     }
@@ -111,7 +107,7 @@ def _mean(values: Sequence[float], images: int | None) -> Mean:
 
 
 def summary_shown(row: dict[str, Any]) -> dict[str, str]:
-    """Return a row of the CSV as people read it, by heading."""
+    """Return a row of the CSV as text for people, by heading."""
 
     def accuracy(name: str) -> str:
         mean, sd, low, high = (row[f"{name}_{part}"] for part in MEAN_PARTS)

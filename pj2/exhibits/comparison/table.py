@@ -1,4 +1,4 @@
-"""All runs of one or more experiments side by side."""
+"""The table of all runs of one or more experiments."""
 
 from __future__ import annotations
 
@@ -17,11 +17,9 @@ from pj2.statistics import wilson_interval
 from pj2.wording import STATUSES, hardware_in_words, sentences
 
 _CAPTION = said(
-    "One row a run. Accuracies in percent with 95 % Wilson intervals, which cover the finite "
-    "number of images (n) and not the spread between seeds. Best epoch (counted from 1) and "
-    "validation accuracy: the epoch the run chose; test accuracy: at that epoch. "
-    "Best test epoch (published protocol): the greatest test accuracy of any epoch, chosen on "
-    "the test set itself and therefore biased upwards, which its interval does not cover."
+    "One row per run; accuracies in percent with 95 % Wilson intervals, which cover the finite "
+    "number of images (n), not the spread over seeds. Test accuracy: at the best validation epoch "
+    "(from 1). Best test epoch (published protocol): chosen on the test set, so biased upwards."
 )
 _OPTIONAL_INTEGERS = (
     "diverged_at_step", "best_epoch", "val_n", "test_n", "published_n", "published_epoch",
@@ -48,7 +46,7 @@ def comparison_table(index_paths: Iterable[PathLike]) -> Table:
 
 
 def runs_table(runs: Iterable[RunRecord]) -> pd.DataFrame:
-    """Return the columns of `comparison_table`, a row a run."""
+    """Return the columns of `comparison_table`, one row per run."""
     rows = [_row(run) for run in runs]
     return pd.DataFrame(rows).astype(dict.fromkeys(_OPTIONAL_INTEGERS, "Int64"))
 

@@ -1,4 +1,4 @@
-"""What is taken for what, class by class."""
+"""Confusion matrices, and the accuracy of each class."""
 
 from pj2.exhibits.declare import Figure, Table, Topic, never
 from pj2.language import said
@@ -13,7 +13,7 @@ TOPIC = Topic(
             summary="Confusion matrix of one model at its chosen learning rate, over seeds.",
             details=(
                 "Rows are true classes. Made from the predictions with the weights of the chosen "
-                "epoch; of several seeds it is their mean."
+                "epoch; with several seeds the matrix is their mean."
             ),
             levels=("model",),
             targets=("confusion_matrices",),

@@ -1,4 +1,4 @@
-"""The chart of what each model takes for what."""
+"""The chart of each model's confusion matrix."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pj2.exhibits.vega import Chart, Choice, options, sized, tooltip
 from pj2.language import tr
 from pj2.runs.reading import RunRecord
 
-_CELLS = 20  # classes; of more, the matrix has no numbers in its cells
+_CELLS = 20  # classes; a larger matrix has no numbers in its cells
 
 
 def confusion_charts(runs: Sequence[RunRecord]) -> list[Chart]:
-    """The confusion matrix of each model at its chosen learning rate, if any was tested."""
+    """Return the confusion matrix of each tested model at its chosen learning rate."""
     parts = [_cells(model) for model in models_on_test(runs) if model.runs]
     if not parts:
         return []
@@ -39,7 +39,7 @@ def confusion_charts(runs: Sequence[RunRecord]) -> list[Chart]:
 
 
 def _cells(model: ModelOnTest) -> pd.DataFrame:
-    """Return a row for each true and predicted class."""
+    """Return one row for each pair of true and predicted class."""
     result = confusion(model.predictions)
     k = len(result.classes)
     return pd.DataFrame(
@@ -54,7 +54,7 @@ def _cells(model: ModelOnTest) -> pd.DataFrame:
 
 
 def _matrix(classes: list[str]) -> Any:
-    """Return the matrix of the chosen model, with the chosen numbers if they can be read."""
+    """Return the matrix of the chosen model, with the chosen numbers if they are legible."""
     base = (
         alt.Chart(alt.NamedData("cells"))
         .transform_filter("datum.model == model")
@@ -65,7 +65,7 @@ def _matrix(classes: list[str]) -> Any:
         )
     )
     cells = base.mark_rect().encode(
-        color=alt.value("var(--accent)"),  # an opacity, so that no share is on any paper
+        color=alt.value("var(--accent)"),  # an opacity: 0 shows either paper
         fillOpacity=alt.FillOpacity(
             "share:Q", scale=alt.Scale(domain=[0, 100], range=[0.04, 1]), legend=None
         ),

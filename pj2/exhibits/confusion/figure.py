@@ -24,7 +24,7 @@ from pj2.statistics import SHARE, mean_interval, wilson_interval
 
 _TOP = 10
 _LETTERS = 78  # of a title on one line
-_MOST_WITH_NUMBERS = 12  # classes: with more, the numbers could not be read
+_MOST_WITH_NUMBERS = 12  # classes; numbers in more cells would be illegible
 _COLOURS = LinearSegmentedColormap.from_list("share", ["#FFFFFF", "#8FC1E3", "#0072B2", "#00304D"])
 
 
@@ -32,10 +32,9 @@ _COLOURS = LinearSegmentedColormap.from_list("share", ["#FFFFFF", "#8FC1E3", "#0
 def plot_confusion(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw the confusion matrix of a model's chosen setting, and its most frequent mistakes.
 
-    Rows are true classes. Colour is the share of the row; cells hold the count and, from
-    0.5 %, the share in percent. Of several seeds it is the mean of their matrices, and
-    cells hold the count's standard deviation over seeds. Raises UserError if the runs
-    are not of one model.
+    Rows are true classes. Colour is the share of the row; cells hold the count and, from 0.5 %,
+    the share in percent. With several seeds the matrix is their mean, and cells hold the count's
+    standard deviation over seeds. Raises UserError if the runs are not of one model.
     """
     runs = load_runs(index_paths)
     model = one_model(runs)
@@ -75,7 +74,7 @@ def _cells_in_words(seeds: int) -> str:
 
 
 def _accuracy(guesses: Sequence[Predictions]) -> str:
-    """Return the accuracy of the title: of one seed with its Wilson interval."""
+    """Return the accuracy for the title; for one seed with its Wilson interval."""
     n = len(guesses[0].label)
     if len(guesses) == 1:
         low, high = wilson_interval(guesses[0].correct, n)
@@ -117,7 +116,7 @@ def _draw_cells(axes: Axes, result: Confusion) -> None:
 
 
 def _draw_mistakes(axes: Axes, pairs: Sequence[ConfusedPair]) -> None:
-    """Draw the most frequent mistakes as bars, each under its name."""
+    """Draw the most frequent mistakes as bars, each below its name."""
     places = np.arange(len(pairs))
     axes.barh(places, [100 * pair.share for pair in pairs], height=0.35, color="#0072B2")
     for place, pair in zip(places, pairs, strict=True):

@@ -1,4 +1,4 @@
-"""Which classes a model mistakes for which, over all its seeds."""
+"""Which classes a model confuses, over all its seeds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pj2.runs.reading import Predictions
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """`count` images of class `true` were called `predicted`: `share` of that class.
+    """A mistake: `count` images, a `share` of class `true`, were predicted as `predicted`.
 
-    The count is a mean over seeds, `sd` its standard deviation (NaN of one seed).
+    The count is a mean over seeds; `sd` is its standard deviation (NaN for one seed).
     """
 
     true: str
@@ -26,14 +26,14 @@ class ConfusedPair:
 
 @dataclass(frozen=True)
 class Confusion:
-    """``each``: counts int64[seeds, k, k]: row = true class, column = predicted class."""
+    """The confusion matrices ``each``: int64[seeds, k, k], row = true class, column = predicted."""
 
     classes: tuple[str, ...]
     each: np.ndarray
 
     @property
     def seeds(self) -> int:
-        """How many runs were counted."""
+        """The number of runs counted."""
         return len(self.each)
 
     @property
@@ -43,14 +43,14 @@ class Confusion:
 
     @property
     def spread(self) -> np.ndarray:
-        """The standard deviation of the counts over seeds, float64[k, k]; NaN of one seed."""
+        """The standard deviation of the counts over seeds, float64[k, k]; NaN for one seed."""
         if self.seeds == 1:
             return np.full(self.each.shape[1:], np.nan)
         return np.asarray(self.each.std(axis=0, ddof=1))
 
     @property
     def images(self) -> np.ndarray:
-        """Images of each true class, int64[k]."""
+        """The number of images of each true class, int64[k]."""
         return np.asarray(self.each[0].sum(axis=1))
 
     @property
@@ -65,7 +65,7 @@ class Confusion:
         return np.diagonal(self.shares)
 
     def most_confused(self, top: int) -> list[ConfusedPair]:
-        """Return the `top` largest counts off the diagonal; equals in row order, no zeros."""
+        """Return the `top` largest counts off the diagonal, without zeros; ties keep row order."""
         errors = self.counts.copy()
         np.fill_diagonal(errors, 0)
         order = np.argsort(-errors, axis=None, kind="stable")[:top]

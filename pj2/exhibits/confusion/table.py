@@ -1,4 +1,4 @@
-"""What each model gets right and wrong, class by class, on the test set."""
+"""Tables of each class's accuracy and of the most frequent mistakes, on the test set."""
 
 from __future__ import annotations
 
@@ -18,28 +18,24 @@ from pj2.wording import sentences
 
 _IDENTITY = ("experiment", "model", "learning_rate", "seeds")
 _PER_CLASS = said(
-    "Test accuracy of each class in percent: of one seed with its 95 % Wilson interval, of several "
-    "the mean over seeds ± their standard deviation; n: images of the class."
+    "Test accuracy of each class in percent: mean ± standard deviation over seeds, or one seed "
+    "with its 95 % Wilson interval; n: images of the class."
 )
 _PAIRS = said(
-    "The {top} most frequent mistakes on the test set, true → predicted; of several seeds the mean "
-    "number of images ± its standard deviation."
+    "The {top} most frequent mistakes on the test set, true → predicted; images: mean ± standard "
+    "deviation over seeds."
 )
-_CHOSEN = said(
-    "Each model is shown at its learning rate with the best validation accuracy, the mean over "
-    "seeds ({models})."
-)
+_CHOSEN = said("Learning rates with the best mean validation accuracy: {models}.")
 
 
 def per_class_table(index_paths: Iterable[PathLike]) -> Table:
     """Return each class's test accuracy (recall) for each model, over the seeds of its setting.
 
-    The text has a row a class and a column a model, in percent. The CSV
-    has a row for each model and class: ``experiment, model, learning_rate, seeds`` (how
-    many), ``class, n`` (images of the class), ``accuracy`` (a fraction, the mean over
-    seeds), ``sd`` (over seeds), ``low, high``: the 95 % Student interval of the mean over
-    seeds, of one seed the 95 % Wilson interval; each model's last row, with an empty
-    class, is over all.
+    The text has one row per class and one column per model, in percent. The CSV has one row for
+    each model and class: ``experiment, model, learning_rate, seeds`` (how many), ``class, n``
+    (images of the class), ``accuracy`` (a fraction, the mean over seeds), ``sd`` (over seeds),
+    ``low, high``: the 95 % Student interval of the mean over seeds, or with one seed the 95 %
+    Wilson interval. Each model's last row, with an empty class, covers all classes.
     """
     chosen, note = _chosen(index_paths)
     rows = []
@@ -96,9 +92,9 @@ def _cell(recall: Mean) -> str:
 def _chosen(
     index_paths: Iterable[PathLike],
 ) -> tuple[dict[str, tuple[RunRecord, Confusion]], str]:
-    """Return each model's confusion over seeds with the first run, and a sentence that says which.
+    """Return each model's first run and confusion over seeds, and a sentence on the settings shown.
 
-    A model of which no run finished an epoch is only named in the sentence.
+    A model without a finished epoch appears in the sentence only.
     """
     chosen: dict[str, tuple[RunRecord, Confusion]] = {}
     told = []
@@ -117,7 +113,7 @@ def _identity(run: RunRecord, result: Confusion) -> tuple[str, str, float, int]:
 
 
 def _class_counts(result: Confusion) -> Iterator[tuple[str, int, np.ndarray]]:
-    """Yield (class, images, correct [seeds]) for classes with images, then ("", …) for all."""
+    """Yield (class, images, correct [seeds]) for each class with images, then ("", …) for all."""
     correct = result.each.diagonal(axis1=1, axis2=2)
     for place, (name, n) in enumerate(zip(result.classes, result.images, strict=True)):
         if n:

@@ -13,9 +13,9 @@ TOPIC = Topic(
             title=said("Curvature"),
             summary="Spectral density of the Hessian, with its largest eigenvalues.",
             details=(
-                "At the weights of each model's best run, by stochastic Lanczos quadrature; "
-                "BatchNorm with its running statistics, and with those of the images. "
-                "It depends on the scale of the weights."
+                "At the weights of each model's best run, by stochastic Lanczos quadrature. "
+                "BatchNorm uses its running statistics, and separately those of the images. The "
+                "spectrum depends on the scale of the weights."
             ),
             measured="curvature.json",
             exists=asks_for("curvature"),

@@ -1,4 +1,4 @@
-"""The spectral density that is drawn, and whether it may be."""
+"""The smoothed spectral density, and the checks that it must pass before it is drawn."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pj2.language import tr
 
 
 def common_width(parts: Iterable[Curvature]) -> float:
-    """Return one width of the smoothing, a standard deviation in eigenvalue units.
+    """Return one smoothing width for all spectra, a standard deviation in units of eigenvalues.
 
-    It is the greatest range of the spectra over twice the Lanczos steps: what those resolve.
+    It is the greatest range of the spectra over twice the Lanczos steps, the resolution limit.
     """
     return max(
         (part["largest"][0] - part["smallest"][0])
@@ -23,7 +23,7 @@ def common_width(parts: Iterable[Curvature]) -> float:
 
 
 def density(part: Curvature, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return eigenvalues and the density of the spectrum there, smoothed by a Gaussian."""
+    """Return a grid of eigenvalues and the spectral density there, smoothed by a Gaussian."""
     nodes, masses = np.concatenate(part["nodes"]), np.concatenate(part["masses"])
     grid = np.arange(nodes.min() - 8 * width, nodes.max() + 8 * width, width / 4)
     bumps = np.exp(-0.5 * ((grid - nodes[:, None]) / width) ** 2) / (width * np.sqrt(2 * np.pi))
@@ -31,10 +31,10 @@ def density(part: Curvature, width: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fault(part: Curvature, width: float, grid: np.ndarray, values: np.ndarray) -> str:
-    """Say why a density is not to be drawn; nothing if it may be.
+    """Return why a density must not be drawn; empty if it passes all checks.
 
-    Its integral is to be one, its mean that of the trace's estimate within the standard error,
-    and its ends those of the spectrum within the width.
+    Its integral must be 1, its mean the estimated trace within the standard error, and its ends
+    those of the spectrum within the width.
     """
     integral = float(np.trapezoid(values, grid))
     if not abs(integral - 1) < 0.01:
@@ -44,13 +44,14 @@ def fault(part: Curvature, width: float, grid: np.ndarray, values: np.ndarray) -
     implied = part["parameters"] * float(np.trapezoid(values * grid, grid))
     if not abs(implied - traces.mean()) <= error + 1e-6 * abs(traces.mean()):
         return tr(
-            "its mean stands for a trace of {implied:.4g}, which is {trace:.4g} ± {error:.2g}",
+            "its mean implies a trace of {implied:.4g}, but the trace is {trace:.4g} ± {error:.2g}",
             implied=implied, trace=traces.mean(), error=error,
         )  # fmt: skip
     farthest = max(max(nodes) for nodes in part["nodes"])
     if not abs(farthest - part["largest"][0]) <= width:
         return tr(
-            "so few steps end at an eigenvalue of {farthest:.3g}, and the largest is {largest:.3g}",
+            "with so few steps it ends at an eigenvalue of {farthest:.3g}, but the largest is "
+            "{largest:.3g}",
             farthest=farthest, largest=part["largest"][0],
         )  # fmt: skip
     return ""

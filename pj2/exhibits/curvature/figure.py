@@ -16,12 +16,12 @@ from pj2.runs.reading import PathLike
 from pj2.wording import named
 
 _WEIGHTS = {"best": said("best weights"), "last": said("last weights")}
-_SHARE = 0.01  # of a single eigenvalue's density; what is below is the tail of a bump
+_SHARE = 0.01  # of a single eigenvalue's density; lower values are tails of the smoothing
 
 
 @style.styled
 def plot_curvature(paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Draw the spectral density of each model: a row the weights, a column the statistics."""
+    """Draw each model's spectral density: a row per kind of weights, a column per statistics."""
     measured = [part for path in paths for part in read_curvature(path)]
     colours = style.colours(str(part["about"]["model"]) for part in measured)
     rows = list(dict.fromkeys(str(part["about"]["weights"]) for part in measured))
@@ -69,7 +69,7 @@ def _draw(
     width: float,
     colour: str,
 ) -> None:
-    """Draw a density, if there is one, down to a hundredth of one eigenvalue's, and the ticks."""
+    """Draw a density, if given, down to a hundredth of one eigenvalue's; ticks mark eigenvalues."""
     if curve:
         least = _SHARE / (part["parameters"] * width * np.sqrt(2 * np.pi))
         grid, values = curve
@@ -91,14 +91,10 @@ def _name(part: Curvature) -> str:
 
 def _small_print(config: dict[str, Any], width: float) -> str:
     return tr(
-        "Hessian of the mean cross-entropy over at most {images:,} training images, all "
-        "parameters, fp32. Density by stochastic Lanczos quadrature (Papyan 2020), {vectors} "
-        "vectors of {steps} steps, smoothed by a Gaussian of standard deviation {width:.2g} for "
-        "all: nothing narrower is resolved. Ticks: the largest eigenvalues ({eigenvalues}). "
-        "Such numbers depend on the scale of the weights: BatchNorm "
-        "makes a network blind to the scale of the weights before it, so that shrinking them "
-        "raises the curvature and changes nothing that the network computes (Dinh et al. 2017). "
-        "Compare models with that in mind.",
+        "Hessian of the mean cross-entropy over at most {images:,} training images. Density: "
+        "stochastic Lanczos quadrature ({vectors} vectors of {steps} steps), smoothed with "
+        "standard deviation {width:.2g}. Ticks: the {eigenvalues} largest eigenvalues. All depend "
+        "on the scale of the weights, which BatchNorm makes arbitrary (Dinh et al. 2017).",
         images=config["images"],
         vectors=config["vectors"],
         steps=config["lanczos_steps"],
@@ -108,7 +104,7 @@ def _small_print(config: dict[str, Any], width: float) -> str:
 
 
 def _not_finite(parts: Sequence[Curvature]) -> str:
-    """Name the weights that have no curvature; nothing if there are none."""
+    """Return a sentence that names the weights without a curvature; empty if there are none."""
     names = [_name(part) for part in parts if not part["nodes"]]
     if not names:
         return ""

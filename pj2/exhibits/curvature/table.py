@@ -14,18 +14,18 @@ from pj2.language import said, tr
 from pj2.runs.reading import PathLike
 
 _CAPTION = said(
-    "Hessian of the mean training loss, fp32, on a fixed part of the training images. "
-    "The trace is a mean over random vectors, with its standard error. These numbers depend on "
-    "the scale of the weights, which BatchNorm makes arbitrary."
+    "Hessian of the mean training loss on a fixed part of the training images; trace ± standard "
+    "error over random vectors. All numbers depend on the scale of the weights, which BatchNorm "
+    "makes arbitrary."
 )
 
 
 def curvature_table(paths: Iterable[PathLike]) -> Table:
     """Return one row for each model and weights.
 
-    CSV: ``model, lr, seed, weights, statistics, images, loss, largest`` (descending,
-    separated by blanks), ``smallest, trace, trace_error, vectors``. What is not finite, as at
-    the last weights of a run that diverged, is missing.
+    CSV: ``model, lr, seed, weights, statistics, images, loss, largest`` (descending, separated by
+    blanks), ``smallest, trace, trace_error, vectors``. Values that are not finite, as at the last
+    weights of a diverged run, are missing.
     """
     parts = [part for path in paths for part in read_curvature(path)]
     frame = pd.DataFrame([_row(part) for part in parts])

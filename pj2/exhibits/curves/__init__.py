@@ -12,8 +12,8 @@ TOPIC = Topic(
             title=said("Training curves"),
             summary="Loss and accuracy of every run listed, on a shared x-axis.",
             details=(
-                "Made from the losses of every step and the accuracies of every epoch; of "
-                "several seeds there is a mean with a band of one standard deviation."
+                "Made from the losses of every step and the accuracies of every epoch; with "
+                "several seeds the curve is their mean, with a band of one standard deviation."
             ),
             levels=("experiment", "model"),
             targets=("training_curves",),
@@ -24,7 +24,7 @@ TOPIC = Topic(
             function="pj2.exhibits.curves.figure:plot_all_models",
             title=said("Training curves of every model"),
             summary="Loss and accuracy of every model together, each at its chosen learning rate.",
-            details="That is the one with the best validation accuracy.",
+            details="The chosen rate has the best validation accuracy.",
             levels=("study",),
             on_page=never,
             targets=("training_curves",),

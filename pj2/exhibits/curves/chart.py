@@ -16,24 +16,24 @@ from pj2.exhibits.vega import Chart, Choice, colour_scale, options, shown_nearby
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, by_model, chosen_setting, epochs, steps, steps_per_epoch
 
-_POINTS = 60_000  # of the training losses of one chart, over all its runs
-_LINES = 100  # runs; of more, each model has those of one learning rate
-_SMOOTH = 5  # steps at least, whose mean is one point of a training loss
+_POINTS = 60_000  # training losses of one chart, over all its runs
+_LINES = 100  # runs; with more, the chart shows one learning rate per model
+_SMOOTH = 5  # steps, at least, averaged in one point of a training loss
 
 
 def curve_charts(runs: Sequence[RunRecord]) -> list[Chart]:
-    """Loss and accuracy of every run, or of those at each model's chosen learning rate."""
+    """Return charts of loss and accuracy of every run, or of each model's chosen learning rate."""
     caption = ""
     if len(runs) > _LINES:
         caption = tr(
-            "Of {n:,} runs those of each model's chosen learning rate are drawn.", n=len(runs)
+            "Of {n:,} runs the chart shows those at each model's chosen learning rate.", n=len(runs)
         )
         runs = [run for group in by_model(runs).values() for run in chosen_setting(group)]
     return [replace(chart, caption=caption) for chart in (loss_curves(runs), accuracy_curves(runs))]
 
 
 def loss_curves(runs: Sequence[RunRecord]) -> Chart:
-    """Loss over epochs: training at every step, binned where there are many, others by epoch."""
+    """Return the loss over epochs: training loss by step, binned if many; others by epoch."""
     looks = series(runs)
     most = share(_POINTS, runs, 120)
     parts = []
@@ -52,7 +52,7 @@ def loss_curves(runs: Sequence[RunRecord]) -> Chart:
 
 
 def accuracy_curves(runs: Sequence[RunRecord]) -> Chart:
-    """Accuracy over epochs; that of training is a mean over its epoch, at its middle."""
+    """Return the accuracy over epochs; a training accuracy stands at the middle of its epoch."""
     looks = series(runs)
     parts = []
     for run in runs:
@@ -65,7 +65,7 @@ def accuracy_curves(runs: Sequence[RunRecord]) -> Chart:
 
 
 def _part(label: str, run: RunRecord, split: str, x: Any, y: Any, *, whole: bool) -> pd.DataFrame:
-    """Return some points of one run, each of a whole epoch or of a few steps; finite ones only."""
+    """Return the finite points of one run; each covers a whole epoch, or a few steps."""
     points = {"x": np.asarray(x, float), "y": np.asarray(y, float), "whole": int(whole)}
     told = {"series": label, "split": _split_names()[split], "seed": str(run.seed)}
     frame = pd.DataFrame(points | told)
@@ -99,7 +99,7 @@ def _curves(
 
 
 def _layers(unit: str, shown: dict[str, str], splits: Sequence[str]) -> Any:
-    """Return a line a run and split, its points, and the point that the pointer is at."""
+    """Return one line per run and split, its points, and the point under the pointer."""
     base = (
         alt.Chart(alt.NamedData("points"))
         .transform_filter("indexof(series, datum.series) >= 0")
@@ -122,7 +122,7 @@ def _layers(unit: str, shown: dict[str, str], splits: Sequence[str]) -> Any:
         legend=alt.Legend(title=None, orient="top", symbolStrokeColor="var(--muted)"),
     )
     line = base.mark_line(strokeWidth=1.6, clip=True).encode(strokeDash=dashes)
-    # A line of one epoch would be no line at all.
+    # A line of one epoch would be invisible.
     dots = base.transform_filter("datum.whole").mark_point(filled=True, size=18, clip=True)
     told = tooltip(
         ("series:N", tr("run")),

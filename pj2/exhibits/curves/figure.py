@@ -37,8 +37,8 @@ from pj2.wording import named
 
 _BINS = 400
 _LETTERS = 78  # of a title on one line
-_LEGEND = 30  # entries; of more, some are named
-_CROWD = 50  # runs; the lines of more are thin, and a picture inside the SVG
+_LEGEND = 30  # entries; a longer legend names some of them
+_CROWD = 50  # runs; lines of more are thin, and a bitmap inside the SVG
 _SPLITS = ("train", "val", "test")
 _CHOSEN: Mapping[str, Any] = {
     "marker": "o", "markersize": 6, "markerfacecolor": "none", "markeredgecolor": style.INK,
@@ -48,11 +48,10 @@ _CHOSEN: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class _Curves:
-    """What is drawn of one run, and no more: its steps would fill the memory.
+    """The drawn data of one run; keeping its steps as well would fill the memory.
 
-    `x` counts epochs, so that the first ends at 1. `low` and `high` are the extremes
-    of each bin of steps, or every step's loss twice where they are few; `line` is the
-    running mean as x and y.
+    `x` counts epochs; the first epoch ends at 1. `low` and `high` are the extremes of each bin of
+    steps, or both every step's loss if steps are few; `line` is the running mean as x and y.
     """
 
     run: RunRecord
@@ -73,13 +72,12 @@ class _Curves:
 
 @style.styled
 def plot_curves(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Draw loss (left) and accuracy (right) of all runs listed, over epochs.
+    """Draw loss (left) and accuracy (right) of all runs over epochs.
 
-    A single run has training, validation and test in one row; several runs have a row
-    for each, on shared axes. Colour is the model; shade and line style together are
-    the learning rate. Of several seeds there is a thin line each, and the mean with a
-    band of one standard deviation. Test curves are there if the test set was measured
-    every epoch.
+    A single run has training, validation and test in one row; several runs have one row for each,
+    on shared axes. Colour is the model; shade and line style together are the learning rate. Each
+    of several seeds has a thin line, and their mean has a band of one standard deviation. Test
+    curves appear if the test set was measured every epoch.
     """
     runs = load_runs(index_paths)
     _plot(runs, stem, _title(runs))
@@ -87,7 +85,7 @@ def plot_curves(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 
 @style.styled
 def plot_all_models(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Draw every model's setting, see `runs.reading.chosen_setting`, on shared axes."""
+    """Draw each model at its `runs.reading.chosen_setting`, on shared axes."""
     groups = by_model(load_runs(index_paths))
     chosen = [run for group in groups.values() for run in chosen_setting(group)]
     _plot(chosen, stem, tr("Each model at its learning rate with the best validation accuracy"))
@@ -116,7 +114,7 @@ def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str) -> None:
     if not losses.total:
         style.save_placeholder(tr("{title}: no finite loss was recorded", title=title), stem)
         return
-    if len(runs) == 1:  # line styles are free to tell the splits apart
+    if len(runs) == 1:  # line styles are free to mark the splits
         words = {"train": tr("training"), "val": tr("validation"), "test": tr("test")}
         handles = [
             Line2D([], [], label=words[split], **_split_look(looks[0], split)) for split in splits
@@ -145,7 +143,7 @@ def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str) -> None:
 
 
 def _title(runs: Sequence[RunRecord]) -> str:
-    """Return the models' names; of more than a line holds, the experiment's and how many."""
+    """Return the models' names; if they exceed a line, the experiments and the number of models."""
     names = list(model_names(runs).values())
     title = tr(", ").join(names)
     if letters.width(title) <= _LETTERS:
@@ -157,7 +155,7 @@ def _title(runs: Sequence[RunRecord]) -> str:
 def _draw_panels(
     grid: np.ndarray, curves: Sequence[_Curves], splits: Sequence[str], top: float
 ) -> None:
-    """Fill the axes: loss left, accuracy right; a row for each split, or one row for all."""
+    """Draw the panels: loss left, accuracy right; one row for each split, or one row for all."""
     longest = max(drawn.epochs for drawn in curves)
     points = "o" if longest <= 15 else ""
     together = len(grid) == 1
@@ -183,7 +181,7 @@ def _draw_panels(
 
 
 def _units(split: str) -> tuple[str, str]:
-    """Return what the axes of loss and accuracy say, of a split or of all of them together."""
+    """Return the labels of the loss and accuracy axes, for one split or for all together."""
     return {
         "": (tr("loss (nats)"), tr("accuracy (%)")),
         "train": (tr("training loss (nats)"), tr("training accuracy (%)")),
@@ -193,7 +191,7 @@ def _units(split: str) -> tuple[str, str]:
 
 
 def _legend_columns(runs: Sequence[RunRecord], handles: Sequence[Artist]) -> int:
-    """Return how many columns fit; one for each model if that is how the entries fall."""
+    """Return how many columns fit; one per model if the entries divide so."""
     fit = style.columns_that_fit(handles, letter=0.065, margin=0.5)
     models = len(by_model(runs))
     whole = 1 < models < len(handles) and len(handles) % models == 0
@@ -201,11 +199,10 @@ def _legend_columns(runs: Sequence[RunRecord], handles: Sequence[Artist]) -> int
 
 
 def _looks(runs: Sequence[RunRecord]) -> tuple[list[Mapping[str, Any]], list[Artist]]:
-    """Return colour and line style of each run, and what the legend says of them.
+    """Return colour and line style of each run, and the legend's handles.
 
-    Runs that differ in their seed alone look the same; a model's learning rates, and the
-    experiments that it is in, do not. Of very many learning rates the legend names some,
-    from the least to the greatest.
+    Runs that differ only in their seed look the same; a model's learning rates and experiments do
+    not. With very many learning rates the legend names some, from the least to the greatest.
     """
     names = model_names(runs)
     colours = style.colours(run.model for run in runs)
@@ -213,8 +210,8 @@ def _looks(runs: Sequence[RunRecord]) -> tuple[list[Mapping[str, Any]], list[Art
     handles: list[Artist] = []
     different = {(run.experiment, run.model, run.lr) for run in runs}
     variants = Counter(model for _, model, _ in different)
-    before: Counter[str] = Counter()  # of each model, in the experiments before this one
-    kin: Counter[str] = Counter()  # variants of each architecture so far, alike in colour
+    before: Counter[str] = Counter()  # per model, in the experiments before this one
+    kin: Counter[str] = Counter()  # variants of each architecture so far, which share its colour
     entries = len(different)
     most = entries if entries <= _LEGEND else max(2, _LEGEND // len(names))
     for (experiment, model), group in by_model(runs).items():
@@ -240,7 +237,7 @@ def _looks(runs: Sequence[RunRecord]) -> tuple[list[Mapping[str, Any]], list[Art
 
 
 def _spread(items: Sequence[str], most: int) -> list[str]:
-    """Return at most so many of the items, evenly spaced, the first and the last among them."""
+    """Return at most `most` of the items, evenly spaced, with the first and the last."""
     if len(items) <= most:
         return list(items)
     return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]
@@ -263,24 +260,24 @@ def _read(
     x = (recorded["step"].to_numpy() + 1) / steps_per_epoch(run, recorded)
     loss = recorded["loss"].to_numpy()
     losses.add(loss)
-    width = bin_width(len(loss), _BINS)  # too many to tell apart: the extremes of each bin
+    width = bin_width(len(loss), _BINS)  # too many to distinguish: the extremes of each bin
     low, high, _ = bins(loss, width)
     mean = pd.Series(loss).rolling(window, center=True, min_periods=1).mean().to_numpy()
     shown = slice(None, None, max(1, window // 5))
-    line = x[shown].copy(), mean[shown].copy()  # a view would keep the whole
+    line = x[shown].copy(), mean[shown].copy()  # copies, since views would keep the whole arrays
     end, last = (float(x[-1]), float(loss[-1])) if len(loss) else (0.0, float("nan"))
     return _Curves(run, x[::width].copy(), low, high, line, width > 1, end, last, table, look)
 
 
 def _by_setting(curves: Sequence[_Curves]) -> list[list[_Curves]]:
-    """Group what is drawn of runs that differ in their seed alone."""
+    """Group the drawn data of runs that differ only in their seed."""
     by_run = {id(drawn.run): drawn for drawn in curves}
     groups = by_setting(drawn.run for drawn in curves)
     return [[by_run[id(run)] for run in group] for group in groups.values()]
 
 
 def _draw_steps(axes: Axes, group: Sequence[_Curves], look: Mapping[str, Any], top: float) -> None:
-    """Draw every step's loss, pale, under its running mean; of several seeds the means alone."""
+    """Draw every step's loss, pale, under its running mean; for several seeds the means alone."""
     colour = look["color"]
     for drawn in group:
         if len(group) == 1 and drawn.binned:
@@ -298,7 +295,7 @@ def _draw_steps(axes: Axes, group: Sequence[_Curves], look: Mapping[str, Any], t
 def _draw_epochs(
     axes: Axes, group: Sequence[_Curves], column: str, look: Mapping[str, Any], points: str
 ) -> None:
-    """Draw one value an epoch, accuracies in percent; mark the chosen epoch of several."""
+    """Draw one value per epoch, accuracies in percent; mark the chosen epoch of several."""
     lines = []
     for drawn in group:
         table = drawn.table
@@ -316,9 +313,9 @@ def _draw_epochs(
 def _draw_lines(
     axes: Axes, lines: Sequence[tuple[np.ndarray, np.ndarray]], look: Mapping[str, Any]
 ) -> None:
-    """Draw a line; of several a thin one each, and their mean ± one standard deviation.
+    """Draw a line; for several lines, each thin, and their mean ± one standard deviation.
 
-    The mean goes as far as the shortest; they share their places.
+    All lines share their x positions; the mean ends with the shortest line.
     """
     if len(lines) == 1:
         axes.plot(*lines[0], **look)
@@ -356,8 +353,8 @@ def _small_print(
         loss = tr("Training loss: line, running mean of {window} steps.", window=window)
     elif binned:
         loss = tr(
-            "Training loss: pale, from least to greatest in each of up to 400 bins; line, running "
-            "mean of {window} steps.",
+            "Training loss: pale, range in each of up to 400 bins; line, running mean of {window} "
+            "steps.",
             window=window,
         )
     else:
@@ -368,10 +365,10 @@ def _small_print(
     return [
         "" if others else tr("Run: learning rate {lr}, seed {seed}.", lr=run.lr, seed=run.seed),
         loss,
-        tr("Training accuracy is a mean over its epoch and drawn at its middle."),
+        tr("Training accuracy is the mean of an epoch, drawn at its middle."),
         tr(
-            "Thin lines: single seeds; line and band: their mean ± one standard deviation, as far "
-            "as all of them go."
+            "Thin lines: single seeds; line and band: mean ± one standard deviation, up to the "
+            "shortest."
         )
         if several
         else "",

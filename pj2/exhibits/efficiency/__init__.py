@@ -1,4 +1,4 @@
-"""Accuracy and what it costs."""
+"""Accuracy against cost: parameters, MACs and seconds."""
 
 from pj2.exhibits.declare import Figure, Table, Topic
 from pj2.language import said
@@ -13,8 +13,8 @@ TOPIC = Topic(
             title=said("Accuracy and its cost"),
             summary="Accuracy against parameters, MACs and seconds, with the Pareto front.",
             details=(
-                "Each model is at its learning rate with the best validation accuracy; bars are "
-                "the standard deviation over seeds, of one seed the 95 % Wilson interval."
+                "Each model is at its learning rate with the best validation accuracy. Bars are "
+                "the standard deviation over seeds, or with one seed the 95 % Wilson interval."
             ),
             levels=("study",),
             targets=("efficiency",),
@@ -25,8 +25,11 @@ TOPIC = Topic(
             name="efficiency",
             function="pj2.exhibits.efficiency.table:efficiency_table",
             title=said("Costs and the Pareto front"),
-            summary="Accuracy beside parameters, MACs and seconds, and which models nothing beats.",
-            details="With the costs for which each model is on the Pareto front.",
+            summary=(
+                "Accuracy beside parameters, MACs and seconds, and the models that no other "
+                "dominates."
+            ),
+            details="Also the costs for which each model is on the Pareto front.",
             levels=("study",),
             targets=("comparison_table", "efficiency"),
         ),

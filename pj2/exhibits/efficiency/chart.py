@@ -1,4 +1,4 @@
-"""The chart of accuracy against what a model costs."""
+"""The chart of accuracy against a model's cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pj2.runs.reading import RunRecord
 
 
 def efficiency_charts(runs: Sequence[RunRecord]) -> list[Chart]:
-    """Test accuracy against what a model costs, if any was tested."""
+    """Return the chart of test accuracy against a model's cost; empty if no model was tested."""
     models, _ = efficiencies(runs)
     if not models:
         return []
@@ -33,14 +33,14 @@ def efficiency_charts(runs: Sequence[RunRecord]) -> list[Chart]:
     options = tuple((cost, words[cost], "") for cost in COSTS)
     choices = (Choice("kind", tr("Cost"), options, False, COSTS[0]),)
     caption = tr(
-        "Bars: mean ± standard deviation over seeds; of a single seed the 95 % Wilson interval."
+        "Bars: mean ± standard deviation over seeds, or with one seed the 95 % Wilson interval."
     )
     data = {"models": columns(_points(models))}
     return [Chart("efficiency", title, chart.to_dict(), data, choices, caption=caption)]
 
 
 def _points(models: Sequence[Efficiency]) -> pd.DataFrame:
-    """Return a row for each model and cost."""
+    """Return one row for each model and cost."""
     on_front = fronts(models)
     return pd.DataFrame(
         [
@@ -61,7 +61,7 @@ def _points(models: Sequence[Efficiency]) -> pd.DataFrame:
 
 
 def _layers(shown: dict[str, str]) -> Any:
-    """Return the front, and of each model its point, interval and name in its colour."""
+    """Return the front, and each model's point, interval and name in its colour."""
     base = (
         alt.Chart(alt.NamedData("models"))
         .transform_filter("datum.kind == kind")

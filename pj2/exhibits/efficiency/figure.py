@@ -1,4 +1,4 @@
-"""Test accuracy against what it costs."""
+"""The figure of test accuracy against cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pj2.language import tr
 from pj2.runs.reading import PathLike, load_runs
 from pj2.wording import named, never_finished
 
-_MARKERS = {  # and sizes in points, at which they look equally large
+_MARKERS = {  # and sizes in points that make them look equally large
     "o": 6.0, "s": 5.5, "^": 6.8, "D": 5.4, "v": 6.8, "P": 7.2, "<": 6.8, ">": 6.8, "*": 9.5,
     "p": 7.0, "h": 7.0, "d": 7.0,
 }  # fmt: skip
@@ -26,17 +26,17 @@ _FRONT: Mapping[str, Any] = {"color": "#9A9A9A", "linewidth": 1.0, "drawstyle": 
 _POINT: Mapping[str, Any] = {
     "markeredgecolor": "white", "markeredgewidth": 0.5, "linestyle": "",
 }  # fmt: skip
-_NARROWEST = 6.0  # an axis from its one end to the other, so that it has two ticks or three
+_NARROWEST = 6.0  # ratio of an axis's ends, so that it has two or three ticks
 _TICKS = 4
 
 
 @style.styled
 def plot_efficiency(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Draw test accuracy against parameters, MACs and training seconds, each logarithmic.
+    """Draw test accuracy against parameters, MACs and training seconds, on logarithmic axes.
 
-    A point is a model at its chosen learning rate, see `runs.reading.chosen_setting`:
-    the mean over its seeds with their standard deviation, of one seed with the 95 %
-    Wilson interval. Steps join the models that none beats in both, the Pareto front.
+    A point is a model at its chosen learning rate, see `runs.reading.chosen_setting`: the mean
+    over its seeds with their standard deviation, or one seed with its 95 % Wilson interval. Steps
+    join the Pareto front, the models that no other dominates.
     """
     models, absent = efficiencies(load_runs(index_paths))
     if not models:
@@ -66,9 +66,9 @@ def plot_efficiency(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 
 
 def _looks(models: Sequence[Efficiency]) -> list[Mapping[str, Any]]:
-    """Return colour and mark of each model, all different.
+    """Return a unique colour and marker for each model.
 
-    Variants of a model have shades of its colour, which alone would not tell them apart.
+    Variants of a model share its colour in shades; the marker distinguishes them.
     """
     colours = style.colours(model.own_name for model in models)
     taken: set[tuple[str, str]] = set()
@@ -98,7 +98,7 @@ def _draw(
         for cost, model, unbeaten in zip(costs, models, front, strict=True)
         if unbeaten
     )  # fmt: skip
-    # The last of the front is not beaten at any greater cost either.
+    # No greater cost beats the last model of the front either.
     x, y = zip(*steps, (axes.get_xlim()[1], steps[-1][1]), strict=True)
     axes.plot(x, 100 * np.array(y), **_FRONT)
     for model, cost, look in zip(models, costs, looks, strict=True):
@@ -123,7 +123,7 @@ def _set_cost_axis(axes: Axes, costs: np.ndarray) -> None:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Return a few round numbers from `low` to `high`, as evenly spaced as they can be."""
+    """Return a few round numbers from `low` to `high`, spaced as evenly as possible."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks: list[float] = []
     for steps in ((1, 2, 5), (1, 3), (1,)):
@@ -160,11 +160,10 @@ def _small_print(models: Sequence[Efficiency], absent: Sequence[str]) -> list[st
         bars.append(tr("95 % Wilson interval, which covers the finite number of images"))
     return [
         tr(
-            "Each model at its learning rate with the best validation accuracy, the mean over "
-            "seeds; {images} test images. Bars: {bars}. MACs: multiply-accumulates of a forward "
-            "pass. Training seconds: wall time of a run's epochs, the mean over seeds. Pareto "
-            "front: no other model has at least that accuracy at no greater cost; it goes by means "
-            "and knows nothing of the bars.",
+            "Each model at its chosen learning rate; {images} test images. Bars: {bars}. MACs: "
+            "multiply-accumulates of a forward pass. Training seconds: wall time of a run's "
+            "epochs. Pareto front: no other model has at least that mean accuracy at no greater "
+            "cost.",
             images=tr(" or ").join(f"{n:,}" for n in sorted({model.images for model in models})),
             bars=tr("; ").join(bars),
         ),

@@ -1,4 +1,4 @@
-"""What a model costs, beside how well it does."""
+"""The costs and the accuracy of a model, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ COSTS = ("parameters", "macs", "seconds")
 class Efficiency:
     """A model at its chosen learning rate: costs, and test accuracy over its seeds.
 
-    `name` tells the model from others in a table or figure. `runs` has one run a seed,
-    `images` counts the test images that each saw. `seconds` is the wall time of a run's
-    epochs, `wilson` the 95 % Wilson interval of a single seed's accuracy, None of more.
+    `name` identifies the model in a table or figure. `runs` has one run per seed, `images` is the
+    number of test images of each run. `seconds` is the wall time of a run's epochs. `wilson` is
+    the 95 % Wilson interval of a single seed's accuracy, None for several seeds.
     """
 
     name: str
@@ -35,12 +35,12 @@ class Efficiency:
 
     @property
     def own_name(self) -> str:
-        """The model's name, which one in another experiment may have too."""
+        """The model's name, which a model of another experiment may share."""
         return self.runs[0].model
 
     @property
     def parameters(self) -> int:
-        """How many numbers the model learns."""
+        """The number of parameters."""
         return int(self.runs[0].info["parameters"])
 
     @property
@@ -50,13 +50,12 @@ class Efficiency:
 
     @property
     def spread(self) -> tuple[float, float]:
-        """From where to where its accuracy is drawn: the Wilson interval of a single seed, of
-        several their mean ± standard deviation."""
+        """The interval drawn: mean ± standard deviation over seeds; one seed's Wilson interval."""
         mean, sd = self.accuracy.mean, self.accuracy.sd
         return self.wilson or (mean - sd, mean + sd)
 
     def cost(self, name: str) -> float:
-        """Return one of `COSTS`, seconds as their mean over seeds."""
+        """Return one of `COSTS`; for seconds the mean over seeds."""
         return self.seconds.mean if name == "seconds" else float(getattr(self, name))
 
 
@@ -82,11 +81,11 @@ def efficiencies(runs: Sequence[RunRecord]) -> tuple[list[Efficiency], list[str]
 
 
 def pareto_front(cost: ArrayLike, value: ArrayLike) -> np.ndarray:
-    """Tell which of n items no other dominates, bool[n].
+    """Return a mask, bool[n], of the items that no other item dominates.
 
-    An item dominates another if it costs no more, is worth no less, and is better in one
-    of the two; equals are on the front together. One with a NaN never is, nor does it
-    dominate any.
+    An item dominates another if it costs no more, is worth no less, and is better in one of the
+    two; equal items are on the front together. An item with a NaN is neither on the front nor
+    dominates any.
     """
     cost, value = np.asarray(cost, np.float64), np.asarray(value, np.float64)
     no_worse = (cost[:, None] <= cost) & (value[:, None] >= value)
@@ -96,13 +95,13 @@ def pareto_front(cost: ArrayLike, value: ArrayLike) -> np.ndarray:
 
 
 def fronts(models: Sequence[Efficiency]) -> dict[str, np.ndarray]:
-    """Tell for each of `COSTS` which models are on the front of least cost and most accuracy."""
+    """Return for each of `COSTS` the mask of models on its Pareto front."""
     accuracy = [model.accuracy.mean for model in models]
     return {cost: pareto_front([model.cost(cost) for model in models], accuracy) for cost in COSTS}
 
 
 def note_conditions(models: Sequence[Efficiency]) -> str:
-    """Return a sentence that warns of seconds which cannot be compared; nothing if they can."""
+    """Return a sentence that warns of seconds that cannot be compared; empty if they can."""
     conditions = list(dict.fromkeys(_condition(run) for model in models for run in model.runs))
     if len(conditions) < 2:
         return ""
@@ -114,7 +113,7 @@ def note_conditions(models: Sequence[Efficiency]) -> str:
 
 
 def _condition(run: RunRecord) -> str:
-    """Return what the speed of a run depends on beside its settings."""
+    """Return the conditions that a run's speed depends on, beside its settings."""
     return tr(
         "{hardware}, {precision}",
         hardware=hardware_in_words(run.info["hardware"]),

@@ -1,4 +1,4 @@
-"""What each model costs, how well it does, and which others that beats."""
+"""The table of each model's costs and accuracy, and of the Pareto fronts."""
 
 from __future__ import annotations
 
@@ -23,26 +23,24 @@ _COLUMNS = (
 )  # fmt: skip
 _SHORT = {"parameters": said("parameters"), "macs": said("MACs"), "seconds": said("seconds")}
 _CAPTION = said(
-    "Each model at its learning rate with the best validation accuracy, the mean over seeds. "
-    "Test accuracy in percent and seconds: of several seeds the mean ± the standard deviation, of "
-    "one seed the accuracy with its 95 % Wilson interval. MACs: multiply-accumulates of one "
-    "image's forward pass. Seconds: wall time of a run's epochs. Pareto front: the costs for which "
-    "no other model has at least this mean accuracy at no more of that cost, and is better in one "
-    "of the two; differences in accuracy within their spread count as any other. n: test images."
+    "Each model at its chosen learning rate; mean ± standard deviation over seeds, or one seed "
+    "with its 95 % Wilson interval. MACs: multiply-accumulates of a forward pass. Seconds: wall "
+    "time of a run's epochs. Pareto front: the costs for which no other model dominates in mean "
+    "accuracy and cost. n: test images."
 )
 
 
 def efficiency_table(index_paths: Iterable[PathLike]) -> Table:
-    """Return one row a model, at its chosen learning rate.
+    """Return one row per model, at its chosen learning rate.
 
     CSV: ``experiment, model, learning_rate, seeds`` (how many), ``n`` (test images),
-    ``parameters, macs`` (multiply-accumulates of one image's forward pass), then
-    ``seconds`` (wall time of a run's epochs) and ``accuracy`` (on the test set, a
-    fraction), each as ``_mean``, ``_sd`` (over seeds), ``_low`` and ``_high`` (95 %
-    Student interval of the mean), the last three empty of one seed; ``wilson_low,
-    wilson_high`` (95 %, of one seed only); ``parameters_front, macs_front,
-    seconds_front`` (whether the model is on the front of that cost and accuracy);
-    ``device, hardware, threads, precision``, separated by ``;`` where seeds differ.
+    ``parameters, macs`` (multiply-accumulates of one image's forward pass), then ``seconds``
+    (wall time of a run's epochs) and ``accuracy`` (on the test set, a fraction), each as
+    ``_mean``, ``_sd`` (over seeds), ``_low`` and ``_high`` (95 % Student interval of the mean),
+    of which the last three are empty for one seed; ``wilson_low, wilson_high`` (95 %, for one
+    seed only); ``parameters_front, macs_front, seconds_front`` (whether the model is on the front
+    of that cost and accuracy); ``device, hardware, threads, precision``, with ``;`` between the
+    values of different seeds.
     """
     models, absent = efficiencies(load_runs(index_paths))
     budgets = unlike_budgets(run for model in models for run in model.runs)

@@ -1,4 +1,4 @@
-"""What each factor of an experiment's variants is worth, and each two of them together."""
+"""Main effects and interactions of the factors of an experiment's variants."""
 
 from pj2.exhibits.declare import Figure, Table, Topic, asks_for
 from pj2.language import said
@@ -11,10 +11,9 @@ TOPIC = Topic(
             name="factors",
             function="pj2.exhibits.factors.table:factors_table",
             title=said("Factors in numbers"),
-            summary="What each level of an experiment's factors is worth, and each two together.",
+            summary="Main effects of an experiment's factors, and interactions of every two.",
             details=(
-                "Main effects and interactions of two factors, by a linear model of all runs, with "
-                "standard errors and 95 % intervals."
+                "Estimated by a linear model of all runs, with standard errors and 95 % intervals."
             ),
             exists=asks_for("variants"),
             targets=("ablations",),
@@ -26,7 +25,7 @@ TOPIC = Topic(
             title=said("Factors"),
             summary="Test accuracy against each factor of an experiment's variants, seeds shown.",
             details=(
-                "Thin lines join runs that are alike in all else; below, main effects and "
+                "Thin lines join runs that differ in this factor alone; below, main effects and "
                 "interactions of two factors with 95 % Student intervals."
             ),
             exists=asks_for("variants"),

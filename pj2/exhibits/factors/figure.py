@@ -1,4 +1,4 @@
-"""Test accuracy against each factor of an experiment's variants, and all effects beside another."""
+"""The figure of test accuracy against each factor, and of all effects."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ Colours = Mapping[str, str]
 def plot_factors(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw accuracy at each level of each factor, and below it every effect with its interval.
 
-    A thin line is one seed of one combination of the other factors. Means and effects, with
-    their 95 % Student intervals, are those of the linear model: see
+    A thin line is one seed with one combination of the other factors. Means, effects and their 95
+    % Student intervals come from the linear model of
     `pj2.exhibits.factors.numbers.factor_effects`.
     """
     runs = load_runs(index_paths)
@@ -63,10 +63,9 @@ def plot_factors(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         if len(levels) > 1
         else tr("Thin lines: one seed ({seeds}).", seeds=seeds_in_words(runs)),
         tr(
-            "Thick lines: the mean over all levels of the other factors. Below: how far a level is "
-            "from the first; of two factors (×), how much greater the effect of one is at the "
-            "other's level. Means and effects are of a linear model of all runs, with seeds as "
-            "blocks; bars: the 95 % Student interval."
+            "Thick lines: mean over all levels of the other factors. Below: difference from the "
+            "first level; for two factors (×), difference of these differences. Linear model of "
+            "all runs, seeds as blocks; bars: 95 % Student intervals."
         ),
         tr("Every variant is at its learning rate with the best validation accuracy.")
         if rates and LEARNING_RATE not in levels
@@ -86,7 +85,7 @@ def _draw_levels(
     levels: Levels,
     colours: Colours,
 ) -> None:
-    """Draw a panel a factor: accuracy at each level, and what joins runs alike in all else."""
+    """Draw one panel per factor: accuracy by level, with lines between runs alike in all else."""
     columns = min(_COLUMNS, len(levels))
     panels = figure.subplots(-(-len(levels) // columns), columns, sharey=True, squeeze=False)
     for axes in panels.flat[len(levels) :]:
@@ -124,7 +123,7 @@ def _draw_runs(
 
 
 def _draw_effects(axes: Axes, effects: pd.DataFrame, colours: Colours) -> None:
-    """Draw a line an effect: those of single factors first, then those of two."""
+    """Draw one line per effect: main effects first, then interactions."""
     axes.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
     rows = effects.to_dict("records")
     for place, row in enumerate(rows):
@@ -146,5 +145,5 @@ def _name(row: Mapping[Any, Any]) -> str:
 
 
 def _lines(effects: pd.DataFrame) -> float:
-    """Return how many lines the names of effects take, and a bit for each effect."""
+    """Return the lines that the names of effects take, plus a gap for each effect."""
     return sum(0.2 + 0.8 * (1 + _name(row).count("\n")) for row in effects.to_dict("records"))

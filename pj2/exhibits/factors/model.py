@@ -1,4 +1,4 @@
-"""A linear model of runs in which some factors vary: ordinary least squares."""
+"""A linear model of runs with varying factors, fitted by ordinary least squares."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Levels = Mapping[str, Sequence[str]]
 """The levels of each factor, in the order of the config."""
 
 Cell = Mapping[str, str]
-"""The levels of some factors; of the others it means the average over their levels."""
+"""The levels of some factors, averaged over the levels of all others."""
 
-_NOTHING = 1e-9  # a standard deviation of shares that is 0 but for rounding
+_NOTHING = 1e-9  # standard deviations of shares below this are rounding errors
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a model says, its standard error `se`, and the 95 % Student interval.
+    """An estimated value, its standard error `se`, and the 95 % Student interval.
 
-    All are NaN where the runs cannot tell it from other effects; `se`, `low` and `high` are
-    where no degrees of freedom, or no residuals, are left to estimate them from.
+    All are NaN if the runs cannot separate the effect from others; `se`, `low` and `high` are NaN
+    if no residual degrees of freedom, or no residuals, are left.
     """
 
     value: float
@@ -36,14 +36,14 @@ class Estimate:
 
 
 class LinearModel:
-    """Main effects, interactions of every two factors, and seeds as blocks.
+    """A model of main effects, interactions of every two factors, and seeds as blocks.
 
-    Factors and seeds are effect-coded: the coefficients of each sum to 0 over its levels, so
-    that what is averaged over drops out, and a level that has fewer runs weighs as much as
-    the others. `degrees` are the residual degrees of freedom.
+    Factors and seeds are effect-coded: the coefficients of each sum to 0 over its levels. So an
+    average over levels drops out, and a level with fewer runs weighs as much as the others.
+    `degrees` are the residual degrees of freedom.
 
     Args:
-        frame: a row a run: a column a factor (its level), ``seed``, and ``accuracy``.
+        frame: one row per run: a column for each factor (its level), ``seed``, and ``accuracy``.
         levels: the factors of the model.
     """
 
@@ -63,7 +63,7 @@ class LinearModel:
         self._sd = math.sqrt(left @ left / self.degrees) if self.degrees else math.nan
 
     def contrast(self, terms: Sequence[tuple[int, Cell]], within: Range) -> Estimate:
-        """Return the weighted sum of the mean accuracies of some cells, in the range it has."""
+        """Return the weighted sum of the mean accuracies of some cells, clipped to its range."""
         row = sum(weight * self._row(cell) for weight, cell in terms)
         if not np.allclose(row @ self._estimable, row, atol=1e-8):
             return Estimate(math.nan)
@@ -75,14 +75,14 @@ class LinearModel:
         return Estimate(value, se, max(value - reach, within[0]), min(value + reach, within[1]))
 
     def _row(self, cell: Cell, seed: int | None = None) -> np.ndarray:
-        """Return the row of the design of a cell, of one seed or averaged over seeds."""
+        """Return the design row of a cell, for one seed or averaged over seeds."""
         codes = [_effect_code(levels, cell.get(name)) for name, levels in self._levels.items()]
         both = [np.outer(one, other).ravel() for one, other in combinations(codes, 2)]
         return np.concatenate([[1.0], *codes, *both, _effect_code(self._seeds, seed)])
 
 
 def _effect_code(levels: Sequence[object], level: object) -> np.ndarray:
-    """Return 1 in a level's place, −1 everywhere for the last, and 0 for the average of all."""
+    """Return 1 at a level's place, −1 everywhere for the last, and 0 for the average of all."""
     if level is None:
         return np.zeros(len(levels) - 1)
     table = np.vstack([np.eye(len(levels) - 1), np.full(len(levels) - 1, -1.0)])

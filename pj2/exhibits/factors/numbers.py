@@ -1,4 +1,4 @@
-"""What each factor of an experiment's variants does to the test accuracy."""
+"""Effects of each factor of an experiment's variants on the test accuracy."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pj2.exhibits.factors.model import Cell, Estimate, Levels, LinearModel
 from pj2.runs.reading import RunRecord, by_model, chosen_setting, test_result
 from pj2.statistics import DIFFERENCE_OF_SHARES, SHARE, Range
 
-LEARNING_RATE = "learning rate"  # no name of a factor in a config, for it has a blank
+LEARNING_RATE = "learning rate"  # a config cannot name a factor so, since the name has a blank
 SEPARATOR = " × "
 
 
 def factor_levels(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
-    """Return the levels of each factor that some run's variant has.
+    """Return the levels of each factor in the variants of the runs.
 
-    The learning rate is the last of them where every variant was trained at the same ones, two
-    or more. Raises UserError if no run has a variant.
+    The learning rate comes last, if every variant was trained at the same two or more rates.
+    Raises UserError if no run has a variant.
     """
     levels: dict[str, list[str]] = {}
     for run in runs:
@@ -40,10 +40,10 @@ def factor_levels(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
 def variant_accuracies(runs: Sequence[RunRecord], levels: Levels) -> pd.DataFrame:
     """Return one row for each variant and seed, and each learning rate if that is a factor.
 
-    Otherwise a variant stands at its chosen learning rate.
+    If the learning rate is no factor, a variant stands at its chosen rate.
 
-    Columns: architecture, a column a factor (its level), seed, accuracy (on the
-    test set, at the chosen epoch). Runs that finished no epoch are left out.
+    Columns: architecture, one for each factor (its level), seed, accuracy (on the test set, at
+    the chosen epoch). Runs without a finished epoch are left out.
     """
     rows = []
     for group in by_model(runs).values():
@@ -55,13 +55,13 @@ def variant_accuracies(runs: Sequence[RunRecord], levels: Levels) -> pd.DataFram
 
 
 def factor_effects(accuracies: pd.DataFrame, levels: Levels) -> pd.DataFrame:
-    """Return what each level of each factor is worth, and each interaction of two factors.
+    """Return the main effect of each level of each factor, and each interaction of two factors.
 
-    Of each architecture a `LinearModel` is fitted to all its runs. ``mean`` is its accuracy at
-    a level, averaged over the levels of the other factors and over seeds, and ``effect`` how far
-    that is from the factor's first level. Of two factors, ``a × b``, it is how much greater the
-    effect of one is at the other's level than at the other's first; there is a row for every
-    two levels that are not first.
+    A `LinearModel` is fitted to all runs of each architecture. ``mean`` is the accuracy at a
+    level, averaged over the levels of the other factors and over seeds; ``effect`` is its
+    difference from the factor's first level. For two factors, ``a × b``, ``effect`` is the
+    difference between the effect of one at a level of the other and its effect at the other's
+    first level; every two levels that are not first have a row.
 
     Columns: architecture, factor, level, reference (the first level, in whose row the rest is
     NaN), runs, seeds, mean, effect, se (its standard error), low, high (the 95 % Student
@@ -87,7 +87,7 @@ def factor_effects(accuracies: pd.DataFrame, levels: Levels) -> pd.DataFrame:
 
 
 def _contrasts(levels: Levels) -> Iterator[tuple[Cell, list[tuple[int, Cell]], Range]]:
-    """Yield every level, then every two of two factors: the cell, its contrast, its range."""
+    """Yield every level, then every combination of two factors' levels: cell, contrast, range."""
     for name, (first, *others) in levels.items():
         yield {name: first}, [], DIFFERENCE_OF_SHARES
         for level in others:

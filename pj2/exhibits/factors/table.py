@@ -1,4 +1,4 @@
-"""What each level of an experiment's factors is worth, and each two of them together."""
+"""The table of the factors' main effects and interactions."""
 
 from __future__ import annotations
 
@@ -20,17 +20,15 @@ from pj2.runs.reading import PathLike, RunRecord, load_runs
 from pj2.wording import sentences, span
 
 _CAPTION = said(
-    "Test accuracy at the chosen epoch, in percent, by a linear model of all runs: "
-    "the factors, every two of them together, and the seeds as blocks. Of a level: its mean over "
-    "all levels of the other factors. Effect, in points: its distance from the factor's first "
-    "level; of two factors, how much greater the effect of one is at the other's level than at "
-    "the other's first. ± is the standard error; in brackets the 95 % Student interval, which is "
-    "not adjusted for the number of effects."
+    "Linear model of the test accuracy at the chosen epoch, seeds as blocks. Test accuracy of a "
+    "level: mean over all levels of the other factors. Effect, in points: difference from the "
+    "first level; for two factors, difference of differences; ± standard error [95 % Student "
+    "interval, not adjusted for the number of effects]."
 )
 
 
 def factors_table(index_paths: Iterable[PathLike]) -> Table:
-    """Return a row for each architecture, factor and level, and for each two of them.
+    """Return one row for each architecture, factor and level, and for each two factors' levels.
 
     CSV: the columns of `pj2.exhibits.factors.numbers.factor_effects`, as fractions.
     """
@@ -56,29 +54,29 @@ def factors_table(index_paths: Iterable[PathLike]) -> Table:
 
 
 def in_words(factor: str) -> str:
-    """Return the name of a factor, or of two, in the chosen language."""
+    """Return the name of a factor, or of an interaction, in the chosen language."""
     return factor.replace(LEARNING_RATE, tr("learning rate"))
 
 
 def remarks(frame: pd.DataFrame, runs: Sequence[RunRecord]) -> list[str]:
-    """Return sentences on how sure the effects are, and on what is missing."""
+    """Return sentences on the certainty of the effects, and on runs that are missing."""
     told = []
     degrees = sorted(set(frame["df"].tolist()))
     if degrees and degrees[-1] > 0:
         told.append(tr("Residual degrees of freedom: {n}.", n=span(degrees)))
     if degrees and degrees[0] == 0:
-        told.append(tr("Where there are none, effects have no interval."))
+        told.append(tr("Effects without residual degrees of freedom have no interval."))
     if len({run.seed for run in runs}) == 1 and degrees and degrees[-1] > 0:
-        told.append(tr("Of one seed, interactions of three factors or more count as chance."))
+        told.append(tr("With one seed, interactions of three factors or more count as chance."))
     others = frame[frame["level"] != frame["reference"]]
     if others["effect"].isna().any():
-        told.append(tr("An effect that these runs cannot tell from others is not given."))
+        told.append(tr("An effect that these runs cannot separate from others is not given."))
     lost = sum(run.best_epoch is None for run in runs)
     if lost:
         told.append(
             tr(
-                "Left out: {n:,} of {total:,} runs, which finished no epoch; levels at which runs "
-                "are lost look better than they are.",
+                "Left out: {n:,} of {total:,} runs, which finished no epoch; this makes their "
+                "levels look better than they are.",
                 n=lost, total=len(runs),
             )
         )  # fmt: skip

@@ -12,8 +12,8 @@ TOPIC = Topic(
             title=said("First-layer filters"),
             summary="First-layer filters of one model's chosen run, in true colour.",
             details=(
-                "The run with the best validation accuracy, at its chosen epoch. One scale for "
-                "all filters."
+                "The run with the best validation accuracy, at its chosen epoch. All filters share "
+                "one scale."
             ),
             levels=("model",),
             targets=("filter_grids",),

@@ -14,7 +14,7 @@ from pj2.exhibits import style
 from pj2.language import tr
 from pj2.runs.reading import PathLike, chosen_run, load_runs, one_model
 
-_CELL = 12  # pixels of the mosaic for one weight
+_CELL = 12  # pixels of the mosaic per weight
 _GAP = 4
 
 
@@ -22,9 +22,9 @@ _GAP = 4
 def plot_filters(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw every first-layer filter of a model's chosen run in true colour.
 
-    The weights, [out, 3, k, k] or [out, 1, k, k] at the best epoch, are scaled as one:
-    zero is mid-grey and the largest magnitude of the layer is 0 or 255. Raises
-    UserError if the runs are not of one model or the weights are of another shape.
+    The weights, [out, 3, k, k] or [out, 1, k, k] at the best epoch, share one scale: zero is
+    mid-grey, and the largest magnitude of the layer is 0 or 255. Raises UserError if the runs are
+    not of one model or the weights have another shape.
     """
     runs = load_runs(index_paths)
     model = one_model(runs)
@@ -78,7 +78,7 @@ def plot_filters(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 
 
 def _draw_filters(axes: Axes, mosaic: np.ndarray, first: range) -> None:
-    """Draw the mosaic, beside each row the number of its first filter."""
+    """Draw the mosaic, with the number of the first filter beside each row."""
     axes.imshow(mosaic, interpolation="nearest")
     axes.set_xticks([])
     middles = (np.arange(len(first)) + 0.5) * len(mosaic) / len(first)
@@ -94,7 +94,7 @@ def _draw_scale(bar: Axes, scale: float) -> None:
 
 
 def _mosaic(filters: np.ndarray, columns: int) -> np.ndarray:
-    """Set filters [out, 1 or 3, k, k], 0 to 1, into one image [H, W, 3], row by row, on white."""
+    """Tile filters [out, 1 or 3, k, k], 0 to 1, into one white image [H, W, 3], row by row."""
     images = np.moveaxis(filters, 1, -1).repeat(_CELL, axis=1).repeat(_CELL, axis=2)
     images = np.broadcast_to(images, (*images.shape[:-1], 3))
     half = _GAP // 2

@@ -1,4 +1,4 @@
-"""The band of training losses over learning rates."""
+"""The band of training losses over learning rates, and its width."""
 
 from pj2.exhibits.declare import BAND, Figure, Table, Topic, several_rates
 from pj2.language import said
@@ -12,11 +12,11 @@ TOPIC = Topic(
             function="pj2.exhibits.landscape.figure:plot_landscape",
             title=said("Bands of the training loss"),
             summary=(
-                "Min/max band of the training loss over learning rates, all models on one figure."
+                "Min/max band of the training loss over learning rates, all models in one figure."
             ),
             details=(
-                "The narrower the band, the less the learning rate matters. Made from the loss "
-                "of every step; runs of one model start from the same weights and see the same "
+                "A narrow band means that the learning rate matters little. Made from the loss of "
+                "every step; runs of one model start from the same weights and see the same "
                 "batches."
             ),
             options=(BAND,),

@@ -1,4 +1,4 @@
-"""The landscape's losses, from which the page computes the band of any learning rates."""
+"""The chart of loss bands; the page computes the band of any chosen learning rates itself."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from pj2.exhibits.vega import (
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, steps
 
-_MOST = 2_000_000  # losses of an experiment's runs: some 11 MB of the page
-_DRAWN = 5_000  # points of a line, before the reader asks for more
+_MOST = 2_000_000  # losses of an experiment's runs: about 11 MB of the page
+_DRAWN = 5_000  # points of a line, until the reader asks for more
 _BINS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _MEANS = (10, 50, 200, 1000)  # steps of a running mean, up to a quarter of the longest run's
 
 
 def landscape_charts(runs: Sequence[RunRecord]) -> list[Chart] | None:
-    """The band of training losses over the learning rates that the reader chooses.
+    """Return the chart of the loss band over the learning rates that the reader chooses.
 
-    Each run has its losses, exactly, from which the page takes the extremes over the chosen
-    runs as `pj2.exhibits.landscape.numbers.landscape_band` does: every seed by itself, cut to
-    the shortest run that did not diverge. None for more losses than a page can hold.
-    Raises UserError for a model that has no band.
+    The chart holds every run's exact losses, and the page takes the extremes over the chosen runs
+    as `pj2.exhibits.landscape.numbers.landscape_band` does: every seed by itself, cut to the
+    shortest run that did not diverge. None if the losses are too many for a page. Raises
+    UserError for a model without a band.
     """
     recorded = [steps(run)["loss"].to_numpy("<f4") for run in runs]
     with_losses = {run.folder for run, loss in zip(runs, recorded, strict=True) if len(loss)}
@@ -128,7 +128,7 @@ def _spec(title: str, shown: dict[str, str], top: float) -> dict[str, Any]:
 
 
 def _lines(x: alt.X, colour: alt.Color) -> tuple[alt.Chart, alt.Chart]:
-    """Return the line of each run's loss, and somewhere on it its learning rate."""
+    """Return the line of each run's loss, and on it a label with its learning rate."""
     y = alt.Y("loss:Q", title=_loss())
     line = alt.Chart(alt.NamedData("losses")).encode(x=x, y=y, color=colour)
     names = line.transform_filter("datum.label").mark_text(dy=-6, clip=True)

@@ -1,4 +1,4 @@
-"""The loss landscape: each model's band of training losses over its learning rates."""
+"""The figure of the loss bands: each model's training losses over its learning rates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Members = Mapping[tuple[str, int], Sequence[RunRecord]]
 """The runs of each band, by model and seed."""
 
 _BINS = 400  # about two pixels each in the PNG
-_NAMED = 6  # diverged runs in the legend; of more, five and the number of the others
+_NAMED = 6  # diverged runs in the legend; with more, five are named and the others counted
 _WIDTH = 5.0  # inches: still legible when a journal's column (3.4 inches) shrinks it
 
 
@@ -37,9 +37,9 @@ _WIDTH = 5.0  # inches: still legible when a journal's column (3.4 inches) shrin
 def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: PathLike) -> None:
     """Draw the bands of all models on one pair of axes: training loss over steps.
 
-    `band_path` is the file of `pj2.exhibits.landscape.numbers.landscape_band` for the same
-    runs. A long band is binned for display only (bin minima and maxima). Diverged
-    runs are named in the legend, with a cross where they left.
+    `band_path` is the file of `pj2.exhibits.landscape.numbers.landscape_band` for the same runs.
+    A long band is binned for display only (bin minima and maxima). The legend names diverged
+    runs, and a cross marks their last loss.
     """
     runs = load_runs(index_paths)
     members = band_runs(runs)
@@ -65,7 +65,7 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
         ylabel=tr("minibatch training loss (nats)"),
     )
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    # The widest band is drawn first, so that a narrow one stays visible before it.
+    # The widest band is drawn first, so that a narrow one stays visible in front of it.
     for model in sorted(medians, key=lambda name: -medians[name].mean):
         seeds = binned[binned["model"] == model].groupby("seed", sort=False)
         for place, (_, of_seed) in enumerate(seeds):
@@ -74,7 +74,7 @@ def plot_landscape(index_paths: Iterable[PathLike], band_path: PathLike, stem: P
         _mark_divergence(axes, run, colours[run.model], top)
     figure.legend(handles=_handles(members, medians, colours, lost), loc="outside upper left")
     common = tr(
-        "Widths are over the {n:,} steps all models have.", n=pc.max(shared["step"]).as_py() + 1
+        "Widths cover the {n:,} steps that all models have.", n=pc.max(shared["step"]).as_py() + 1
     )
     style.note(
         figure,
@@ -91,7 +91,7 @@ def _handles(
     colours: Mapping[str, str],
     lost: Sequence[RunRecord],
 ) -> list[Patch | Line2D]:
-    """Return what the legend shows: each model's band, and its runs that diverged, if few."""
+    """Return the legend's handles: each model's band, and its diverged runs if they are few."""
     named = lost[: _NAMED if len(lost) <= _NAMED else _NAMED - 1]
     handles: list[Patch | Line2D] = []
     for model, width in medians.items():
@@ -120,7 +120,7 @@ def _in_words(width: Mean) -> str:
 def _draw_band(
     axes: Axes, band: pd.DataFrame, width: int, colour: str, top: float, filled: bool
 ) -> None:
-    """Fill the band of the first seed; of another draw the edges alone, thin and pale."""
+    """Fill the band of the first seed; draw the bands of other seeds as thin, pale edges."""
     middle = band["step"] + (width - 1) / 2
     if filled:
         axes.fill_between(middle, band["min"], band["max"], color=colour, alpha=0.3, linewidth=0)
@@ -131,7 +131,7 @@ def _draw_band(
 
 
 def _mark_divergence(axes: Axes, run: RunRecord, colour: str, top: float) -> None:
-    """Put a cross at the last finite loss of a run that diverged."""
+    """Mark the last finite loss of a diverged run with a cross."""
     if run.diverged_at and run.diverged_at <= axes.get_xlim()[1]:
         height = min(float(steps(run)["loss"].iloc[-1]), top)
         axes.plot(run.diverged_at - 1, height, **style.cross(colour), clip_on=False, zorder=5)
@@ -149,13 +149,12 @@ def _small_print(members: Members, width: int) -> list[str]:
     others = tr(", ").join(map(str, seeds[1:]))
     return [
         tr(
-            "Shaded: from the least to the greatest loss over learning rates at each step, as far "
-            "as a model's shortest run goes, seed {seed}.",
+            "Shaded: from the least to the greatest loss over learning rates at each step, up to "
+            "the end of a model's shortest run, seed {seed}.",
             seed=seeds[0],
         ),
         tr(
-            "Pale lines: the same of other seeds ({seeds}). Widths: mean ± standard deviation over "
-            "seeds.",
+            "Pale lines: other seeds ({seeds}). Widths: mean ± standard deviation over seeds.",
             seeds=others,
         )
         if others

@@ -1,4 +1,4 @@
-"""The min/max band of training losses over learning rates, and how wide it is."""
+"""The min/max band of training losses over learning rates, and its width."""
 
 from __future__ import annotations
 
@@ -23,15 +23,14 @@ BAND_SCHEMA = pa.schema(
     ]
 )
 _KEYS = ["model", "seed"]
-_MOST_LEFT_OUT = 20  # learning rates: without each of them every band is made anew
+_MOST_LEFT_OUT = 20  # learning rates; leaving out each one means computing every band anew
 
 
 def band_runs(runs: Sequence[RunRecord]) -> dict[tuple[str, int], list[RunRecord]]:
-    """Return the runs that make each band, by (model, seed): all learning rates of one seed.
+    """Return the runs of each band, by (model, seed): all learning rates of one seed.
 
-    They share initial weights and batch order, so that a band shows the learning
-    rate and nothing else; every seed has a band of its own. Raises UserError if two
-    runs claim one learning rate.
+    The runs of a band share initial weights and batch order, so only the learning rate differs;
+    every seed has its own band. Raises UserError if two runs have one learning rate.
     """
     members: dict[tuple[str, int], list[RunRecord]] = {}
     for run in runs:
@@ -50,21 +49,21 @@ def band_runs(runs: Sequence[RunRecord]) -> dict[tuple[str, int], list[RunRecord
 def landscape_band(runs: Sequence[RunRecord]) -> pa.Table:
     """Return the bands of every model: the least and the greatest loss at each step.
 
-    For each model and seed: the raw per-step losses of all learning rates, cut to the
-    shortest run, then minimum and maximum over learning rates (after Santurkar et al.
-    2018, figure 4a, with whole training runs in place of steps along one gradient).
-    A diverged run never shortens the band: it contributes the losses it has and drops
-    out. If every run diverged, the band is as long as the longest of them.
+    A band belongs to a model and seed. It takes the raw per-step losses of all learning rates,
+    cut to the shortest run, and their minimum and maximum over learning rates (after Santurkar et
+    al. 2018, figure 4a, with whole training runs in place of steps along one gradient). A
+    diverged run never shortens the band: it contributes its finite losses and drops out. If every
+    run diverged, the band is as long as the longest of them.
 
-    Runs are read one after another, so that memory does not grow with their number.
+    Runs are read one after another, so memory does not grow with their number.
 
-    Columns: model (string), seed (int64), step (int64, 0-based), min, max (float32, the
-    recorded losses bit for bit); models in the order of `runs`.
+    Columns: model (string), seed (int64), step (int64, 0-based), min, max (float32, the recorded
+    losses bit for bit); models in the order of `runs`.
     """
     parts = []
     for (model, seed), members in band_runs(runs).items():
         low, high = np.empty(0, np.float32), np.empty(0, np.float32)
-        shortest: int | None = None  # of those that did not diverge
+        shortest: int | None = None  # of the runs that did not diverge
         for run in members:
             loss = steps(run)["loss"].to_numpy(np.float32)
             low, high = _fold(np.minimum, low, loss), _fold(np.maximum, high, loss)
@@ -85,12 +84,12 @@ def landscape_band(runs: Sequence[RunRecord]) -> pa.Table:
 
 
 def no_band(run: RunRecord) -> UserError:
-    """Return the error of a band whose runs, `run` among them, recorded no loss."""
+    """Return the error for a band without a finite loss; `run` is one of its runs."""
     return UserError(f"{run.folder}: no loss of {run.model} is finite; it has no band")
 
 
 def _fold(extreme: np.ufunc, so_far: np.ndarray, loss: np.ndarray) -> np.ndarray:
-    """Return the extremes over one more run, as far as the longer of the two goes."""
+    """Return the extremes with one more run, up to the end of the longer of the two."""
     longer, shorter = (so_far, loss) if len(so_far) > len(loss) else (loss, so_far)
     folded = longer.copy()
     extreme(longer[: len(shorter)], shorter, out=folded[: len(shorter)])
@@ -98,9 +97,9 @@ def _fold(extreme: np.ufunc, so_far: np.ndarray, loss: np.ndarray) -> np.ndarray
 
 
 def read_band(path: PathLike, bands: Collection[tuple[str, int]]) -> pa.Table:
-    """Read what `landscape_band` made, in the order of these bands, each a (model, seed).
+    """Read the file of `landscape_band`, in the order of these bands, each a (model, seed).
 
-    Raises UserError unless it is of these and no others.
+    Raises UserError unless the file holds exactly these bands.
     """
     band = read_parquet(path, BAND_SCHEMA.names)
     pairs = band.group_by(_KEYS).aggregate([]).to_pydict()
@@ -121,7 +120,7 @@ def _in_words(bands: Collection[tuple[str, int]]) -> str:
 
 
 def bin_width(band: pa.Table, bins: int) -> int:
-    """Return how many steps go into each bin if the longest band is shown in `bins` bins."""
+    """Return the number of steps per bin that shows the longest band in `bins` bins."""
     last = pc.max(band["step"]).as_py() or 0
     return -(-(last + 1) // bins)
 
@@ -142,17 +141,17 @@ def bin_band(band: pa.Table, bins: int) -> pa.Table:
 
 
 def common_steps(band: pa.Table) -> pa.Table:
-    """Return the part of the bands in which every model and seed still has losses."""
+    """Return the part of the bands in which every model and seed has losses."""
     frame = band.to_pandas()
     shortest = frame.groupby(_KEYS)["step"].max().min()
     return band.filter(pc.less_equal(band["step"], shortest))
 
 
 def band_width_table(band: pa.Table) -> pd.DataFrame:
-    """Return a row a band: model, seed, steps, mean_width, median_width and relative_width.
+    """Return one row per band: model, seed, steps, mean_width, median_width and relative_width.
 
-    The width is max − min, in the units of the loss; the relative one is the median over steps
-    of the width divided by the mean of max and min, NaN where no step has a mean but 0.
+    The width is max − min, in the units of the loss. The relative width is the median over steps
+    of the width divided by the mean of max and min; NaN if that mean is 0 at every step.
     """
     frame: pd.DataFrame = band.to_pandas().astype({"min": float, "max": float})
     frame["width"] = frame["max"] - frame["min"]
@@ -167,17 +166,17 @@ def band_width_table(band: pa.Table) -> pd.DataFrame:
 
 
 def common_widths(runs: Sequence[RunRecord]) -> pd.DataFrame | None:
-    """Return `band_width_table` over the steps that all bands have; None if one has no loss."""
+    """Return `band_width_table` over the steps that all bands have; None if a band has no loss."""
     if not all(any(map(count_steps, group)) for group in band_runs(runs).values()):
         return None
     return band_width_table(common_steps(landscape_band(runs)))
 
 
 def without_a_rate(runs: Sequence[RunRecord]) -> list[list[RunRecord]]:
-    """Return the runs with each single learning rate left out.
+    """Return the runs with each learning rate left out in turn.
 
-    None of fewer than three rates, whose bands would have no width, nor of more than 20, of
-    which one decides little.
+    Empty for fewer than three rates, since the bands would have no width, and for more than 20,
+    since one of them decides little.
     """
     rates = sorted({run.lr for run in runs}, key=float)
     if not 2 < len(rates) <= _MOST_LEFT_OUT:
@@ -186,10 +185,10 @@ def without_a_rate(runs: Sequence[RunRecord]) -> list[list[RunRecord]]:
 
 
 def width_ratio(runs: Sequence[RunRecord], model: str, other: str) -> float:
-    """Return how many times as wide a model's bands are as another's, by their median widths.
+    """Return the ratio of a model's band width to another's, by their median widths.
 
-    Each is the mean over seeds, over the steps that all bands have; NaN or infinite where the
-    other has no width, NaN where a band has no finite loss or a model no run.
+    Each width is the mean over seeds, over the steps that all bands have. NaN or infinite if the
+    other has no width; NaN if a band has no finite loss or a model no run.
     """
     table = common_widths(runs)
     if table is None:
@@ -200,24 +199,23 @@ def width_ratio(runs: Sequence[RunRecord], model: str, other: str) -> float:
 
 
 def width_ratios_without_a_rate(runs: Sequence[RunRecord], model: str, other: str) -> list[float]:
-    """Return `width_ratio` with each single learning rate left out; see `without_a_rate`."""
+    """Return `width_ratio` with each learning rate left out in turn; see `without_a_rate`."""
     return [width_ratio(rest, model, other) for rest in without_a_rate(runs)]
 
 
 def width_ratios_without_a_seed(runs: Sequence[RunRecord], model: str, other: str) -> list[float]:
-    """Return `width_ratio` with each single seed left out; none of one seed."""
+    """Return `width_ratio` with each seed left out in turn; empty for one seed."""
     seeds = sorted({run.seed for run in runs})
     kept = [[run for run in runs if run.seed != seed] for seed in seeds]
     return [width_ratio(rest, model, other) for rest in kept] if len(seeds) > 1 else []
 
 
 def separation_table(band: pa.Table) -> pd.DataFrame:
-    """Return, for each seed and ordered pair of models, where their bands do not overlap.
+    """Return, for each seed and ordered pair of models, the steps at which their bands are apart.
 
-    Columns: seed, model, other, steps (those both have), apart (how many of them leave a gap
-    between the bands), share (apart / steps), below (how many of them have `model`'s
-    band beneath `other`'s), first_apart (the first such step, or <NA>). Bands that
-    touch overlap.
+    Columns: seed, model, other, steps (common to both), apart (the number of these with a gap
+    between the bands), share (apart / steps), below (the number of these with `model`'s band
+    beneath `other`'s), first_apart (the first step apart, or <NA>). Bands that touch overlap.
     """
     rows = []
     for seed, part in band.to_pandas().groupby("seed", sort=False):

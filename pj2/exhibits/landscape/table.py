@@ -1,4 +1,4 @@
-"""How wide the loss bands are, and where they part."""
+"""The table of the bands' widths, and of the steps at which two bands do not overlap."""
 
 from __future__ import annotations
 
@@ -25,32 +25,28 @@ from pj2.wording import named, sentences, span
 from pj2.wording import rates as in_words
 
 _WIDTHS = ("steps", "mean_width", "median_width", "relative_width")
-_LEFT_OUT = ("median_width", "relative_width")  # of which the table has a range
+_LEFT_OUT = ("median_width", "relative_width")  # columns whose range the table shows
 _CAPTION = said(
-    "Width of the band between the least and the greatest training loss over learning rates, "
-    "in nats, over each model's own steps and over the steps that all models have. "
-    "Relative width: the median over steps of the width divided by the mean of least and greatest "
-    "loss. One rate left out: from the least to the greatest of these medians when each learning "
-    "rate in turn is left out, over all seeds. "
-    "Apart: steps at which the bands of two models do not overlap. Every seed has bands of "
-    "its own; of several seeds: the mean over seeds ± the standard deviation. "
-    "Steps count from 0. Learning rates whose run diverged stay in the band until then."
+    "Width: greatest less least training loss over learning rates, in nats; common: over the steps "
+    "that all models have. Relative: divided by the mean of the two losses. One rate left out: "
+    "range over the omitted rate. Apart: steps at which two bands do not overlap. Mean ± standard "
+    "deviation over seeds."
 )
 
 
 def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Table:
-    """Return a row a model; in the CSV a row a model and seed.
+    """Return one row per model; the CSV has one row per model and seed.
 
     `band_path` is the file of `pj2.exhibits.landscape.numbers.landscape_band` for the same runs.
 
-    CSV: ``model, learning_rates, seed, diverged`` (``lr@step``, both separated by
-    blanks), ``steps, mean_width, median_width`` (nats), ``common_steps,
-    common_mean_width, common_median_width``, ``relative_width`` and ``common_relative_width``
-    (see `band_width_table`), of these two medians over common steps ``…_least`` and
-    ``…_greatest`` with each learning rate left out, and for every model M in the study
-    ``steps_apart_from_M, share_apart_from_M`` (of their common steps, of one seed),
-    ``steps_below_M`` (the row's band lies beneath M's) and
-    ``first_step_apart_from_M``; empty where M is the row's own model.
+    CSV: ``model, learning_rates, seed, diverged`` (``lr@step``, both separated by blanks),
+    ``steps, mean_width, median_width`` (nats), ``common_steps, common_mean_width,
+    common_median_width``, ``relative_width`` and ``common_relative_width`` (see
+    `band_width_table`); for the two medians over common steps also ``…_least`` and ``…_greatest``
+    with each learning rate left out in turn; and for every model M in the study
+    ``steps_apart_from_M, share_apart_from_M`` (of their common steps, for one seed),
+    ``steps_below_M`` (the row's band lies beneath M's) and ``first_step_apart_from_M``; empty if
+    M is the row's own model.
     """
     members = band_runs(load_runs(index_paths))
     band = read_band(band_path, members)
@@ -98,9 +94,9 @@ def landscape_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Tab
 
 
 def _without_a_rate(runs: Sequence[RunRecord]) -> dict[tuple[str, int], dict[str, float]]:
-    """Return columns of each (model, seed): the range of its widths without each one rate.
+    """Return columns of each (model, seed): the range of its widths with one rate left out.
 
-    A model of two rates or one has none: a single run has no width.
+    A model with at most two rates has none, since a single run has no width.
     """
     rates = {model: {run.lr for run in group} for (_, model), group in by_model(runs).items()}
     tables = [table for rest in without_a_rate(runs) if (table := common_widths(rest)) is not None]
@@ -119,7 +115,7 @@ def _without_a_rate(runs: Sequence[RunRecord]) -> dict[tuple[str, int], dict[str
 
 
 def _shown(runs: Sequence[RunRecord], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return a model's row for people, over its seeds."""
+    """Return a model's row as text for people, over its seeds."""
     place = said("{lr} at step {step:,}")
     if len(rows) > 1:
         place = said("{lr}, seed {seed}, at step {step:,}")

@@ -1,4 +1,4 @@
-"""The loss and the accuracy at each learning rate, and how much they depend on it."""
+"""Loss and accuracy at each learning rate, and the sensitivity to it."""
 
 from pj2.exhibits.declare import BAND, Figure, Table, Topic, several_rates
 from pj2.language import said
@@ -31,8 +31,8 @@ TOPIC = Topic(
                 "loss depends on the rate."
             ),
             details=(
-                "The learning-rate sensitivity is that of Wortsman et al. 2023, section 2.2, "
-                "beside the width of the band."
+                "The learning-rate sensitivity is that of Wortsman et al. 2023, section 2.2; the "
+                "width of the band stands beside it."
             ),
             options=(BAND,),
             exists=several_rates,

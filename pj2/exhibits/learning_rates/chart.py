@@ -29,15 +29,15 @@ from pj2.runs.reading import RunRecord
 from pj2.wording import sentences
 
 Value = tuple[str, Outcome, float]
-"""After how many steps, of which run, and the value; no steps where that is not asked."""
+"""Number of steps, run and value; the steps are None for values that do not depend on them."""
 
 _PLACE = ["after", "model", "rate"]
-_BESIDE = 1 / 80  # of the axis, between marks that have no value
+_BESIDE = 1 / 80  # of the axis, between marks without a value
 _SHAPES = {LEARNED: "circle", STALLED: "triangle-down", DIVERGED: "cross"}
 
 
 def rate_charts(runs: Sequence[RunRecord]) -> list[Chart]:
-    """Training loss after so many steps as the reader chooses, and test accuracy, over rates."""
+    """Return charts over rates: training loss after steps that the reader chooses, and accuracy."""
     found, guess = outcomes(runs), guessing(runs)
     counts, _ = step_counts(runs)
     shown = colours(run.model for run in runs)
@@ -77,7 +77,7 @@ def _axis_of_rates(rates: Iterable[float]) -> alt.X:
 
 
 def _axis(unit: str, values: Iterable[Value], level: float | None) -> alt.Y:
-    """Return an axis for all the values, since those of one choice may be none."""
+    """Return an axis that fits the values of every choice, since one choice may have none."""
     finite = [value for *_, value in values if math.isfinite(value)]
     there = [*finite, *([] if level is None else [level])] or [0.0, 1.0]
     scale = alt.Scale(zero=False, padding=10, domain=[min(there), max(there)])
@@ -85,7 +85,7 @@ def _axis(unit: str, values: Iterable[Value], level: float | None) -> alt.Y:
 
 
 def _data(values: Iterable[Value]) -> dict[str, Any]:
-    """Return the points, one a run, and the means over seeds, missing where a seed failed."""
+    """Return the points, one per run, and the means over seeds, missing if a seed failed."""
     rows = [
         {
             "after": after,
@@ -112,7 +112,7 @@ def _data(values: Iterable[Value]) -> dict[str, Any]:
 
 
 def _beside_each_other(points: pd.DataFrame) -> pd.Series[float]:
-    """Return by what to shift the rate of points without a value, which have one place else."""
+    """Return factors that move points without a value apart, since these would coincide."""
     lost = points[points["value"].isna()].groupby(["after", "rate"])
     rank = lost.cumcount() - (lost["rate"].transform("size") - 1) / 2
     width = max(points["rate"].max() / points["rate"].min(), 10) ** _BESIDE
@@ -129,7 +129,7 @@ def _spec(title: str, layers: Any, models: list[str], after: str) -> dict[str, A
 
 
 def _layers(x: alt.X, y: alt.Y, shown: dict[str, str], level: float | None, edge: int) -> Any:
-    """Return each model's line, its runs, those without a value on an edge, and guessing."""
+    """Return each model's line and runs, runs without a value on an edge, and guessing."""
     colour = alt.Color("model:N", legend=None, scale=colour_scale(shown))
 
     def chosen(data: str) -> Any:

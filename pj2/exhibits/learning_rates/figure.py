@@ -37,16 +37,16 @@ _GUESSING: Mapping[str, Any] = {"color": style.MUTED, "linewidth": 1.0, "linesty
 _LETTER = 0.046  # of an axis: the width of a letter
 _PAD = 9  # points below a title, where crosses may stand on the panel's edge
 _BESIDE = 8  # points between the crosses of two models at one rate
-_ROOM = 0.15  # of the rates' range, beside the least and the greatest
+_ROOM = 0.15  # share of the rates' range, beyond the least and the greatest
 
 
 @style.styled
 def plot_learning_rates(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw training loss after some numbers of steps, and test accuracy, over learning rates.
 
-    Each run is a point, whose mark says whether it learned; one that diverged before it had a
-    value stands on the panel's edge. A line joins a model's means over seeds, and has a gap
-    where a run did not learn. A dashed line is what guessing has.
+    Each run is a point whose mark shows whether it learned; a run that diverged before it had a
+    value stands on the panel's edge. A line joins a model's means over seeds, with a gap at a
+    rate at which a run did not learn. A dashed line is the level of guessing.
     """
     runs = load_runs(index_paths)
     found = outcomes(runs)
@@ -86,7 +86,7 @@ def _draw(
     level: float | None,
     above: bool,
 ) -> None:
-    """Draw every run and each model's line; `above` is where what diverged would be."""
+    """Draw every run and each model's line; `above`: diverged runs stand on the upper edge."""
     for rank, (model, colour) in enumerate(colours.items()):
         rates: dict[float, list[tuple[str, float]]] = {}
         for outcome, value in values:
@@ -109,7 +109,7 @@ def _draw(
 
 
 def _mark_on_edge(axes: Axes, rate: float, shift: float, above: bool, seeds: int) -> Line2D:
-    """Put a cross where runs have no value, `shift` points aside, and say how many these are."""
+    """Put a cross for runs without a value, `shift` points aside, with their number."""
     place = axes.get_xaxis_transform()
     moved = offset_copy(place, axes.get_figure(root=True), x=shift, units="points")
     (cross,) = axes.plot(
@@ -124,7 +124,7 @@ def _mark_on_edge(axes: Axes, rate: float, shift: float, above: bool, seeds: int
 
 
 def _name_rates(axes: Axes, rates: Sequence[str]) -> None:
-    """Make the rates that were tried the ticks of an axis, and name those that have room."""
+    """Put ticks at the rates that were tried, and label those that have room."""
     places = [math.log10(float(rate)) for rate in rates]
     span = max(places[-1] - places[0], 0.5)
     low, high = places[0] - _ROOM * span, places[-1] + _ROOM * span
@@ -143,7 +143,7 @@ def _name_rates(axes: Axes, rates: Sequence[str]) -> None:
 
 
 def _handles(found: Sequence[Outcome], colours: Mapping[str, str]) -> list[Line2D]:
-    """Return what the legend shows: models, the marks of runs that did not learn, and guessing."""
+    """Return the legend's handles: models, marks of runs that did not learn, and guessing."""
     handles = style.model_handles(colours, marker="o", markersize=4)
     for state in (STALLED, DIVERGED):
         if any(each.state == state for each in found):
@@ -156,7 +156,7 @@ def _small_print(found: Sequence[Outcome], window: int, guess: Guess) -> list[st
     runs = [each.run for each in found]
     return [
         tr(
-            "A point is a run: its training loss (mean of the {n:,} steps up to there) or its test "
+            "A point is a run: its training loss (mean of the last {n:,} steps) or its test "
             "accuracy.",
             n=window,
         ),

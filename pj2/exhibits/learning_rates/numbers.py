@@ -1,4 +1,4 @@
-"""What the learning rate makes of a run, and how much that depends on the learning rate."""
+"""The outcome of each run, and how much it depends on the learning rate."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from pj2.statistics import NO_VALUES, Mean, mean_interval
 
 LEARNED, STALLED, DIVERGED = said("learned"), said("hardly learned"), said("diverged")
 _SHARES = (4, 2, 1)  # losses are shown after a quarter, a half and all of the common steps
-_WINDOW, _LEAST = 20, 5  # a loss is the mean of a twentieth of these steps, 5 at least
+_WINDOW, _LEAST = 20, 5  # a loss is the mean of a twentieth of these steps, of 5 at least
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run: one of the three words above, its losses and its test accuracy.
+    """The outcome of a run: its state (one of the three words above), losses and test accuracy.
 
-    `losses` maps a number of steps to the mean training loss of the last of them; NaN of a
-    run that diverged before. `accuracy` is that at the chosen epoch, as a fraction; NaN of a
-    run that diverged without one.
+    `losses` maps a number of steps to the mean training loss of the last of them, NaN if the run
+    diverged before. `accuracy` is that at the chosen epoch, as a fraction, NaN if the run
+    diverged before it finished one.
     """
 
     run: RunRecord
@@ -35,9 +35,9 @@ class Outcome:
 
 
 def outcomes(runs: Sequence[RunRecord]) -> list[Outcome]:
-    """Return what became of each run; all have losses after the same numbers of steps.
+    """Return the outcome of each run; all have losses after the same numbers of steps.
 
-    Raises UserError if two runs of a model and a seed claim one learning rate.
+    Raises UserError if two runs of a model and seed have one learning rate.
     """
     band_runs(runs)
     counts, window = step_counts(runs)
@@ -52,10 +52,10 @@ def outcomes(runs: Sequence[RunRecord]) -> list[Outcome]:
 
 
 def step_counts(runs: Sequence[RunRecord]) -> tuple[list[int], int]:
-    """Return after how many steps losses are shown, and over how many of them each is a mean.
+    """Return the numbers of steps after which losses are shown, and the window of their mean.
 
-    They are a quarter, a half and all of the steps that every run has which did not diverge
-    (of the longest, if all diverged), each the mean of a twentieth of these, 5 at least.
+    They are a quarter, a half and all of the steps common to the runs that did not diverge (of
+    the longest run, if all diverged). The window is a twentieth of these steps, at least 5.
     """
     lengths = [count_steps(run) for run in runs if run.diverged_at is None]
     common = min(lengths) if lengths else max(map(count_steps, runs))
@@ -76,23 +76,23 @@ def state_of(run: RunRecord) -> str:
 
 @dataclass(frozen=True)
 class Guess:
-    """The loss and the accuracy of guessing; None where they are not known."""
+    """The loss and the accuracy of guessing; None if unknown."""
 
     loss: float | None
     accuracy: float | None
 
 
 def guessing(runs: Sequence[RunRecord]) -> Guess:
-    """Return what guessing has: ln K of runs that minimise the cross-entropy, and 1 / K."""
+    """Return the level of guessing: accuracy 1 / K, and loss ln K for runs with cross-entropy."""
     known = next(filter(None, map(count_classes, runs)), None)
     loss = next(filter(None, map(loss_of_guessing, runs)), None)
     return Guess(loss, 1 / known if known else None)
 
 
 def mean_if_all_learned(group: Iterable[tuple[str, float]]) -> Mean:
-    """Return the mean over seeds of one rate, from each seed's state and value.
+    """Return the mean over seeds at one rate, from each seed's state and value.
 
-    There is none if a seed failed: a mean of the others would be that of another quantity.
+    There is none if a seed failed, since the mean of the other seeds would be biased.
     """
     seeds = list(group)
     if any(state != LEARNED for state, _ in seeds):
@@ -101,18 +101,18 @@ def mean_if_all_learned(group: Iterable[tuple[str, float]]) -> Mean:
 
 
 def what_a_line_joins(runs: Iterable[RunRecord]) -> str:
-    """Return a sentence on the lines that `mean_if_all_learned` makes."""
+    """Return a sentence on the lines between the means of `mean_if_all_learned`."""
     if len({run.seed for run in runs}) == 1:
         return tr("A line joins the rates at which a model learned.")
     return tr(
-        "A line joins the means over seeds; it has a gap at a rate at which a seed did not learn."
+        "A line joins the means over seeds, with a gap at a rate at which a seed did not learn."
     )
 
 
 def greatest_that_learns(states: Iterable[tuple[str, str]]) -> str | None:
-    """Return the greatest learning rate at which no run failed, whatever lesser rates do.
+    """Return the greatest learning rate at which no run failed, whatever happened at lower rates.
 
-    `states` has of each run its rate and its state. None if at each rate a run failed.
+    `states` has each run's rate and state. None if a run failed at every rate.
     """
     runs = list(states)
     failed = {rate for rate, state in runs if state != LEARNED}
@@ -121,11 +121,11 @@ def greatest_that_learns(states: Iterable[tuple[str, str]]) -> str | None:
 
 @dataclass(frozen=True)
 class Seed:
-    """A model at all its learning rates from one seed: by rate, least first, state and final loss.
+    """A model trained from one seed: states and final losses by rate, the least rate first.
 
-    A final loss is the mean training loss of a run's last epoch, infinite if it diverged: the
-    loss that was minimised, with label smoothing where a recipe has that. `initial` is the
-    loss at initialisation, here that of guessing: ln K of K classes. None where it is not known.
+    A final loss is the mean training loss of a run's last epoch, infinite if it diverged. It is
+    the minimised loss, with label smoothing if the recipe has any. `initial` is the loss at
+    initialisation, taken as that of guessing: ln K for K classes. None if unknown.
     """
 
     model: str
@@ -136,7 +136,7 @@ class Seed:
 
     @property
     def greatest(self) -> str | None:
-        """The greatest learning rate at which it learns."""
+        """The greatest learning rate at which the model learns."""
         return greatest_that_learns(self.states.items())
 
     @property
@@ -147,19 +147,19 @@ class Seed:
 
     @property
     def sensitivity(self) -> float:
-        """How much the final loss depends on the learning rate, in nats.
+        """The sensitivity of the final loss to the learning rate, in nats.
 
         It is the learning-rate sensitivity of Wortsman et al. 2023 (arXiv 2309.14322, section
         2.2), with the rates η that were tried, all of the same weight, for a range [a, b]:
 
             mean over η of [min(ℓ(η), ℓ0) − ℓ*]    where ℓ* = min over η of ℓ(η)
 
-        ℓ0 is `initial`, as which a diverged run counts. ℓ(η) is the `final` training loss, where
-        the paper has that of validation. There each text is seen once, and both are the same.
-        Here a validation loss may grow beyond ℓ0 while images are learned by heart, and a recipe
-        may set none aside; and the band is one of training losses too.
+        ℓ0 is `initial`, which also stands for a diverged run. ℓ(η) is the `final` training loss;
+        the paper uses the validation loss. There each text is seen once, so the two are the same.
+        Here a validation loss may grow beyond ℓ0 while the network memorises the images, and a
+        recipe may set no images aside; the band is one of training losses too.
 
-        NaN of a single rate, where no rate learns, and where ℓ0 is not known.
+        NaN for a single rate, if no rate learns, and if ℓ0 is unknown.
         """
         if self.initial is None or len(self.final) < 2 or self.greatest is None:
             return math.nan
@@ -170,7 +170,7 @@ class Seed:
 def seeds_of(runs: Sequence[RunRecord]) -> list[Seed]:
     """Return the seeds of each model, in the order of its bands.
 
-    Raises UserError if two runs of a model and a seed claim one learning rate.
+    Raises UserError if two runs of a model and seed have one learning rate.
     """
     found = []
     for (model, seed), members in band_runs(runs).items():

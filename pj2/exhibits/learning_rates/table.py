@@ -1,4 +1,4 @@
-"""Which learning rates train a model, and how much its final loss depends on the rate."""
+"""The table of learning rates that train a model, and of its sensitivity to the rate."""
 
 from __future__ import annotations
 
@@ -27,23 +27,20 @@ from pj2.wording import named, sentences
 from pj2.wording import rates as in_words
 
 _CAPTION = said(
-    "A rate learns if no seed diverged there, or hardly learned: within 0.1 nats of guessing for "
-    "half of its steps or more. In brackets: the range over seeds, where they differ. Sensitivity "
-    "(Wortsman et al. 2023): how far the final loss is above that at the best rate, the mean over "
-    "the rates tried, in nats; a diverged run counts as guessing, and no loss as more. There is "
-    "none where a seed learns at no rate. Final loss: the mean training loss of the last epoch. "
-    "Width: that of the band, the median over the steps that all bands have. Of several seeds: the "
-    "mean ± the standard deviation."
+    "A rate learns if no seed diverged or hardly learned there (within 0.1 nats of guessing for "
+    "half of its steps or more). Sensitivity (Wortsman et al. 2023): mean excess of the final loss "
+    "over the best rate's, in nats. Brackets: range over seeds. Width: median of the band. Mean ± "
+    "standard deviation over seeds."
 )
 
 
 def learning_rates_table(index_paths: Iterable[PathLike], band_path: PathLike) -> Table:
-    """Return a row a model; in the CSV a row a model and seed.
+    """Return one row per model; the CSV has one row per model and seed.
 
     `band_path` is the file of `pj2.exhibits.landscape.numbers.landscape_band` for the same runs.
 
     CSV: ``model, learning_rates, seed, diverged, hardly_learned`` (rates, separated by blanks),
-    ``greatest_that_learns`` (empty where none does), ``greater_tried``, ``final_losses`` (of each
+    ``greatest_that_learns`` (empty if no rate does), ``greater_tried``, ``final_losses`` (of each
     rate, infinite if it diverged), ``loss_of_guessing, sensitivity`` (see
     `pj2.exhibits.learning_rates.numbers.Seed`) and ``common_median_width`` (nats).
     """
@@ -89,7 +86,7 @@ def _row(seed: Seed, width: float) -> dict[str, Any]:
 
 
 def _shown(seeds: Sequence[Seed], rows: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Return a model's row for people, over its seeds."""
+    """Return a model's row as text for people, over its seeds."""
     states = list(chain.from_iterable(seed.states.items() for seed in seeds))
     tried = sorted({rate for rate, _ in states}, key=float)
     greatest = greatest_that_learns(states)
@@ -111,12 +108,12 @@ def _shown(seeds: Sequence[Seed], rows: Sequence[dict[str, Any]]) -> dict[str, s
 
 
 def _greater(tried: Iterable[str], greatest: str | None) -> list[str]:
-    """Return the rates above the greatest that learns; none, where no rate does."""
+    """Return the rates above the greatest that learns; empty if no rate learns."""
     return [rate for rate in tried if greatest and float(rate) > float(greatest)]
 
 
 def _bound(tried: Sequence[str], states: Iterable[tuple[str, str]], greatest: str | None) -> str:
-    """Return the rates tried above the greatest that learns, or that nothing bounds it."""
+    """Return the rates tried above the greatest that learns, or that there are none."""
     if greatest is None:
         return MISSING
     if all(state == LEARNED for _, state in states):
@@ -125,7 +122,7 @@ def _bound(tried: Sequence[str], states: Iterable[tuple[str, str]], greatest: st
 
 
 def _failures(tried: Sequence[str], states: Sequence[tuple[str, str]], seeds: int) -> str:
-    """Return at which rates runs hardly learned or diverged; if not all seeds, how many."""
+    """Return the rates at which runs hardly learned or diverged, and how many seeds did."""
     parts = []
     for state in (STALLED, DIVERGED):
         failed = Counter(rate for rate, each in states if each == state)
@@ -142,7 +139,7 @@ def _failures(tried: Sequence[str], states: Sequence[tuple[str, str]], seeds: in
 
 
 def _with_range(greatest: str | None, seeds: Sequence[Seed]) -> str:
-    """Return the greatest rate that learns, and that of single seeds where they differ."""
+    """Return the greatest rate that learns, with its range over seeds if they differ."""
     each = sorted({seed.greatest for seed in seeds}, key=lambda rate: float(rate or 0))
     rate, least, most = (found or tr("none") for found in (greatest, each[0], each[-1]))
     if len(each) == 1:
@@ -153,18 +150,18 @@ def _with_range(greatest: str | None, seeds: Sequence[Seed]) -> str:
 def _unlike_rates(seeds: Sequence[Seed]) -> str:
     if len({tuple(seed.states) for seed in seeds}) == 1:
         return ""
-    return tr("Models were tried at different rates, so that their sensitivities do not compare.")
+    return tr("Models were tried at different rates, so their sensitivities are not comparable.")
 
 
 def _other_losses(seeds: Sequence[Seed]) -> str:
-    """Return a sentence on models whose loss at initialisation is not known."""
+    """Return a sentence on models whose loss at initialisation is unknown."""
     models = dict.fromkeys(
         seed.model for seed in seeds if seed.initial is None and seed.greatest is not None
     )
     if not models:
         return ""
     return tr(
-        "Another loss than the cross-entropy, of which only divergence is seen, and no "
-        "sensitivity: {models}.",
+        "Trained with another loss than the cross-entropy, so only divergence is detected and "
+        "there is no sensitivity: {models}.",
         models=named(list(models), tr(", ")),
     )

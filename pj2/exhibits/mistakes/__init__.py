@@ -1,4 +1,4 @@
-"""What a model was surest of, and wrong about."""
+"""A model's most confident mistakes."""
 
 from pj2.exhibits.declare import IMAGES, Figure, Topic
 from pj2.language import said
@@ -12,8 +12,8 @@ TOPIC = Topic(
             title=said("Most confident mistakes"),
             summary="A model's most confident mistakes on the test set, as pictures.",
             details=(
-                "At most 24. Made from the predictions with the weights of the chosen "
-                "epoch; of several seeds, images that most of them get wrong."
+                "At most 24. Made from the predictions with the weights of the chosen epoch; with "
+                "several seeds, from the images that most of them get wrong."
             ),
             levels=("model",),
             options=(IMAGES,),

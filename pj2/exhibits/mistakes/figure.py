@@ -1,4 +1,4 @@
-"""Pictures of the mistakes that a model is surest of."""
+"""The figure of a model's most confident mistakes."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from pj2.runs.reading import (
 
 _MOST = 24
 _COLUMNS = 6
-_LETTERS = 18  # of a line under a picture, at its usual size
+_LETTERS = 18  # in a line under a picture, at its usual size
 
 
 @style.styled
 def plot_mistakes(index_paths: Iterable[PathLike], data: Path, stem: PathLike) -> None:
     """Show the test images that a model gets wrong with the greatest probability, at most 24.
 
-    The model is shown at its chosen learning rate; of several seeds those images count
-    that most of them get wrong, see `pj2.exhibits.mistakes.numbers.confident_mistakes`.
-    `data` is the folder of the prepared data set. Raises UserError if the runs are not of one
-    model, or if the data are not those that the predictions are of.
+    The model is shown at its chosen learning rate; with several seeds only images count that most
+    of them get wrong, see `pj2.exhibits.mistakes.numbers.confident_mistakes`. `data` is the
+    folder of the prepared data set. Raises UserError if the runs are not of one model, or if the
+    predictions belong to other data.
     """
     runs = load_runs(index_paths)
     model = one_model(runs)
@@ -105,12 +105,12 @@ def _draw(axes: Axes, mistake: Mistake, picture: np.ndarray, seeds: int) -> None
 
 
 def _size(text: str) -> float:
-    """Return the size in points at which the longest line of a text fits under a picture."""
+    """Return the font size in points at which the longest line of a text fits under a picture."""
     return 8.0 * min(1.0, _LETTERS / max([1, *map(letters.width, text.splitlines())]))
 
 
 def _nobody(model: str, guesses: Sequence[Predictions]) -> str:
-    """Say that there is no mistake."""
+    """Return a sentence for a model without a mistake."""
     images = len(guesses[0].label)
     if len(guesses) == 1:
         return tr("{model}: all {images:,} test images are recognised", model=model, images=images)
@@ -130,18 +130,17 @@ def _small_print(
     counts = {"mistakes": mistakes, "images": len(guesses.label), "pictures": pictures}
     return [
         tr(
-            "Above each image its class; below, the wrong class that most seeds name, with its "
-            "probability, the mean over all seeds, and how many of them get it wrong. Of the "
-            "{mistakes:,} of {images:,} test images that most of {seeds} seeds get wrong, the "
-            "{pictures} with the greatest such probability.",
+            "Above: the class. Below: the wrong class that most seeds name, its mean probability, "
+            "and the number of seeds that are wrong. Of {images:,} test images, most of {seeds} "
+            "seeds get {mistakes:,} wrong; these {pictures} have the greatest such probability.",
             **counts,
             seeds=len(shown),
         )
         if len(shown) > 1
         else tr(
-            "Above each image its class; below, what the model takes it for, with its probability. "
-            "Of the {mistakes:,} of {images:,} test images that it gets wrong, the {pictures} with "
-            "the greatest such probability.",
+            "Above: the class. Below: the predicted class and its probability. Of {images:,} test "
+            "images, the model gets {mistakes:,} wrong; these {pictures} have the greatest such "
+            "probability.",
             **counts,
         ),
         tr("Labels of a test set can be wrong themselves (Northcutt et al. 2021)."),

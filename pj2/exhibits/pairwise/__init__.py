@@ -15,8 +15,8 @@ TOPIC = Topic(
                 "Paired differences between the models of an experiment, with intervals and tests."
             ),
             details=(
-                "Intervals over images, seeds and both, McNemar's test with Holm's adjustment, "
-                "and what may be said."
+                "Intervals over images, seeds and both, McNemar's test with Holm's adjustment, and "
+                "a verdict."
             ),
             exists=several_models,
             targets=("pairwise",),

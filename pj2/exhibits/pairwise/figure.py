@@ -1,4 +1,4 @@
-"""Which models differ in test accuracy: a forest plot, one line a pair."""
+"""The figure of differences in test accuracy: a forest plot with one line per pair of models."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pj2.language import tr
 from pj2.runs.reading import PathLike, load_runs
 from pj2.wording import NOT_SETTLED, named, span, verdict_in_words
 
-_LINE = 26  # characters of a pair's name on one line; longer ones take two
+_LINE = 26  # characters of a pair's name per line; longer names take two
 _SETTLED = "#0072B2"
-_SEEDS = 0.24  # how far below a pair's line its seeds lie, in lines
+_SEEDS = 0.24  # distance from a pair's line down to its seeds, in lines
 
 
 @style.styled
 def plot_differences(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw the difference of test accuracy of every two models of an experiment, in points.
 
-    A thick bar is the 95 % interval over seeds and images (over images if there is one
-    seed), a thin one the interval over images, dots are single seeds. What each covers:
+    A thick bar is the 95 % interval over seeds and images (over images if there is one seed), a
+    thin one the interval over images; dots are single seeds. See
     `pj2.statistics.paired_difference`.
     """
     frame, told = pairwise(load_runs(index_paths))
@@ -83,7 +83,7 @@ def _draw_pair(axes: Axes, place: int, row: Mapping[Any, Any]) -> None:
 
 
 def _handles(rows: Sequence[Mapping[Any, Any]]) -> list[Line2D]:
-    """Return what the legend shows: of one seed there is one interval, and no dots."""
+    """Return the legend's handles; one seed has one interval and no dots."""
     several = any(row["seeds"] > 1 for row in rows)
     images = tr("95 %, other images")
     thick = tr("95 %, other seeds and images") if several else images

@@ -1,4 +1,4 @@
-"""Which models of an experiment differ in test accuracy, and how sure that is."""
+"""Differences in test accuracy between the models of an experiment, with verdicts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLUMNS = (
     "images_high", "seeds_low", "seeds_high", "both_low", "both_high", "discordant", "p_least",
     "p_greatest", "verdict", "by_seed",
 )  # fmt: skip
-_MOST_MODELS = 12  # whose 66 pairs are compared; of more models, each with one
+_MOST_MODELS = 12  # models whose 66 pairs are all compared; more models are each compared with one
 _SIGNIFICANCE = 0.05
 
 _FOR_SEED = {HIGHER: said("higher for this seed"), LOWER: said("lower for this seed")}
@@ -37,10 +37,9 @@ _FOR_SEED = {HIGHER: said("higher for this seed"), LOWER: said("lower for this s
 
 @dataclass(frozen=True)
 class Tested:
-    """What one run recognised of the test set.
+    """The test images that one run recognised.
 
-    `right` is bool[N]; `images` tells one test set from another; `precision` is what the
-    run was computed in.
+    `right` is bool[N]; `images` identifies the test set; `precision` is that of the run.
     """
 
     right: np.ndarray
@@ -50,9 +49,9 @@ class Tested:
 
 @dataclass(frozen=True)
 class Recognised:
-    """What the runs of one setting recognised, by seed; tables call the setting `name`.
+    """The test images that the runs of one setting recognised, by seed; tables call it `name`.
 
-    `choosing_accuracy` is the mean over them, NaN if none was tested.
+    `choosing_accuracy` is the mean over the runs, NaN if none was tested.
     """
 
     name: str
@@ -63,7 +62,7 @@ class Recognised:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two models over the seeds that both have, ascending: what each recognised, bool[S, N]."""
+    """The images that two models recognised, bool[S, N] each, with their common seeds ascending."""
 
     models: tuple[Recognised, Recognised]
     seeds: tuple[int, ...]
@@ -72,28 +71,27 @@ class Pair:
 
     @property
     def apart(self) -> float:
-        """How far the two accuracies are apart."""
+        """The distance between the two accuracies."""
         return abs(float(self.right.mean() - self.other_right.mean()))
 
 
 def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
     """Compare the test accuracies of every two models, over the seeds that both have.
 
-    A variant counts as a model; each stands at the learning rate that
-    `chosen_setting` gives it. More than 12 models are each compared with one only,
-    that of the best mean validation accuracy.
+    A variant counts as a model; each model stands at its `chosen_setting`'s learning rate. If
+    there are more than 12 models, each is compared only with the model of the best mean
+    validation accuracy.
 
-    Columns: model, other, lr, other_lr, seeds and images (how many are compared),
-    difference (accuracy of model less that of other, a fraction), then its 95 %
-    intervals `images_low`, `images_high`, `seeds_low`, … and `both_low`, … (see
-    `pj2.statistics.paired_difference`; NaN where there is none), discordant (images that only one
-    of them recognised, summed over seeds), p_least and p_greatest (over the seeds'
-    exact McNemar tests, Holm-adjusted for all tests of the table), verdict (see
-    `verdict_of`; ``(bf16 and fp32)`` follows where the runs were computed in both),
-    by_seed (dict: each seed's difference).
+    Columns: model, other, lr, other_lr, seeds and images (how many are compared), difference
+    (accuracy of model less that of other, a fraction), then its 95 % intervals `images_low`,
+    `images_high`, `seeds_low`, … and `both_low`, … (see `pj2.statistics.paired_difference`; NaN
+    if there is none), discordant (images that only one of them recognised, summed over seeds),
+    p_least and p_greatest (over the seeds' exact McNemar tests, Holm-adjusted for all tests of
+    the table), verdict (see `verdict_of`; ``(bf16 and fp32)`` follows if the runs were computed
+    in both), by_seed (dict: each seed's difference).
 
-    Also returns sentences on what is left out. Raises UserError if the runs are of
-    several experiments.
+    Also returns sentences on what is left out. Raises UserError if the runs are of several
+    experiments.
     """
     experiments = list(dict.fromkeys(run.experiment for run in runs))
     if len(experiments) > 1:
@@ -104,10 +102,10 @@ def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
 
 
 def seeds_that_turn(runs: Sequence[RunRecord], row: Mapping[Any, Any]) -> list[int] | None:
-    """Return the seeds without any one of which a row of `pairwise` has another verdict.
+    """Return the seeds without which a row of `pairwise` has another verdict.
 
-    `runs` are those that it was made of; learning rates are chosen anew without the seed.
-    None of fewer than three seeds: the verdict of the one that is left says nothing of others.
+    `runs` are those behind the row; learning rates are chosen anew without the seed. None for
+    fewer than three seeds, since a verdict on one remaining seed says nothing about others.
     """
     if row["seeds"] < 3:
         return None
@@ -122,7 +120,7 @@ def seeds_that_turn(runs: Sequence[RunRecord], row: Mapping[Any, Any]) -> list[i
 
 
 def opponents(runs: Sequence[RunRecord], told: list[str]) -> list[tuple[Recognised, Recognised]]:
-    """Return the pairs of models that `pairwise` compares; `told` gets what is left out."""
+    """Return the pairs of models that `pairwise` compares; add to `told` what is left out."""
     chosen = [chosen_setting(group) for group in by_model(runs).values()]
     models = [recognised(group[0].model, group, told) for group in chosen]
     return _opponents([model for model in models if model.tested], told)
@@ -131,11 +129,11 @@ def opponents(runs: Sequence[RunRecord], told: list[str]) -> list[tuple[Recognis
 def differences(
     pairs: Iterable[tuple[Recognised, Recognised]], told: list[str], most: int | None = None
 ) -> dict[int, dict[str, Any]]:
-    """Return the rows of `pairwise` for these pairs, each by its pair's place among them.
+    """Return the rows of `pairwise` for these pairs, by the index of the pair.
 
-    A pair that cannot be compared has none: `told` gets a sentence on it. Intervals take
-    up to seconds a pair: with `most` only so many have a row, those whose accuracies are
-    furthest apart, first. p-values are adjusted for all.
+    A pair that cannot be compared has no row but a sentence in `told`. Intervals take up to
+    seconds per pair, so `most` limits the rows to the pairs whose accuracies are furthest apart,
+    in falling order. p-values are adjusted for all pairs.
     """
     found = {place: pair for place, both in enumerate(pairs) if (pair := matched(*both, told))}
     tests = [
@@ -152,7 +150,7 @@ def differences(
 
 
 def recognised(name: str, runs: Sequence[RunRecord], told: list[str]) -> Recognised:
-    """Read the predictions of one setting's runs; say in `told` which have none."""
+    """Read the predictions of one setting's runs; add to `told` which runs have none."""
     lr = runs[0].lr
     tested: dict[int, Tested] = {}
     choosing = []
@@ -172,7 +170,7 @@ def recognised(name: str, runs: Sequence[RunRecord], told: list[str]) -> Recogni
 
 
 def matched(model: Recognised, other: Recognised, told: list[str]) -> Pair | None:
-    """Return what two can be compared by; None, and in `told` why, if they cannot."""
+    """Pair two settings; return None, with the reason in `told`, if they cannot be compared."""
     seeds = sorted(model.tested.keys() & other.tested.keys())
     both = [[each.tested[seed] for seed in seeds] for each in (model, other)]
     names = {"one": model.name, "other": other.name}
@@ -206,7 +204,7 @@ def _opponents(
 
 def _row(pair: Pair, p_values: Sequence[float]) -> dict[str, Any]:
     paired = paired_difference(pair.right, pair.other_right)
-    more = pair.right.sum(axis=1) - pair.other_right.sum(axis=1)  # images, for each seed
+    more = pair.right.sum(axis=1) - pair.other_right.sum(axis=1)  # number of images, for each seed
     model, other = pair.models
     precisions = [each.tested[seed].precision for each in pair.models for seed in pair.seeds]
     nothing = (np.nan, np.nan)
@@ -236,13 +234,13 @@ def _row(pair: Pair, p_values: Sequence[float]) -> dict[str, Any]:
 
 
 def verdict_of(paired: PairedDifference, p_value: float) -> str:
-    """Return what may be said of the first model's accuracy.
+    """Return the verdict on the first model's accuracy against the second's.
 
-    Of several seeds: "higher" or "lower" if the interval over seeds and the one over
-    seeds and images both exclude 0. The first needs few seeds' spread to be normal, the
-    second is too narrow for few seeds; together they err less. Of one seed: "higher
-    for this seed" or "lower for this seed" if `p_value`, McNemar's after Holm's
-    adjustment, is below 0.05. Else "not settled".
+    With several seeds it is "higher" or "lower" if the interval over seeds and the one over seeds
+    and images both exclude 0. The first assumes a normal spread of few seeds, the second is too
+    narrow for few seeds; together they err less. With one seed it is "higher for this seed" or
+    "lower for this seed" if `p_value`, McNemar's after Holm's adjustment, is below 0.05.
+    Otherwise it is "not settled".
     """
     word = HIGHER if paired.difference > 0 else LOWER
     if paired.seeds == 1:

@@ -1,4 +1,4 @@
-"""Which models of an experiment differ in test accuracy."""
+"""The table of differences in test accuracy between the models of an experiment."""
 
 from __future__ import annotations
 
@@ -14,26 +14,19 @@ from pj2.runs.reading import PathLike, load_runs
 from pj2.wording import named, sentences, verdict_in_words
 
 _CAPTION = said(
-    "Test accuracy of the first model less that of the second, in percentage points, over the "
-    "seeds and test images of both, each at the learning rate with the best mean validation "
-    "accuracy. In brackets 95 % intervals. Over images: these networks on other test images "
-    "(BCa bootstrap). Over seeds: other seeds on these images (Student t). Over both: other "
-    "seeds and other images (both drawn independently, BCa bootstrap; too narrow for two or "
-    "three seeds that differ much). Only one right: images that one of them recognised and the "
-    "other did not, summed over seeds. p: exact McNemar test of each seed, Holm-adjusted for all "
-    "of this table, from the least to the greatest; it is about these networks, not about other "
-    "seeds. Verdict: with several seeds higher or lower if both the interval over seeds and the "
-    "one over both exclude 0, which is not adjusted for the number of pairs; with one seed "
-    "higher or lower for this seed if p < 0.05."
+    "Test accuracy of the first model less the second's, in points, each at its chosen learning "
+    "rate. 95 % intervals over images: these networks on other test images; over seeds: other "
+    "seeds. p: exact McNemar tests by seed, Holm-adjusted. Verdicts of several seeds are not "
+    "adjusted for the number of pairs; see docs/statistics.md."
 )
 
 
 def pairwise_table(index_paths: Iterable[PathLike]) -> Table:
     """Return one row for each pair of models of an experiment.
 
-    Columns of the CSV: those of `pj2.exhibits.pairwise.numbers.pairwise`, in which ``difference``
-    and the ends of its intervals are fractions, and ``by_seed`` is ``seed:difference``
-    separated by blanks. An experiment of one model has no row.
+    Columns of the CSV: those of `pj2.exhibits.pairwise.numbers.pairwise`; ``difference`` and the
+    ends of its intervals are fractions, and ``by_seed`` is ``seed:difference`` separated by
+    blanks. The table of an experiment with one model is empty.
     """
     frame, told = pairwise(load_runs(index_paths))
     rows = frame.to_dict("records")
@@ -44,7 +37,7 @@ def pairwise_table(index_paths: Iterable[PathLike]) -> Table:
 
 
 def pairwise_shown(rows: Sequence[Mapping[Any, Any]]) -> dict[str, list[str]]:
-    """Return rows of `pj2.exhibits.pairwise.numbers.pairwise` as people read them, by heading."""
+    """Return rows of `pj2.exhibits.pairwise.numbers.pairwise` as text for people, by heading."""
     return {
         tr("Models"): [f"{row['model']} − {row['other']}" for row in rows],
         tr("Learning rates"): [

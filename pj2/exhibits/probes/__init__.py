@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def with_moments(experiment: Experiment, runs: Sequence[Run]) -> bool:
-    """Of experiments whose probes record the moments of activations."""
+    """Hold for experiments whose probes record the moments of activations."""
     return experiment.probe is not None and experiment.probe.moments
 
 
 def shifted(experiment: Experiment, runs: Sequence[Run]) -> bool:
-    """Of experiments whose probes measure covariate shift."""
+    """Hold for experiments whose probes measure covariate shift."""
     return experiment.probe is not None and experiment.probe.covariate_shift
 
 
@@ -46,7 +46,10 @@ TOPIC = Topic(
             name="probe_ratios",
             function="pj2.exhibits.probes.table:probe_ratios_table",
             title=said("Ratios between models"),
-            summary="How the models of an experiment compare in what their probes measured.",
+            summary=(
+                "The quantities that probes measured, as ratios between the models of an "
+                "experiment."
+            ),
             exists=asks_for("probe"),
             targets=("gradient_probes",),
             example="default/probes",
@@ -55,7 +58,7 @@ TOPIC = Topic(
             name="gradient_probes",
             function="pj2.exhibits.probes.table:probes_table",
             title=said("Probes in numbers"),
-            summary="Medians of what the probes of each run measured.",
+            summary="Medians of the quantities that the probes of each run measured.",
             details=(
                 "Along the step: loss variation, gradient predictiveness and effective smoothness."
             ),
@@ -70,7 +73,7 @@ TOPIC = Topic(
             title=said("Internal covariate shift"),
             summary=(
                 "The norm of each layer's gradient, and how far an update of the layers before it "
-                "turns it."
+                "turns that gradient."
             ),
             details=(
                 "Medians and quartiles over the probed steps (Santurkar et al. 2018, definition "

@@ -1,4 +1,4 @@
-"""What the loss does along the step's direction: the paper's three quantities, side by side."""
+"""The figure of the loss along the step's direction: the three quantities of the paper."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Rows = dict[tuple[str, str], dict[str, tuple[RunRecord, pd.DataFrame]]]
 def plot_probes(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw each quantity over training steps, all models on one pair of axes.
 
-    A row of panels is a learning rate and a direction; the first seed is
-    drawn. Raises UserError if no run was probed.
+    A row of panels is a learning rate and a direction; the figure shows the first seed. Raises
+    UserError if no run was probed.
     """
     runs = [run for run in load_runs(index_paths) if is_probed(run)]
     if not runs:
@@ -132,15 +132,15 @@ def _small_print(runs: Sequence[RunRecord], rows: Rows, shown: Rows) -> list[str
     return [
         tr(
             "Every {every} steps, at {lengths} lengths ηₖ from {low:g} to {high:g} × the learning "
-            "rate: θₖ = θ − ηₖ d, with d = {directions}, the same minibatch, BatchNorm in train "
-            "mode, fp32. Loss variation: least to greatest L(θₖ). Gradient predictiveness: least "
-            "to greatest ‖∇L(θₖ) − ∇L(θ)‖₂. Effective β: greatest ‖∇L(θₖ) − ∇L(θ)‖₂ / (ηₖ ‖d‖₂).",
+            "rate: θₖ = θ − ηₖ d, d = {directions}, on the same minibatch. Loss variation: range "
+            "of L(θₖ). Gradient predictiveness: range of ‖∇L(θₖ) − ∇L(θ)‖₂. Effective β: greatest "
+            "‖∇L(θₖ) − ∇L(θ)‖₂ / (ηₖ ‖d‖₂).",
             every=probe["every"], lengths=probe["steps"], low=low, high=high,
             directions=tr(" or ").join(formulas[direction] for direction in along),
         ),
         tr(
-            "β · η: β times the learning rate. Gradient descent drives it to 2 (dashed) "
-            "whatever the landscape (Cohen et al. 2021): near 2 it ranks no model."
+            "β · η: β times the learning rate. Gradient descent drives it to 2 (dashed) whatever "
+            "the landscape (Cohen et al. 2021), so values near 2 rank no model."
         )
         if all(_descends(run) for run in runs)
         else "",

@@ -15,7 +15,7 @@ from pj2.exhibits.probes.numbers import moments, moves, records
 from pj2.language import tr
 from pj2.runs.reading import PathLike, load_runs
 
-_LAYERS = 3  # of all that were measured: the first, the middle and the last
+_LAYERS = 3  # of all measured layers: the first, the middle and the last
 
 
 @style.styled
@@ -46,11 +46,10 @@ def plot_activation_moments(index_paths: Iterable[PathLike], stem: PathLike) -> 
     style.note(
         figure,
         tr(
-            "Lines: the mean over images and places of what goes into an activation function, for "
-            "the first channels of a layer; shaded: ± one standard deviation. Probed "
-            "every {every} steps; learning rate {lr}, seed {seed}. Moves: the standard deviation "
-            "of a channel's mean over the second half of these steps, in units of the channel's "
-            "own, median over channels (after Santurkar et al. 2018, figures 2 and 8).",
+            "Lines: mean input of the activation function over images and places, first channels "
+            "of a layer; shaded: ± one standard deviation. Probed every {every} steps; learning "
+            "rate {lr}, seed {seed}. Moves: standard deviation of a channel's mean over the second "
+            "half of the steps, in units of its own, median over channels.",
             every=probe["every"], lr=first[0].lr, seed=first[0].seed,
         ),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What gradient probes measured, step by step and over whole runs."""
+"""The quantities that gradient probes measure, step by step and over whole runs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pj2.language import said
 from pj2.runs.files import LAYERS, MOMENTS, PROBE_SCHEMAS, PROBES
 from pj2.runs.reading import RunRecord, read_parquet
 
-# What is compared between models: the column of `probe_steps`, and what it is called in English.
+# The quantities compared between models: a column of `probe_steps`, and its English name.
 QUANTITIES = {
     "loss_variation": said("loss variation"),
     "predictiveness": said("gradient predictiveness"),
     "smoothness": said("effective β-smoothness"),
 }
 
-# Parts of a run: from which share of its probed steps on. Without BatchNorm a run may
-# begin on a plateau, where everything is smooth and nothing is learned.
+# The parts of a run, each from a share of its probed steps on. Without BatchNorm a run may begin on
+# a plateau, where everything is smooth and nothing is learned.
 PARTS = {said("whole run"): 0.0, said("second half"): 0.5}
 
 
@@ -29,18 +29,17 @@ def is_probed(run: RunRecord) -> bool:
 
 
 def records(run: RunRecord, what: str) -> bool:
-    """Tell whether a run's probes were asked for more: ``covariate_shift`` or ``moments``."""
+    """Tell whether a run's probes also recorded ``covariate_shift`` or ``moments``."""
     return is_probed(run) and bool(run.info["settings"]["probe"][what])
 
 
 def probe_steps(run: RunRecord) -> pd.DataFrame:
     """Return one row for each probed step and direction of a run.
 
-    Columns: step, along, start_loss, gradient_norm; loss_min and loss_max,
-    distance_min and distance_max over the step lengths; loss_variation (max −
-    min of the loss), predictiveness (the greatest ‖∇L(θ_k) − ∇L(θ)‖₂) and
-    smoothness (the greatest ‖∇L(θ_k) − ∇L(θ)‖₂ / (η_k ‖d‖₂)). A loss that is
-    not finite counts as infinite.
+    Columns: step, along, start_loss, gradient_norm; loss_min and loss_max, distance_min and
+    distance_max over the step lengths; loss_variation (max − min of the loss), predictiveness
+    (the greatest ‖∇L(θ_k) − ∇L(θ)‖₂) and smoothness (the greatest ‖∇L(θ_k) − ∇L(θ)‖₂ / (η_k
+    ‖d‖₂)). A loss that is not finite counts as infinite.
     """
     frame = _recorded(run, PROBES)
     for column in ("loss", "gradient_distance"):
@@ -69,16 +68,16 @@ def layers(run: RunRecord) -> pd.DataFrame:
 
 
 def moments(run: RunRecord) -> pd.DataFrame:
-    """Return moments.parquet: a row a probed step, activation function and channel."""
+    """Return moments.parquet: one row per probed step, activation function and channel."""
     return _recorded(run, MOMENTS)
 
 
 def moves(layer: pd.DataFrame) -> float:
     """Return how far the means of a layer's channels move while the network is trained.
 
-    Of each channel: the standard deviation of its mean over the second half of the probed
-    steps, as a share of the square root of its average variance there. The median over
-    channels that are not constant; NaN if none is left, or fewer than two steps.
+    For each channel, this is the standard deviation of its mean over the second half of the
+    probed steps, divided by the square root of its average variance there. The result is the
+    median over channels that are not constant; NaN if there are none, or fewer than two steps.
 
     Args:
         layer: the rows of `moments` that belong to one layer.
@@ -97,8 +96,8 @@ def _recorded(run: RunRecord, file: str) -> pd.DataFrame:
 def probe_medians(runs: Sequence[RunRecord]) -> pd.DataFrame:
     """Return one row for each run, direction and part: the medians over its probed steps.
 
-    Columns: model, lr, seed, along, part (of `PARTS`), probes (how many steps), and
-    those of `QUANTITIES`.
+    Columns: model, lr, seed, along, part (of `PARTS`), probes (the number of steps), and those of
+    `QUANTITIES`.
     """
     rows = []
     for run in runs:
@@ -115,12 +114,11 @@ def probe_medians(runs: Sequence[RunRecord]) -> pd.DataFrame:
 
 
 def probe_ratios(medians: pd.DataFrame, model: str, other: str) -> pd.DataFrame:
-    """Return how many times greater each quantity is for `model` than for `other`.
+    """Return the ratio of each quantity for `model` to that for `other`.
 
-    Runs are paired by learning rate, direction, part and seed; a row is all but
-    the seed. Columns: lr, along, part, seeds (pairs), and for each of
-    `QUANTITIES` its geometric mean over seeds, ``_low`` and ``_high``, the
-    least and the greatest.
+    Runs are paired by learning rate, direction, part and seed; a row covers all seeds. Columns:
+    lr, along, part, seeds (pairs), and for each of `QUANTITIES` its geometric mean over seeds,
+    with ``_low`` and ``_high``, the least and the greatest.
     """
     keys = ["lr", "along", "part", "seed"]
     pairs = medians[medians["model"] == model].merge(

@@ -1,4 +1,4 @@
-"""What gradient probes measured, and how models compare."""
+"""Tables of the quantities that gradient probes measured, and of their ratios between models."""
 
 from __future__ import annotations
 
@@ -15,24 +15,19 @@ from pj2.runs.reading import PathLike, load_runs
 from pj2.wording import sentences
 
 _MEDIANS = said(
-    "Medians over the probed steps of each run, and of its second half: the range of the loss "
-    "over the step lengths (nats), the greatest change of the gradient, and the effective "
-    "smoothness β (Santurkar et al. 2018, section 3.1)."
+    "Medians over the probed steps of each run, and of its second half: range of the loss over the "
+    "step lengths (nats), greatest change of the gradient, and effective smoothness β (Santurkar "
+    "et al. 2018, section 3.1)."
 )
 _RATIOS = said(
-    "How many times greater the first model's medians are, paired by learning rate, direction, "
-    "part of the run and seed: the geometric mean over seeds, and the least and the greatest in "
-    "brackets. Below 1: the first model's loss varies less, its gradient is more predictive, or "
-    "it is smoother."
+    "Ratios of the first model's medians to the second's, paired by learning rate, direction, part "
+    "of the run and seed: geometric mean over seeds [least, greatest]. Below 1, the first model's "
+    "loss varies less, or its gradient is more predictive or smoother."
 )
 
 
 def probes_table(index_paths: Iterable[PathLike]) -> Table:
-    """Return one row a run, direction and part.
-
-    CSV: ``model, lr, seed, along, part, probes`` (steps measured) and the medians
-    ``loss_variation, predictiveness, smoothness``.
-    """
+    """Return one row per run, direction and part."""
     medians = probe_medians([run for run in load_runs(index_paths) if is_probed(run)])
     shown = {
         tr("Model"): medians["model"],

@@ -11,7 +11,7 @@ TOPIC = Topic(
             name="loss_surfaces",
             function="pj2.exhibits.surfaces.figure:plot_surfaces",
             title=said("Loss surfaces"),
-            summary="Loss surfaces as contours and in three dimensions, a column a model.",
+            summary="Loss surfaces as contours and in three dimensions, one column per model.",
             details=(
                 "Around the weights of each model's best run, along two random directions that "
                 "are normalised filter by filter (Li et al. 2018), on a common logarithmic "
@@ -27,7 +27,7 @@ TOPIC = Topic(
             title=said("Interactive loss surfaces"),
             summary="Loss surfaces to turn with the mouse, in one HTML file.",
             details=(
-                "Where this stays blank, the browser shows no file of this size inside a page: "
+                "If this stays blank, the browser does not show a file of this size inside a page: "
                 "make the report as a ZIP, or open the file itself."
             ),
             measured="surface.parquet",
@@ -40,8 +40,8 @@ TOPIC = Topic(
             title=said("Loss along a line"),
             summary="The loss along a random direction, and between two runs.",
             details=(
-                "The direction is filter-normalised; between a model's two best runs, the "
-                "height of the barrier is named."
+                "The direction is filter-normalised. Between a model's two best runs, the figure "
+                "gives the height of the barrier."
             ),
             measured="line.parquet",
             options=(INTERPOLATIONS,),

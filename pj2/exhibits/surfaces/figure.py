@@ -31,7 +31,7 @@ _LOOK: dict[str, Any] = {"none": "-", "running": "-", "batch": style.LINE_STYLES
 
 @style.styled
 def plot_surfaces(surfaces: Iterable[PathLike], stem: PathLike) -> None:
-    """Draw one column a model: contours above, the surface below, on common scales."""
+    """Draw one column per model: contours above, the surface below, on common scales."""
     measured = [part for path in surfaces for part in read_measured(path, GRID_COLUMNS).each()]
     grids = [as_grid(surface) for surface in measured]
     finite = np.concatenate([loss[np.isfinite(loss)] for _, _, loss in grids])
@@ -147,11 +147,9 @@ def _small_print(measured: Sequence[Measured]) -> list[str]:
     return [
         tr(
             "Mean loss of at most {images:,} {split} images, in eval mode and fp32, at the best "
-            "weights (+) plus α and β times random, filter-normalised directions (Li et al. 2018), "
-            "shared by models of equal shapes. Biases and BatchNorm's parameters stay as they are. "
-            "Directions of seed {seed}; runs of best validation "
-            "accuracy, after epoch {epochs}. Of a space of millions of dimensions, two directions "
-            "do not show the whole.",
+            "weights (+) plus α and β times random, filter-normalised directions (Li et al. 2018; "
+            "seed {seed}). Runs of best validation accuracy, after epoch {epochs}. Two directions "
+            "do not show the whole space.",
             images=config["images"],
             split=split,
             seed=config["seed"],

@@ -1,11 +1,11 @@
 "use strict";
 
-// The band of the losses of some runs, as pj2.exhibits.landscape.numbers.landscape_band computes it: at
-// each step the least and the greatest loss over learning rates, as far as the shortest run
-// that did not diverge goes; of runs that all diverged, as far as the longest. `bin` steps
-// are then shown as one, with the least minimum and the greatest maximum. With `mean` of several
-// steps the extremes' running mean is shown in their place, and with `lines` each run's loss too,
-// of a bin its mean. The widths are of the extremes themselves.
+// The loss band of some runs, as pj2.exhibits.landscape.numbers.landscape_band computes it: at each
+// step the least and the greatest loss over learning rates, up to the end of the shortest run that
+// did not diverge, or of the longest run if all diverged. `bin` steps are drawn as one, with the
+// least minimum and the greatest maximum. If `mean` is above 1, the running mean over that many
+// steps replaces the extremes. `lines` adds each run's loss, averaged in a bin. The widths are
+// always those of the extremes.
 function computeBand(band, { rates, models, seed, bin, mean = 1, lines = false }) {
   const groups = new Map();
   for (const run of band.runs) {
@@ -57,7 +57,7 @@ function computeBand(band, { rates, models, seed, bin, mean = 1, lines = false }
   return { rows, widths, losses };
 }
 
-// The mean over the `size` steps around each step, of which there are fewer at both ends.
+// The mean over the `size` steps around each step; both ends have fewer.
 function runningMean(values, size) {
   if (size === 1) return values;
   const sums = new Float64Array(values.length + 1);

@@ -3,7 +3,7 @@
 const page = JSON.parse(document.getElementById("data").textContent);
 const views = {};
 
-// Colours are CSS variables, so that the theme, and paper, need no new drawing.
+// Colours are CSS variables, so a change of theme, or printing, redraws nothing.
 const theme = {
   background: "transparent",
   font: getComputedStyle(document.body).fontFamily,
@@ -18,7 +18,7 @@ const theme = {
   aria: false,
 };
 
-// Columns, in which a word is its place in a list, as one object a row.
+// Turn columns, whose words are indices into a list, into one object per row.
 function rowsOf({ rows, columns, words }) {
   return Array.from({ length: rows }, (_, place) =>
     Object.fromEntries(
@@ -30,7 +30,7 @@ function rowsOf({ rows, columns, words }) {
   );
 }
 
-// What the controls above a chart say, by parameter.
+// The values of the controls above a chart, by parameter.
 function choices(figure) {
   const found = {};
   for (const control of figure.querySelectorAll("[data-parameter]")) {
@@ -47,7 +47,7 @@ function onLogAxis(spec) {
   for (const part of [spec, ...(spec.layer ?? [])]) {
     const axis = part.encoding?.y;
     if (!axis?.field) continue;
-    const domain = axis.scale?.domain; // where a chart says it, since an empty one has none to find
+    const domain = axis.scale?.domain; // given by the chart, since an empty one has no data to infer it from
     axis.scale = { type: "log", nice: false, clamp: true, ...(domain && { domain }) };
   }
   return spec;
@@ -83,13 +83,13 @@ async function draw(figure) {
   const { view } = await vegaEmbed(figure.querySelector(".plot"), own, {
     renderer: "svg", actions: false, config: theme, tooltip: { theme: "custom" },
   });
-  // The place of the chart is a picture with a name; its marks need none of their own.
+  // The chart's container is a named image, so its marks need no names.
   figure.querySelector("svg").setAttribute("aria-hidden", "true");
   views[figure.dataset.chart] = view;
   await apply(figure);
 }
 
-// Tell a drawn chart what is chosen.
+// Pass the chosen values to a drawn chart.
 async function apply(figure) {
   const view = views[figure.dataset.chart];
   const { band } = page.charts[figure.dataset.chart];
@@ -117,7 +117,7 @@ function listen(figure) {
   });
 }
 
-// Sorting: by the number that a cell begins with, else by its letters; what is missing, last.
+// Sort by the number at the beginning of a cell, or else by its letters; missing values last.
 function keyOf(row, column) {
   const text = row.cells[column].textContent.trim();
   const number = Number.parseFloat(text.replaceAll(",", "").replace("−", "-"));
@@ -150,7 +150,7 @@ function remembered(name) {
     if (name) localStorage.setItem("pj2-theme", name);
     return localStorage.getItem("pj2-theme") ?? "auto";
   } catch {
-    return name ?? "auto"; // a browser may keep nothing for a page on disk
+    return name ?? "auto"; // a browser may refuse storage to a page on disk
   }
 }
 
