@@ -1,7 +1,8 @@
-# make run    set up what is missing, then the study of config.yaml to its report
-# make test   set up what is missing, then the tests
-# make docs   set up what is missing, then build the site: docs/_build/index.html
-# make bench  set up what is missing, then measure speed; see docs/performance.md
+# make run    run the study of config.yaml up to its report
+# make test   run the tests
+# make docs   build the site: docs/_build/index.html
+# make bench  measure speed; see docs/performance.md
+# Each first sets up the environment, if it is missing or outdated.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -9,7 +10,7 @@ READY  := $(VENV)/.ready
 # Options for snakemake, e.g. make run ARGS="--configfile config/paper.yaml"
 ARGS   ?=
 BENCH_ARGS ?=
-# Snakemake ends where it cannot write its cache, below the home folder: then it is in the checkout.
+# Snakemake fails if it cannot write its cache below the home folder; then the checkout has the cache.
 export XDG_CACHE_HOME := $(shell cache="$${XDG_CACHE_HOME:-$$HOME/.cache}"; \
 	mkdir -p "$$cache/snakemake" 2>/dev/null && test -w "$$cache/snakemake" && echo "$$cache" || \
 	echo "$(CURDIR)/.snakemake/cache")
@@ -23,7 +24,7 @@ run: $(READY)
 dry-run: $(READY)
 	$(BIN)/snakemake -n all $(ARGS)
 
-# A worker that dies ends the tests: in place of another, xdist waits for ever for what it had.
+# The end of a worker ends the tests: xdist would wait forever for the dead worker's tests.
 test: $(READY)
 	$(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder --max-worker-restart 0
 
@@ -35,12 +36,12 @@ lint: $(READY)
 	$(BIN)/snakemake --lint
 	$(BIN)/lint-imports
 
-# A warning, a reference or a link that leads nowhere is an error.
+# Warnings, and broken references and links, are errors.
 docs: $(READY)
 	$(BIN)/python -m sphinx -b html -n -W --keep-going --quiet docs docs/_build
 	@echo "The site is in docs/_build/index.html"
 
-# Takes half an hour, and an idle machine. A part of it: make bench BENCH_ARGS="engine --models VGG_A"
+# Takes half an hour on an idle machine. To run a part: make bench BENCH_ARGS="engine --models VGG_A"
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
@@ -49,16 +50,16 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
-# The pins are what was tested. CUDA's libraries are left to torch, which pins
-# its own on the platforms that have them.
+# The pins are the tested versions. CUDA's libraries have no pins here, since torch pins its own on
+# the platforms that have them.
 lock: $(READY)
 	$(BIN)/pip-compile --quiet --extra dev --strip-extras --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe \
 		--output-file requirements.lock pyproject.toml
 	sed -i -E '/^(nvidia-|cuda-|triton)/d' requirements.lock
 
-# The sentences of figures and report that have no Chinese yet are added to zh.po, empty; those
-# that nothing says any more are taken out. Then the font gets the letters of the translations.
+# Add sentences of figures and report without a translation to zh.po, with an empty one, and remove
+# sentences that are no longer used. Then subset the font to the letters of the translations.
 translations: $(READY)
 	$(BIN)/pybabel --quiet extract --mapping pyproject.toml --keyword tr --keyword said --no-location \
 		--sort-output --output-file $(VENV)/words.pot pj2
@@ -67,7 +68,7 @@ translations: $(READY)
 		--ignore-pot-creation-date
 	$(BIN)/python scripts/subset_font.py
 
-# The run store (.pj2) stays: what was trained is restored.
+# The run store (.pj2) stays, so that trained runs can be restored.
 clean:
 	rm -rf results .snakemake
 

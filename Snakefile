@@ -2,7 +2,7 @@
 #
 #   snakemake --cores 4 all        everything in config.yaml
 #   snakemake landscape_plot       one target; see the rules below for the others
-#   snakemake -n                   what would be done, and why
+#   snakemake -n                   list the jobs, with reasons
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -21,7 +21,7 @@ if not GIVEN_CONFIGFILES and not config.get("experiments"):
     own = Path("config.yaml")
     default_config = own if own.exists() else CHECKOUT / "config.yaml"
     try:
-        read_yaml(default_config)  # Snakemake would not say where the mistake is
+        read_yaml(default_config)  # unlike Snakemake, it locates a mistake
     except UserError as error:
         exit_with(error)
 
@@ -40,7 +40,7 @@ include: "workflow/rules/exhibits.smk"
 include: "workflow/rules/report.smk"
 
 
-# A Snakefile that uses this one as a module adds to it: see `pj2 init`.
+# A study that uses this Snakefile as a module extends this list; see `pj2 init`.
 EVERYTHING = [*(getattr(rules, target).input for target in targets()), rules.report.output]
 
 

@@ -30,11 +30,11 @@ from benchmarks.workload import MODELS
 
 
 def main() -> None:
-    """Run the parts that are asked for, all by default; write after each what there is."""
+    """Run the requested parts, by default all; write the results after each part."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
-    parser.add_argument("--repeats", type=int, help="default: what each part takes as enough")
+    parser.add_argument("--repeats", type=int, help="default: each part's own number")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""Tables and figures of very many, very long runs: seconds and memory."""
+"""Time and memory of tables and figures for very many, very long runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.synthetic import write_runs
 
 
 def measure(repeats: int, rates: int = 500, steps: int = 40_000) -> Iterator[Measurement]:
-    """Measure every command that reads all the runs, over two models of so many learning rates."""
+    """Measure every command that reads all runs, of two models at `rates` learning rates."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         learning_rates = [float(f"{rate:.6g}") for rate in np.logspace(-4, -2, rates)]

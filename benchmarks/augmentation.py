@@ -18,7 +18,7 @@ _OURS, _THEIRS = 20_480, 2_048
 
 
 def measure(repeats: int) -> Iterator[Measurement]:
-    """Compare ours with torchvision's transforms and with fancy indexing."""
+    """Compare our augmentation with torchvision's transforms and with fancy indexing."""
     prepare_device(torch.device("cpu"), 1)
     images = prepared(_OURS).train
     pictures = Pictures(_THEIRS)

@@ -1,4 +1,4 @@
-"""Commands of the project, run and timed as a user would run them."""
+"""Commands of the project, run and timed as users run them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.measure import REPOSITORY, environment
 
-# A process' greatest memory counts what it was forked from; this parent is small.
+# The greatest memory of a process includes that of its parent at the fork; this parent is small.
 _LAUNCH = """
 import resource, subprocess, sys, time
 started = time.perf_counter()
@@ -23,7 +23,7 @@ SNAKEFILE = REPOSITORY / "Snakefile"
 
 
 def timed(arguments: list[str | Path], folder: Path | None = None) -> float:
-    """Run a command in a folder; return its wall time in seconds. Raises on failure."""
+    """Run a command in a folder; return its wall time in seconds, or raise RuntimeError."""
     return usage(arguments, folder)[0]
 
 
@@ -52,7 +52,7 @@ def snakemake(snakefile: Path, *arguments: str) -> list[str | Path]:
 
 
 def empty(folder: Path) -> Path:
-    """Return a folder with nothing in it."""
+    """Return a folder after deleting its contents."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

@@ -1,4 +1,4 @@
-"""How long Snakemake plans a study, ours against a bare one with the same jobs."""
+"""The time that Snakemake takes to plan a study, against a bare workflow with the same jobs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ rule train:
 
 
 def measure(repeats: int, sizes: tuple[int, ...] = (10, 100, 1000, 5000)) -> Iterator[Measurement]:
-    """Plan studies of more and more runs, of which nothing is made yet."""
+    """Plan studies of increasing size, without any finished run."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         for runs in sizes:
@@ -51,7 +51,7 @@ def measure(repeats: int, sizes: tuple[int, ...] = (10, 100, 1000, 5000)) -> Ite
 
 
 def write_study(folder: Path, runs: int) -> Path:
-    """Write a config of so many runs, a multiple of ten: five models, two rates, all seeds."""
+    """Write a config with `runs` runs, a multiple of ten: five models, two rates, all seeds."""
     empty(folder)
     experiment = {"models": list(_MODELS), "learning_rates": [1e-3, 1e-4],
                   "seeds": list(range(runs // 10))}  # fmt: skip
@@ -62,6 +62,6 @@ def write_study(folder: Path, runs: int) -> Path:
 
 
 def write_bare(folder: Path, jobs: int) -> Path:
-    """Write a Snakefile with so many jobs, which do nothing of what training does."""
+    """Write a Snakefile with `jobs` jobs that only touch files."""
     (empty(folder) / "Snakefile").write_text(_BARE.format(runs=jobs))
     return folder / "Snakefile"

@@ -1,8 +1,8 @@
-"""The training part of an epoch: ours, the plain loop, and the bare step, which is the limit.
+"""The training part of an epoch: our engine, the plain loop, and the bare step, which is the limit.
 
-Each repeat asks two waiting processes in turn: one has the plain loop, in the
-environment that users have; the other has our engine and the bare step, in the
-environment that our jobs have. All use one CPU thread, or the GPU.
+Each repeat calls two waiting processes in turn. One has the plain loop, in the users'
+environment; the other has our engine and the bare step, in the environment of our jobs. All use
+one CPU thread, or the GPU.
 
     python -m benchmarks.engine plain|engine MODEL BATCHES [PRECISION ...]
 """
@@ -32,7 +32,7 @@ HUGE_PAGES = "glibc.malloc.hugetlb=1"
 
 
 def measure(models: list[str], repeats: int, batches: int | None = None) -> Iterator[Measurement]:
-    """Compare the three, model by model, in fp32 and, where there is hardware for it, in bf16."""
+    """Compare the three, model by model, in fp32 and, if the hardware supports it, in bf16."""
     precisions = ["fp32", "bf16"] if _has_bf16() else ["fp32"]
     for model in models:
         count = batches or BATCHES[model] * (20 if torch.cuda.is_available() else 1)
@@ -42,7 +42,7 @@ def measure(models: list[str], repeats: int, batches: int | None = None) -> Iter
         for precision in precisions:
             for kind in ("ours", "bare step"):
                 variants[f"{kind} {precision}"] = partial(ours.ask, f"{kind} {precision}")
-        for variant in variants.values():  # once for the warm-up
+        for variant in variants.values():  # one untimed round, to warm up
             variant()
         compare = [(f"ours {p}", f"bare step {p}") for p in precisions]
         compare += [(f"ours {p}", "plain loop") for p in precisions]
@@ -52,7 +52,7 @@ def measure(models: list[str], repeats: int, batches: int | None = None) -> Iter
 
 
 class Worker:
-    """A process that waits, and on demand does one repeat and says how fast it was."""
+    """A process that waits, runs one repeat on request, and reports its speed."""
 
     def __init__(self, arguments: list[str], variables: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -77,7 +77,7 @@ class Worker:
 
 
 def serve(kind: str, model: str, batches: int, precisions: list[str]) -> None:
-    """Do what is asked on stdin, a line a repeat, and answer on stdout."""
+    """Read requests from stdin, one line per repeat, and answer on stdout."""
     device = choose_device("auto")
     count = batches * BATCH
     actions: dict[str, Callable[[], object]] = {}

@@ -1,4 +1,4 @@
-"""Interleaved repeats, and what machine they ran on."""
+"""Interleaved repeats, and a description of the machine."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Variants = Mapping[str, Callable[[], float]]
 class Measurement:
     """Samples of several variants of one thing, taken in turn.
 
-    ``compare`` names pairs of variants whose ratio, sample by sample, is of
-    interest: the first over the second.
+    ``compare`` names pairs of variants whose ratio is of interest: the first over the second,
+    sample by sample.
     """
 
     part: str
@@ -39,10 +39,10 @@ class Measurement:
 
 
 def interleave(variants: Variants, repeats: int) -> dict[str, list[float]]:
-    """Call every variant once a repeat, in an order that is drawn anew, the same in every call.
+    """Call every variant once per repeat, in a new random order that is the same in every call.
 
-    In a fixed order one of two variants would always follow the plain loop, which runs in
-    another process, and be slower for it: by 2 % where this was noticed.
+    In a fixed order, one of two variants would always follow the plain loop, which runs in
+    another process, and would be slower for it: by 2 % in one case.
     """
     samples: dict[str, list[float]] = {name: [] for name in variants}
     draws = random.Random(0)
@@ -64,7 +64,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return the hardware and versions that the numbers belong to."""
+    """Return the hardware and versions behind the numbers."""
     information = Path("/proc/cpuinfo")
     processor, flags = platform.processor() or platform.machine(), ""
     if information.exists():

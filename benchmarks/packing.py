@@ -1,4 +1,4 @@
-"""Several runs: two single-threaded at once, against one after another with all cores."""
+"""Several runs: single-threaded and concurrent, against sequential with all cores."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _experiment(models: list[str], rates: tuple[float, ...]) -> Experiment:
 
 
 def _study(root: Path, source: Path, experiments: dict[str, Experiment], threads: int) -> float:
-    """Train a study from nothing but its prepared data; return the seconds. 0 threads: all."""
+    """Train a study from its prepared data alone; return the seconds. `threads` 0 means all."""
     folder = empty(root / "study")
     cores = os.cpu_count() or 1
     config = {
@@ -105,7 +105,7 @@ def _plain(images: int) -> float:
 
 
 def _write_images(folder: Path, count: int) -> Path:
-    """Write an image folder with so many training images."""
+    """Write an image folder with `count` training images."""
     images, labels = pictures(count)
     for split, part in (("train", slice(None)), ("test", slice(0, 100))):
         for place, (image, label) in enumerate(zip(images[part], labels[part], strict=True)):

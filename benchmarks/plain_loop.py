@@ -1,4 +1,4 @@
-"""The training loop that users have today: PIL transforms, NCHW, fp32, `.item()` each step."""
+"""The usual training loop: PIL transforms, NCHW, fp32, `.item()` at each step."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Pictures(Dataset[Any]):
 
 
 class PlainLoop:
-    """One model with PyTorch's own convolutions, and the loop around it."""
+    """One model with PyTorch's own convolutions, and its training loop."""
 
     def __init__(self, model: str, count: int, device: torch.device, workers: int = 0) -> None:
         settings = settings_of(model)

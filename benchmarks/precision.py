@@ -1,4 +1,4 @@
-"""Accuracy in bf16 against fp32, over seeds: what `config/precision.yaml` has trained.
+"""Accuracy in bf16 against fp32, over seeds, from the runs of `config/precision.yaml`.
 
 python -m benchmarks.precision [results/precision/tables/comparison.csv]
 """

@@ -1,4 +1,4 @@
-"""A run out of the store, against training it."""
+"""The time to restore a run from the store, against training it."""
 
 from __future__ import annotations
 

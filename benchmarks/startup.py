@@ -1,4 +1,4 @@
-"""What starts before anything is trained."""
+"""The time of everything that runs before training starts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _IMPORTS = ("torch", "safetensors.torch", "pyarrow.parquet", "rich.progress", "p
 
 
 def measure(repeats: int) -> Iterator[Measurement]:
-    """Measure commands against the bare start of what they stand on."""
+    """Measure commands against the start-up time of the tools that they use."""
     python = sys.executable
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -71,7 +71,7 @@ def measure(repeats: int) -> Iterator[Measurement]:
 
 
 def _job(root: Path, data: Path) -> float:
-    """Return the seconds of a training job that are not its epoch's."""
+    """Return the seconds of a training job outside its epoch."""
     settings = settings_of("VGG_A").model_copy(update={"epochs": 1})
     output, store = empty(root / "run"), empty(root / "store")
     command = pj2(

@@ -1,4 +1,4 @@
-"""Made-up runs in the layout of real ones, as many and as long as one likes."""
+"""Synthetic runs in the layout of real ones, of any number and length."""
 
 from __future__ import annotations
 

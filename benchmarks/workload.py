@@ -1,4 +1,4 @@
-"""The data and recipes that are measured: those of the published study, on made-up images."""
+"""The measured data and recipes: those of the published study, on synthetic images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pj2.store.records import write_record
 
 MODELS = ("BasicCNN", "ImprovedCNN", "ResidualCNN", "VGG_A", "VGG_A_BatchNorm")
 BATCH = 128
-# Batches in a timed epoch: some seconds each, whatever the model costs.
+# Batches in a timed epoch: some seconds for each model.
 BATCHES = {"BasicCNN": 48, "ImprovedCNN": 3, "ResidualCNN": 3, "VGG_A": 8, "VGG_A_BatchNorm": 8}
 
 
@@ -37,13 +37,13 @@ def settings_of(model: str) -> RunSettings:
 
 
 def pictures(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return images uint8 [N, 32, 32, 3] and labels int64 [N], as many of each class."""
+    """Return images uint8 [N, 32, 32, 3] and labels int64 [N], with equally many of each class."""
     images = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
     return images, np.arange(count) % 10
 
 
 def prepared(train: int, test: int = 1000) -> PreparedData:
-    """Return made-up data as training sees it."""
+    """Return synthetic data in the form that training takes."""
     splits = []
     for count in (train, test):
         images, labels = pictures(count)
@@ -64,7 +64,7 @@ def prepared(train: int, test: int = 1000) -> PreparedData:
 
 
 def write_prepared(folder: Path, train: int, test: int = 1000) -> Path:
-    """Write made-up data as `pj2 prepare` would."""
+    """Write synthetic data in the form of `pj2 prepare`."""
     data = prepared(train, test)
     tensors = {
         "train_images": data.train_images.numpy(), "train_labels": data.train_labels.numpy(),

@@ -3,11 +3,10 @@
     python scripts/coverage.py                  # a few minutes, a table in Markdown
     python scripts/coverage.py --simulations 200
 
-Two models are simulated again and again, with a known difference. An image is
-recognised where the sum of these normal parts is above 0: the model's skill, the
-seed's luck, how easy the image is, how easy it is for this model, and for this very
-network. The true accuracies then have closed forms, over other images, other seeds, and
-both.
+The script simulates two models with a known difference many times. A network recognises an
+image if the sum of these normal variables is above 0: the model's skill, the seed's luck, and
+how easy the image is in general, for this model, and for this network. The true accuracies then
+have closed forms, over other images, other seeds, and both.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ from tabulate import tabulate
 from pj2.statistics import Interval, mean_interval, paired_difference, wilson_interval
 
 ACCURACIES = (0.91, 0.90)
-# Variances of the three parts of an image, which sum to 1. Two seeds of a model then disagree
-# on whether an image is recognised for 8 % of the images, two models for 10 %.
+# Variances of an image's three variables; their sum is 1. Two seeds of a model then disagree on 8 %
+# of the images, two models on 10 %.
 EASY, EASY_FOR_MODEL, EASY_FOR_NETWORK = 0.7, 0.1, 0.2
 SEEDS = (2, 3, 5, 10)
-# Test images, and the standard deviation over seeds of a network's accuracy over all images.
+# Numbers of test images, with the standard deviation over seeds of the accuracy over all images.
 SETTINGS = ((2_000, 0.004), (10_000, 0.004))
-# So many images are simulated, with a standard deviation that is greater by the root of how
-# much fewer they are: what seeds do then stands to what images do as it should, at a small
-# part of the time, which grows with the square of the images.
+# The simulation uses fewer images, and a standard deviation over seeds that is greater by the root
+# of that factor. So the effects of seeds and of images keep their ratio, in much less time, which
+# grows with the square of the images.
 SIMULATED_IMAGES = 500
 
 FALSE_VERDICT = "both miss on one side: a false verdict"
@@ -45,10 +44,10 @@ OTHERS = {"images": "other images", "seeds": "other seeds", "both": "other seeds
 
 @dataclass(frozen=True)
 class Simulated:
-    """What two models' networks recognised, bool[S, N], and the true accuracies.
+    """The images that two models' networks recognise, bool[S, N], and the true accuracies.
 
-    Of the networks over all images: `networks`, [2, S]; of each model over all seeds, on
-    these images: `models`, [2]; over all seeds and images: `everything`, [2].
+    `networks`, [2, S], are the accuracies of the networks over all images; `models`, [2], those of
+    each model over all seeds, on these images; `everything`, [2], those over all seeds and images.
     """
 
     right: tuple[np.ndarray, np.ndarray]
@@ -58,9 +57,9 @@ class Simulated:
 
 
 def simulate(source: np.random.Generator, seeds: int, images: int, seed_sd: float) -> Simulated:
-    """Train two models with `seeds` seeds and test them on `images` images, as it were."""
+    """Simulate two models with `seeds` seeds each, tested on `images` images."""
     skill = norm.ppf(ACCURACIES)
-    luck_sd = seed_sd / norm.pdf(skill)  # accuracy changes by so much for each unit of luck
+    luck_sd = seed_sd / norm.pdf(skill)  # of luck; accuracy changes by pdf(skill) for each unit
     luck = luck_sd[:, None] * source.normal(size=(2, seeds))
     easy = math.sqrt(EASY) * source.normal(size=images)
     easy = easy + math.sqrt(EASY_FOR_MODEL) * source.normal(size=(2, images))
@@ -77,17 +76,17 @@ def simulate(source: np.random.Generator, seeds: int, images: int, seed_sd: floa
 
 
 def covers(interval: Interval | None, truth: float) -> bool:
-    """Tell whether there is an interval, and the truth is in it."""
+    """Tell whether an interval exists and contains the truth."""
     return interval is not None and interval[0] <= truth <= interval[1]
 
 
 def try_once(
     source: np.random.Generator, seeds: int, images: int, seed_sd: float, resamples: int
 ) -> Iterator[tuple[tuple[str, str], bool]]:
-    """Yield, for each interval and what it is asked to cover, whether it does, of one simulation.
+    """Yield for one simulation whether each interval covers each truth asked of it.
 
-    Last comes whether there was a false verdict: both intervals on the same side of
-    the truth. Of one seed there are only the intervals over images.
+    The last item is whether the verdict is false: both intervals on the same side of the truth.
+    One seed has only the intervals over images.
     """
     made = simulate(source, seeds, images, seed_sd)
     found = paired_difference(*made.right, resamples=resamples, seed=int(source.integers(2**31)))
@@ -139,7 +138,7 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=1000)
     arguments = parser.parse_args()
     once = partial(measure, **vars(arguments))
-    # A process a core, each of one thread: NumPy reads this as it is imported.
+    # One single-threaded process per core; NumPy reads this variable when it is imported.
     os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         waiting = [[pool.submit(once, seeds, setting) for seeds in SEEDS] for setting in SETTINGS]

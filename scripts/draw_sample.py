@@ -2,10 +2,9 @@
 
     python scripts/draw_sample.py path/to/cifar10
 
-500 training and 100 test images of each class are taken, with their original
-PNG bytes. Which ones, and in which order, follows from the SHA-256 of a fixed
-seed and the PNG bytes alone, so the shards' order in the full copy and the
-versions of numpy and Python do not matter.
+The sample has 500 training and 100 test images of each class, with their original
+PNG bytes. The choice and its order depend only on the SHA-256 of a fixed seed and the
+PNG bytes, not on the order of the shards or on the versions of numpy and Python.
 """
 
 from __future__ import annotations

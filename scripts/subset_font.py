@@ -1,7 +1,7 @@
 """Make the font of the figures' Chinese words: python scripts/subset_font.py [FONT]
 
-Of a Noto Sans CJK font (Debian and Ubuntu: fonts-noto-cjk) it keeps the simplified Chinese
-glyphs of the translations that DejaVu Sans, the font of all else, does not have.
+From a Noto Sans CJK font (Debian and Ubuntu: fonts-noto-cjk) it keeps the simplified Chinese
+glyphs of the translations that DejaVu Sans, the font of all other text, lacks.
 Run it (or `make translations`) after a change of pj2/language/zh.po.
 """
 
@@ -19,11 +19,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pj2"
 WORDS = PACKAGE / "language" / "zh.po"
 FONT = PACKAGE / "exhibits" / "fonts" / "pj2-sans-sc.otf"
 SOURCE = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"
-SIMPLIFIED = 2  # of the fonts in that collection
-# Not the original's name: that is a trademark, and this is another font.
+SIMPLIFIED = 2  # index of a font in that collection
+# A new name, since the original's is a trademark and this is another font.
 FAMILY = "PJ2 Sans SC"
 PUNCTUATION = "，。；：、！？（）《》「」％～"
-# Entries of a font's table of names.
+# Indices of entries in a font's name table.
 COPYRIGHT, FAMILY_NAME, STYLE, IDENTITY, FULL_NAME, VERSION, POSTSCRIPT = range(7)
 LICENCE, LICENCE_URL = 13, 14
 
@@ -42,7 +42,7 @@ def main() -> None:
     if not path.exists():
         sys.exit(f"{path}: not found; install fonts-noto-cjk, or name a Noto Sans CJK font")
     font = TTFont(path, fontNumber=SIMPLIFIED if path.suffix == ".ttc" else -1)
-    font.recalcTimestamp = False  # equal words make equal bytes
+    font.recalcTimestamp = False  # so that equal words make equal bytes
     wanted = letters()
     lacking = wanted - font.getBestCmap().keys()
     if lacking:

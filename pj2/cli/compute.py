@@ -29,7 +29,7 @@ class Compute:
     )
     runs_per_gpu: Annotated[int, typer.Option(min=1, help="How many runs may share a GPU.")] = 2
     threads: Annotated[
-        int, typer.Option(min=1, help="CPU threads; they are part of a run's fingerprint.")
+        int, typer.Option(min=1, help="CPU threads; their number affects the last digits of a run.")
     ] = 1
 
     @cached_property

@@ -37,7 +37,7 @@ def _of_runs(model: Model) -> Iterator[str]:
     lost = diverged(model.runs)
     if lost:
         without = "" if all(run.best_epoch is not None for run in lost) else (
-            "Runs without a finished epoch have no weights here."
+            " Runs without a finished epoch have no weights here."
         )  # fmt: skip
         places = [f"{run_name(run)} at step {run.diverged_at:,}" for run in lost]
         yield f"Diverged (the loss became infinite or NaN): {named(places)}.{without}"

@@ -88,4 +88,4 @@ def test_mistakes_are_said_with_the_right_file(folder):
     assert "config.yaml: experiments.first.epoch: unknown key (did you mean epochs?)" in text
     code, text = snakemake(folder, "-n", PJ2_HOME="/nowhere")
     assert code == 1
-    assert "/nowhere: no clone of pj2 is there; set PJ2_HOME" in text
+    assert "/nowhere: not a clone of pj2; set PJ2_HOME" in text

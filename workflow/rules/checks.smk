@@ -1,5 +1,5 @@
-# These checks have Snakemake make every file again that does not match the config, the
-# data and the code. Snakemake itself sees no damage, and no files that somebody copied here.
+# These checks make Snakemake rebuild every file that does not match the config, the data and the
+# code. Snakemake itself detects neither damaged files nor files that somebody copied here.
 import atexit
 
 from pj2.data.changes import is_outdated, source_digest
@@ -19,7 +19,7 @@ DATASET_JSON = STUDY.dataset.model_dump_json()
 DATA = prepared_folder(STUDY.dataset)
 # Named here, since ancient() would mark `rules.prepare_data.output.info` for every rule.
 IMAGES, INFO = f"{DATA}/dataset.safetensors", f"{DATA}/dataset.json"
-# A class that is too small for one of them is refused before anything trains.
+# A class too small for one of these fractions is refused before training.
 VALIDATION_FRACTIONS = sorted({run.settings.validation_fraction for run in RUNS})
 
 try:
@@ -27,7 +27,7 @@ try:
 except UserError as error:
     exit_with(error)
 try:
-    PREPARED, UNBELIEVED = identity_of(DATA), None  # nothing before the data are prepared
+    PREPARED, UNBELIEVED = identity_of(DATA), None  # None if not prepared yet
 except UserError as error:
     PREPARED, UNBELIEVED = None, error
 
@@ -37,11 +37,10 @@ atexit.register(VERIFIED.save)
 
 
 def checked_source(wildcards):
-    """No files, but the data are prepared again if those that they come from hold something else.
+    """Return no files; have the data prepared again if the contents of their source changed.
 
-    As inputs they would be compared by their times, which a file that takes another's place may
-    share, and a brace in a name would begin a wildcard. Of data that are current, the sizes of the
-    classes are checked.
+    Snakemake would compare source files by time, which a replaced file may keep, and take a brace
+    in a name for a wildcard. If the data are current, the sizes of the classes are checked.
     """
     if not PLANNING:
         return []
@@ -60,12 +59,12 @@ def checked_source(wildcards):
 
 
 def source_behind_storage(wildcards):
-    """What the data come from, for Snakemake to compare where no description of them lies here."""
+    """The digest of the source, for Snakemake to compare if the data are in a storage."""
     return source_digest(STUDY.dataset) if IN_STORAGE else None
 
 
 def problems_of(run):
-    """Why a run on disk is not what is asked for; None if it is not there."""
+    """The reasons why a run on disk is stale; None if there is no run."""
     folder = Path(RESULTS, "runs", run.folder)
     if not (folder / "run.json").exists():
         return None
@@ -73,10 +72,10 @@ def problems_of(run):
 
 
 def need_not_train(run):
-    """Whether a training job finds the whole run in the store, or on disk; the machine is not asked."""
+    """Whether the whole run is in the store or on disk, as far as is known without the machine."""
 
     def unknown():
-        raise UserError("what the machine is decides")
+        raise UserError("depends on the machine")
 
     try:
         action = expected(actions(run.settings, PREPARED, STORE, unknown), STORE)
@@ -86,7 +85,7 @@ def need_not_train(run):
 
 
 def tell_restored():
-    """At the end of a dry run, say how many of its training jobs need not train."""
+    """At the end of a dry run, print how many of its training jobs need not train."""
     training = [job for job in jobs_of_dry_run() if "run" in job.output.keys()]
     if training and PREPARED:
         whole = sum(need_not_train(RUN_BY_FOLDER[run_folder(job.wildcards)]) for job in training)
@@ -98,7 +97,7 @@ if PLANNING:
 
 
 def as_made(*files):
-    """An input function: no files, but the job runs again if what it made is not as it made it."""
+    """An input function without files; the job runs again if its outputs were changed."""
 
     def check(wildcards):
         if PLANNING:
@@ -114,7 +113,7 @@ def as_made(*files):
 
 
 def as_listed(wildcards):
-    """No files, but the list of what the page shows is written again where it holds something else."""
+    """Return no files; have the list of the page's contents written again if it is outdated."""
     listed = Path(RESULTS, "index", "report.json")
     if PLANNING and listed.exists() and listed.read_bytes() != f"{CONTENTS}\n".encode():
         make_again(str(listed))
@@ -122,7 +121,7 @@ def as_listed(wildcards):
 
 
 def checked_info(wildcards):
-    """What a training job reads; on the way, its run on disk is checked, and made again if stale."""
+    """The input of a training job; also checks its run on disk, and has it made again if stale."""
     folder = RUN.format(**wildcards)
     reasons = problems_of(RUN_BY_FOLDER[run_folder(wildcards)]) if PLANNING else None
     for reason in reasons or []:
@@ -134,7 +133,7 @@ def checked_info(wildcards):
 
 
 def check_list(path, wanted):
-    """Have a list of what is shown written again, if it is not what the config asks for."""
+    """Have an index written again if it does not match the config."""
     if not PLANNING or not os.path.exists(path):
         return
     try:
@@ -147,20 +146,20 @@ def check_list(path, wanted):
 
 
 def twin(wildcards):
-    """The runs before this one that may share its epochs: they are waited for, not repeated."""
+    """Earlier runs that may share this run's epochs; the job waits for them and reuses the epochs."""
     return TWINS[run_folder(wildcards)]
 
 
-# Snakemake removes a job's outputs before it runs. What they hold goes to the
-# store first, should the store have been lost or left on another machine.
+# Snakemake removes a job's outputs before it runs. They go to the store first, in case the
+# store was lost or left on another machine.
 onstart:
     ask_slurm()
-    # The rule has another name where a module's user gave it one.
+    # A module's user may have renamed the rule.
     training = [job for job in jobs_to_run() if "run" in job.output.keys()]
     for job in training:
         adopt_run(STORE, Path(job.output.run).parent)
     note(Path(RESULTS, HISTORY), STALE)
-    # Imported here: every job reads this file, and only a start asks.
+    # Imported here, since every job reads this file but only a start needs these.
     from pj2.doctor.finding import Subject
     from pj2.doctor.needs import check_disk
 

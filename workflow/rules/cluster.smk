@@ -1,28 +1,28 @@
-# What jobs ask a scheduler for. On one machine nobody counts it, and nothing is estimated.
+# The resources that jobs request from a scheduler. On one machine nothing is requested.
 from collections import Counter
 
 from pj2.cluster.estimate import job_bytes, job_minutes
 from pj2.cluster.slurm import check_job, longest_minutes, replace_driver
 
-# What a cluster may be given as one job: some runs, and all that is shown of them.
+# Groups that may be one cluster job: some runs, and all figures and tables.
 RUN_JOB, SHOW_JOB = (None, None) if ONE_MACHINE else ("run", "show")
 
-# Of what SLURM calls generic resources, a job that computes on a GPU takes this.
+# The generic resource (GRES) in SLURM that a GPU job requests.
 GRES = os.environ.get("PJ2_GRES") or ("gpu:1" if STUDY.device == "cuda" else "")
 ON_GPU = {"gres": GRES} if GRES and STUDY.device in ("auto", "cuda") else {}
-DRIVER_MB = 1000  # the two Snakemakes that start a job where it runs
+DRIVER_MB = 1000  # the two Snakemake processes that start a job on its node
 CUDA_MB = 4000
 MEASURING_MINUTES = 240
 PREPARING_MINUTES = 60
 PREPARING_MB = 4000
 ASKED = ["mem_mb", "runtime", "gres", "slurm_partition"]
 
-# Runs that differ only in their budget share a cluster job: the longer continues the shorter.
+# Runs that differ only in their epoch budget share a cluster job; the longer continues the shorter.
 SHARING = Counter(canonical_json(run.settings.identity()) for run in RUNS)
 
 
 def memory(wildcards, attempt):
-    """Megabytes for training a run, or the greatest of a model; more where that was too little."""
+    """Megabytes to train a run, or a model's largest run; more at each further attempt."""
     run = RUN_BY_FOLDER.get(run_folder(wildcards)) if "seed" in wildcards.keys() else None
     runs = [run] if run else CELLS[wildcards.experiment, wildcards.model]
     most = max(job_bytes(each.settings) for each in runs)
@@ -30,7 +30,7 @@ def memory(wildcards, attempt):
 
 
 def training_minutes(wildcards):
-    """Minutes, as far as SLURM grants them: what is trained by then is kept."""
+    """Minutes to train a run, up to SLURM's limit; a run that exceeds it resumes later."""
     settings = RUN_BY_FOLDER[run_folder(wildcards)].settings
     needed = job_minutes(settings, STUDY.dataset, gpu=bool(ON_GPU))
     if LONGEST is None:
@@ -40,7 +40,7 @@ def training_minutes(wildcards):
 
 
 def granted(minutes):
-    """Minutes of a job that takes a while, as far as SLURM grants them."""
+    """These minutes, up to SLURM's limit."""
     return min(minutes, LONGEST or minutes)
 
 
@@ -58,11 +58,11 @@ if PLANNING and not ONE_MACHINE:
 
 
 def ask_slurm():
-    """Say what SLURM will not start, or end; and take over from a Snakemake that was killed."""
+    """Print which jobs SLURM cannot start or finish; take over from a killed Snakemake."""
     prefix = slurm_prefix()
     if prefix is None:
         return
-    # Of jobs that ask for the same, one is asked about.
+    # One job stands for all with the same request.
     different = {(job.threads, *(job.resources.get(name) for name in ASKED)): job for job in scheduled_jobs()}
     try:
         for job in different.values():

@@ -17,18 +17,18 @@ from pj2.store.sums import sums_path
 
 try:
     for path in configfiles():
-        read_yaml(path)  # what Snakemake takes one of two readings of is refused
+        read_yaml(path)  # refuses ambiguous YAML, which Snakemake accepts
     STUDY = parse_study(
         with_words_read(config, GIVEN_CONFIG), configfiles()[-1] if configfiles() else "--config"
     )
     RUNS = list_runs(STUDY)
-    source_files(STUDY.dataset)  # which says what is missing
+    source_files(STUDY.dataset)  # raises an error that names missing files
 except UserError as error:
     exit_with(error)
 
 use_store(STUDY.store)
 
-# The config that a command line has to name; None of the default one.
+# The config for --configfile; None for the default config.
 CONFIGFILE = next(map(os.path.relpath, reversed(GIVEN_CONFIGFILES)), None)
 
 RESULTS = f"results/{STUDY.study}"
@@ -43,7 +43,7 @@ RUN_BY_FOLDER = {run.folder: run for run in RUNS}
 CELLS = {}
 for run in RUNS:
     CELLS.setdefault((run.experiment, run.model), []).append(run)
-# run -> run.json of the runs before it that may differ from it in their budget only
+# run -> run.json of earlier runs that may differ from it only in their epoch budget
 TWINS = {}
 latest = {}
 for run in RUNS:
@@ -52,7 +52,7 @@ for run in RUNS:
     before = dict.fromkeys(latest[each] for each in prints if each in latest)
     TWINS[run.folder] = [f"{RESULTS}/runs/{folder}/run.json" for folder in before]
     latest |= dict.fromkeys(prints, run.folder)
-# A probed run has more files than others.
+# Experiments whose runs have the additional files of probes.
 PROBED = [name for name, experiment in STUDY.experiments.items() if experiment.probe]
 
 
@@ -69,7 +69,7 @@ def run_folder(wildcards):
 
 
 def run_settings(wildcards):
-    """The canonical JSON of the run that the wildcards name: the one thing that decides it."""
+    """The canonical JSON of a run's settings, which determines the run."""
     return RUN_BY_FOLDER[run_folder(wildcards)].settings.canonical()
 
 
@@ -83,20 +83,19 @@ def of_cells(pattern, chosen):
     return [pattern.format(experiment=experiment, model=model) for experiment, model in chosen]
 
 
-# What a figure or table of one pair, of one experiment or of the study reads: the index of
-# each pair, which changes when what its runs recorded or predicted does. So each run is an
-# input of one job, and not of every job that shows it. Snakemake compares the content of an
-# index up to 1 MB, some 3,000 runs of a pair; above that, its time.
+# Figures and tables read the index of each pair (experiment, model), which changes when the records
+# or predictions of its runs change. So each run is an input of one job, and not of every job that
+# shows it. Snakemake compares an index by content up to 1 MB, about 3,000 runs; above that, by time.
 
 
 def records(wildcards):
-    """The run.json of every run of a pair; on the way, the index that lists them is checked."""
+    """The run.json of every run of a pair; also checks the index that lists them."""
     check_list(INDEX.format(**wildcards), index_json(wildcards))
     return [f"{RESULTS}/runs/{run.folder}/run.json" for run in CELLS[wildcards.experiment, wildcards.model]]
 
 
 def runs_of(chosen):
-    """What the runs of pairs wrote, where it has to be named: if the results are in a storage."""
+    """The files of the runs of pairs, which jobs must name if the results are in a storage."""
     runs = [run for cell in chosen for run in CELLS[cell]] if IN_STORAGE else []
     return [
         ancient(f"{RESULTS}/runs/{run.folder}/{name}")
@@ -106,12 +105,12 @@ def runs_of(chosen):
 
 
 def sums_of(path):
-    """Where the digests are of what a job makes, given the first of its files."""
+    """The file with the digests of a job's outputs, given the first output."""
     return str(sums_path(RESULTS, os.path.relpath(path, RESULTS)))
 
 
 def with_sums(*files):
-    """The outputs of a job that writes down what it made, for `as_made`."""
+    """The outputs of a job that also records their digests, for `as_made`."""
     return {"files": list(files), "sums": sums_of(files[0])}
 
 
@@ -121,20 +120,20 @@ def cells_of(wildcards):
     return [cell for cell in CELLS if cell[: len(named)] == named]
 
 
-# Figures and tables are in this language, and nothing else is. What their words and letters are
-# read from counts as code, but English has its words in the code.
+# The language of figures and tables, and of nothing else. The files of translations and fonts count
+# as code; English needs none, since its sentences are in the code.
 LANGUAGE = STUDY.report.language
 WORDS = [PACKAGE_FOLDER / "language" / f"{LANGUAGE}.po", *PACKAGE_FOLDER.glob("exhibits/fonts/*.otf")]
 WORDS = [] if LANGUAGE == "en" else [sha256_file(path) for path in WORDS]
 
 
 def stem_of_output(wildcards, output):
-    """What a command that writes several formats adds its endings to."""
+    """The output path without its ending, for commands that write several formats."""
     return os.path.splitext(output[0])[0]
 
 
 def index_json(wildcards):
-    """The runs of one pair, as the tables and figures read them: where they are from there."""
+    """The index of one pair, with the folders of runs relative to the index."""
     runs = CELLS[wildcards.experiment, wildcards.model]
     here = os.path.dirname(INDEX)
     entries = [entry_of(run, os.path.relpath(f"{RESULTS}/runs/{run.folder}", here)) for run in runs]
@@ -150,14 +149,14 @@ def index_json(wildcards):
 
 
 def only(experiments):
-    """A constraint on {experiment}; of none it matches nothing."""
+    """A constraint on {experiment}; without experiments it matches nothing."""
     return "|".join(experiments) or "(?!)"
 
 
 def events(wildcards, output):
-    """The option for event files, which are no output: they are there to look at.
+    """The option for event files, which are not outputs, since no job reads them.
 
-    It takes `output`, so that Snakemake runs no job again where it changes.
+    The parameter `output` keeps Snakemake from running jobs again if the option changes.
     """
     folder = f"{RESULTS}/tensorboard/{run_folder(wildcards)}"
     return f"--tensorboard {folder}" if STUDY.logging.tensorboard else ""
@@ -168,7 +167,7 @@ def data_folder(wildcards, input):
     return os.path.dirname(input.info)
 
 
-# What measures the loss around trained weights.
+# Measurements of the loss around trained weights.
 def section(name):
     """A params function: one section of an experiment, as JSON."""
     return lambda wildcards: getattr(STUDY.experiments[wildcards.experiment], name).model_dump_json()
@@ -191,26 +190,26 @@ def to_measure(output):
 
 
 def surface_parts(wildcards):
-    """The jobs of a grid, each some of its rows, named by the first of them."""
+    """The files of a grid's jobs; each has some rows and is named by its first row."""
     surface = STUDY.experiments[wildcards.experiment].surface
     firsts = range(0, surface.points, surface.rows_per_job)
     return [f"{GEOMETRY}/surface/first={first}.parquet".format(**wildcards) for first in firsts]
 
 
 def interpolations(wildcards):
-    """The lines between two runs, of the models that have two."""
+    """The lines between two runs, for models with at least two."""
     pairs = [cell for cell in cells_of(wildcards) if len(CELLS[cell]) > 1]
     return of_cells(f"{GEOMETRY}/interpolation.parquet", pairs)
 
 
-# Figures and tables, which pj2/exhibits declares.
+# Figures and tables, as pj2/exhibits declares them.
 PLACES = {
     "study": "{exhibit}",
     "experiment": "{exhibit}/{experiment}",
     "model": "{exhibit}/{experiment}/{model}",
 }
 KINDS_AND_LEVELS = sorted({(each.kind, level) for each in exhibits().values() for level in each.levels})
-# What some read beside the runs: the files of an option of the command.
+# The further inputs of some exhibits: the files of the command's options.
 OPTIONS = {
     "data": lambda wildcards: [ancient(INFO), ancient(IMAGES)],
     "band": lambda wildcards: [BAND.format(**wildcards)],
@@ -220,12 +219,12 @@ OPTIONS = {
 
 
 def names_of(kind, level):
-    """The names of the exhibits of a kind that there are at a level."""
+    """The names of the exhibits of a kind at a level."""
     return [name for name, each in exhibits(kind).items() if level in each.levels]
 
 
 def files_of(kind, level):
-    """The files of an exhibit; that which a browser shows is in the report of `snakemake --report`."""
+    """The files of an exhibit; `snakemake --report` includes the one that a browser can show."""
     about = next(iter(exhibits(kind).values()))
     stem = f"{RESULTS}/{about.folder}/{PLACES[level]}"
     return [
@@ -235,7 +234,7 @@ def files_of(kind, level):
 
 
 def in_report(path, kind):
-    """Mark a file for `snakemake --report`, with its caption and where it stands."""
+    """Mark a file for `snakemake --report`, with its caption and its place."""
 
     def topic(wildcards):
         return SECTIONS[section_of(exhibits(kind)[wildcards.exhibit])][0]
@@ -249,7 +248,7 @@ def in_report(path, kind):
 
 
 def shown_by(kind):
-    """An input function: what an exhibit shows, and the files of its options."""
+    """An input function: the files that an exhibit shows, and those of its options."""
 
     def files(wildcards):
         exhibit, chosen = exhibits(kind)[wildcards.exhibit], cells_of(wildcards)
@@ -268,7 +267,7 @@ def command_of(kind):
 
 
 def options_of(kind):
-    """A params function: the options of that command. Of the data, it is told the folder."""
+    """A params function: the options of that command; the data's option takes their folder."""
 
     def words(wildcards, input):
         given = {each.name: input[each.name] for each in exhibits(kind)[wildcards.exhibit].options}
@@ -280,7 +279,7 @@ def options_of(kind):
 
 
 def code_behind(kind):
-    """A params function: the digest of the code that makes an exhibit, and of its words."""
+    """A params function: the digests of an exhibit's code and words."""
     return lambda wildcards: [code_of(exhibits(kind)[wildcards.exhibit].module).digest, *WORDS]
 
 
@@ -294,7 +293,7 @@ def paths_of(exhibit):
 
 
 def shown_on_page(kind, ending):
-    """The files that the page shows of a kind."""
+    """The files of a kind that the page shows."""
     return [
         f"{RESULTS}/{path}"
         for name, chosen in PAGE[kind].items()
@@ -308,7 +307,7 @@ def sums_on_page(kind):
 
 
 def tell_report(path, findings):
-    """Say what the figures lack, what was found and where the report is, if it is up to date."""
+    """Print missing letters, the findings and the report's path, if the report is up to date."""
     if was_made(path):
         sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter
         if said := said_in(Path(RESULTS, "logs", "figures")):

@@ -14,11 +14,11 @@ rule prepare_data:
     resources:
         **NEEDS["prepare"],
     params:
-        dataset=lambda wildcards: DATASET_JSON,  # as it is: a path in it may hold braces
+        dataset=lambda wildcards: DATASET_JSON,  # a function, since its paths may contain braces
         code=code_of("pj2.data.prepare").digest,
         source=source_behind_storage,
         folder=lambda wildcards, output: os.path.dirname(output.info),
-        # It takes `output`, so that Snakemake runs no job again where it changes.
+        # The parameter `output` keeps Snakemake from running the job again if this changes.
         fractions=lambda wildcards, output: [f"--validation-fraction {each}" for each in VALIDATION_FRACTIONS],
     shell:
         "python -m pj2 prepare --dataset {params.dataset:q} --output {params.folder} {params.fractions} "

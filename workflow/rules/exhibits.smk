@@ -1,6 +1,5 @@
-# Every figure and table: functions of what runs recorded and predicted, and of what was
-# measured around their weights. pj2/exhibits declares them; there is a rule for each kind
-# and level, and a target for each name that they go by.
+# Every figure and table: functions of the runs' records and predictions, and of measurements around
+# their weights. pj2/exhibits declares them. Each kind and level has a rule, and each name a target.
 for kind, level in KINDS_AND_LEVELS:
 
     rule:
@@ -30,7 +29,7 @@ for kind, level in KINDS_AND_LEVELS:
             "--sums {output.sums} > {log} 2>&1"
 
 
-# The min/max band of the training loss over learning rates, which a figure and a table show.
+# The min/max band of the training loss over learning rates, an input of a figure and a table.
 rule landscape_band:
     input:
         as_made(BAND),

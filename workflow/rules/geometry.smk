@@ -1,8 +1,8 @@
-# The loss around the training path and around trained weights: probes, surfaces,
-# lines and curvature, for the experiments that ask for them.
+# The loss around trained weights: surfaces, lines and curvature, for the experiments whose config
+# has these sections.
 
 
-# Each of the four measurements below is this rule with another command.
+# The three measurements below are this rule with another command.
 rule surface_rows:
     input:
         **to_measure(f"{GEOMETRY}/surface/first={{first}}.parquet"),

@@ -1,5 +1,5 @@
-# Runs on GPUs: as many at once as there are places, and each job takes its own
-# (pj2/cluster/gpus.py). With a cluster's executor, its scheduler assigns them.
+# GPU slots limit how many runs compute at once; each job takes one (pj2/cluster/gpus.py). With a
+# cluster's executor, the scheduler assigns GPUs.
 from pj2.cluster.gpus import find_gpus
 
 GPUS = []
@@ -11,5 +11,5 @@ if STUDY.device in ("auto", "cuda") and PLANNING:
 if GPUS and ONE_MACHINE:
     limit("gpu_slot", len(GPUS) * STUDY.runs_per_gpu)
 
-# What a job that computes on a GPU is told, in the words of the command line.
+# The value of a job's option --gpus.
 GPU_CHOICE = STUDY.gpus if STUDY.gpus == "auto" else ",".join(map(str, STUDY.gpus))

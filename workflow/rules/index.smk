@@ -1,4 +1,4 @@
-# Before figures and tables the indices: which runs there are, and a digest of what is shown of each.
+# The indices that figures and tables read: the runs of a pair, with a digest of each record.
 
 
 rule index:

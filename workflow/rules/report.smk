@@ -1,12 +1,12 @@
-# The report: every table and figure of the study on one page, and the sentences it begins with.
+# The report: every table and figure of the study on one page, and its findings as text.
 REPORT = f"{RESULTS}/report.html"
 FINDINGS = f"{RESULTS}/findings.md"
 
-# The page is more than Python: its words' places, looks and scripts count as code.
+# The page's templates, styles and scripts count as code too.
 TEMPLATES = sorted((CHECKOUT / "pj2" / "report" / "templates").iterdir())
 
 
-# Whoever ran the pipeline is told what it found and where to look, in its last lines.
+# The pipeline's last lines are the findings and the path of the report.
 if PLANNING:
     atexit.register(tell_report, REPORT, FINDINGS)
 

@@ -1,4 +1,4 @@
-# The package beside the Snakefile, and how a user's mistake ends the run.
+# Import of the package beside the Snakefile, and the exit after a user's mistake.
 import sys
 
 sys.path.insert(0, str(CHECKOUT))
@@ -10,7 +10,7 @@ from pj2.errors import UserError
 
 
 def exit_with(error):
-    """End snakemake the way pj2 ends: a line a problem, exit code 2, no traceback."""
+    """End snakemake as pj2 does: one line per problem, exit code 2, no traceback."""
     print(*error.problems, sep="\n", file=sys.stderr, flush=True)
     os._exit(2)
 

@@ -1,7 +1,6 @@
-# One job a (model, learning rate, seed). Its settings are one canonical JSON
-# string, since Snakemake compares params as a set of values without names; the
-# digest of the code that it runs is a second, since Snakemake does not see a
-# changed module. What was trained before comes from the run store.
+# One job per (model, learning rate, seed). Its settings are one canonical JSON string, since
+# Snakemake compares params as a set of values without names. A digest of its code is another
+# param, since Snakemake does not detect a changed module. Earlier training comes from the run store.
 
 from pj2.runs.events import require_tensorboard
 from pj2.runs.progress_file import TRAIN_LOG, progress_beside
@@ -48,7 +47,7 @@ rule train:
         folder=lambda wildcards, output: os.path.dirname(output.run),
         progress=str(progress_beside(f"{RESULTS}/{TRAIN_LOG}")),
         tensorboard=events,
-    # A scheduler warns every process of a job: shell and tee outlive the one that saves.
+    # A scheduler signals every process of a job; shell and tee ignore this, so that training can save.
     shell:
         "trap : TERM; python -m pj2 train --settings {params.settings:q} --data {params.data} --output {params.folder} "
         "--device {resources.device} --gpus {resources.gpu_choice} --runs-per-gpu {resources.runs_per_gpu} "
@@ -56,7 +55,7 @@ rule train:
         "| (trap '' INT TERM; exec tee {log})"
 
 
-# A run that is measured on its way has more files.
+# A probed run has additional outputs.
 use rule train as train_with_probes with:
     output:
         best=f"{RUN}/best.safetensors",

@@ -1,4 +1,4 @@
-"""Write what the report is to hold, which is too long for a command line."""
+"""Write the list of the report's contents, which is too long for a command line."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Write which runs a table or figure shows, with the digest of the record of each."""
+"""Write the index of the runs that a table or figure shows, with the digest of each record."""
 
 import json
 from pathlib import Path
