@@ -239,7 +239,7 @@ def _data(place: Path, study: StudyConfig) -> DataIdentity | None:
         with chdir(place):
             outdated = is_outdated(folder, study.dataset)
     except UserError as error:
-        to_stderr(f"pj2: {error.problems[0]}; the data are taken as they were prepared")
+        to_stderr(f"pj2: {error.problems[0]}; assuming that the prepared data are current")
         outdated = False
     return None if outdated else identity_of(place / folder)
 

@@ -58,11 +58,11 @@ def prepare(
     config = parse_section(DatasetConfig, dataset, "--dataset")
     information = prepare_dataset(config, output, validation_fraction or [])
     if left_out := source_files(config).left_out:
-        print(f"not read of {config.path}: {few(left_out)}; see docs/data.md", file=sys.stderr)
+        print(f"not read from {config.path}: {few(left_out)}; see docs/data.md", file=sys.stderr)
     repeated = information["repeated"]
     if any(repeated.values()):
         print(
-            f"the same pixels again: {repeated['train']} training and {repeated['test']} test "
+            f"repeated pixels: {repeated['train']} training and {repeated['test']} test "
             f"images; {repeated['both']} are in both splits",
             file=sys.stderr,
         )

@@ -83,7 +83,7 @@ def view(
 ) -> RenderableType:
     """Return summary, table and errors, no wider than `console` and at most `height` lines.
 
-    Where not every run fits, those that run or failed are shown and the others counted.
+    If not every run fits, running and failed runs are shown and the others counted.
     """
     failed = [status for status in statuses if status.state == "failed"]
     errors = failed if height is None else failed[:_MOST_ERRORS]

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="""List, verify, clear and carry the run store.
+    help="""List, verify, clear and transfer the run store.
 
     Example: pj2 store ls
     """,
@@ -70,7 +70,7 @@ def _list(entries: Sequence[Entry], held: Mapping[Blob, str], as_json: bool) -> 
     print_rows(rows)
     print(f"{len(rows)} entries, {readable_size(total)}")
     if spare := total - needed:
-        print(f"only other budgets need {readable_size(spare)} of it (pj2 store gc --thin)")
+        print(f"only other epoch budgets need {readable_size(spare)} of it (pj2 store gc --thin)")
 
 
 @app.command()
@@ -268,7 +268,7 @@ def _publish(config: Path, output: Path, license: str, as_json: bool) -> None:
         f"published {done.models} models, {done.runs} runs in {done.files} files, "
         f"{readable_size(done.bytes)}, as {output}"
     )
-    print(f"SHA-256 of its SHA256SUMS, for whoever gets it: {done.digest}")
+    print(f"SHA-256 of its SHA256SUMS, to tell its recipients: {done.digest}")
 
 
 @app.command("verify-bundle")

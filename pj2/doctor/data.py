@@ -43,8 +43,8 @@ def check_source(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "warning",
             what,
-            f"not read of {dataset.path}: {few(files.left_out)}",
-            "docs/data.md says what is read; convert, move or delete what is not",
+            f"not read from {dataset.path}: {few(files.left_out)}",
+            "docs/data.md lists the supported files; convert, move or delete the others",
         )
     if thorough:
         raw = read_source(dataset)
@@ -64,7 +64,7 @@ def check_prepared(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "prepared data",
-            f"{folder}: the files that it was made from changed since",
+            f"{folder}: its source files have changed since",
             "snakemake prepares the data again, and trains on them",
         )
         return
@@ -90,7 +90,7 @@ def _check_sample(what: str) -> Iterator[Finding]:
         yield Finding(
             "problem",
             what,
-            f"{', '.join(damaged)} in {SAMPLE_FOLDER}: damaged, not what {SAMPLE_SUMS} says",
+            f"{', '.join(damaged)} in {SAMPLE_FOLDER}: damaged; not as in {SAMPLE_SUMS}",
             f"git -C {SAMPLE_FOLDER} checkout -- .",
         )
     else:

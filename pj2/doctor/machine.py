@@ -73,7 +73,7 @@ def check_precision(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "precision",
-            f"bf16 is asked for, and {processor} has none: it is emulated, or refused",
+            f"bf16 is requested, but {processor} lacks it: it is emulated or refused",
             "precision: auto, or fp32",
         )
     else:
@@ -90,8 +90,8 @@ def check_cores(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "cores",
-            f"{there}, of which this container or job is granted {quota:g}; "
-            f"Snakemake's `cores: all` would start as many runs as for {there}",
+            f"{there}, but this container or job may use only {quota:g}; "
+            f"Snakemake's `cores: all` would start runs for {there}",
             f"snakemake --cores {usable} all",
         )
     else:
@@ -104,9 +104,9 @@ def check_cores(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "threads",
-            f"threads: {threads}, and {usable} cores: Snakemake gives a run {usable} threads, or "
-            "they take turns if --cores says more",
-            f"threads: 1, or at most {usable}, in the config; one thread a run is fastest",
+            f"threads: {threads}, but {usable} cores: Snakemake gives a run {usable} threads, or "
+            "threads compete for cores if --cores is greater",
+            f"threads: 1, or at most {usable}, in the config; one thread per run is fastest",
         )
 
 
@@ -124,7 +124,7 @@ def _mismatch() -> tuple[str, str] | None:
 
     listed = nvidia_smi("index,name,driver_version", timeout=30)
     if listed and not torch.version.cuda:
-        return f"a GPU is here ({listed[0]}) that this build cannot use", _INSTALL
+        return f"a GPU is present ({listed[0]}), but this build cannot use it", _INSTALL
     if listed and os.environ.get(_VISIBLE) is not None:
         shown = os.environ[_VISIBLE]
         return f"{_VISIBLE}={shown!r} hides the GPUs", f"unset {_VISIBLE}, or name one of them"
@@ -134,14 +134,14 @@ def _mismatch() -> tuple[str, str] | None:
             reason = "no reason given"
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]
-        return f"a GPU is here ({listed[0]}), and CUDA does not start: {reason}", (
+        return f"a GPU is present ({listed[0]}), but CUDA does not start: {reason}", (
             "update NVIDIA's driver, or install torch for an older CUDA; " + _INSTALL
         )
     if _AMD_DEVICE.exists():
         if not torch.version.hip:
-            return "an AMD GPU is here that this build cannot use", _INSTALL
+            return "an AMD GPU is present, but this build cannot use it", _INSTALL
         return (
-            "an AMD GPU is here that torch cannot open",
+            "an AMD GPU is present, but torch cannot open it",
             f"let this user read and write {_AMD_DEVICE}: groups render and video",
         )
     return None

@@ -32,7 +32,7 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
     left = [run for run in runs if not (results / "runs" / run.folder / "run.json").exists()]
     if not left:
         yield Finding(
-            "ok", "disk", f"{count(len(runs), 'run')}, all there: no more is needed for runs"
+            "ok", "disk", f"{count(len(runs), 'run')}, all exist: runs need no more space"
         )
         return
     places = {

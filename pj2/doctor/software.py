@@ -63,7 +63,9 @@ def check_packages(subject: Subject) -> Iterator[Finding]:
             "conda env update -f environment.yml (in pj2's clone)",
         )
     else:
-        yield Finding("ok", "packages", f"{len(requirements)} needed, all there and in range")
+        yield Finding(
+            "ok", "packages", f"{len(requirements)} needed, all installed in supported versions"
+        )
 
 
 def _needed() -> tuple[str, list[Requirement]]:

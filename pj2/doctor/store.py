@@ -15,7 +15,7 @@ from pj2.store.tiers import Folder, TierError
 
 # Bytes of a store that are read without --thorough, in a second or two.
 SAMPLE_BYTES = 256 * 1000**2
-_AGAIN = "nothing is lost but time: what needs it is restored from results/ or trained again"
+_AGAIN = "only time is lost: affected runs are restored from results/ or trained again"
 
 
 def check_store(subject: Subject) -> Iterator[Finding]:

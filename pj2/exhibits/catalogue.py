@@ -46,8 +46,8 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "geometry": (
         said("Probes and surfaces"),
         said(
-            "The loss along the step and around trained weights, where the config asks for "
-            "it (probe, surface, curvature)."
+            "The loss along the step and around trained weights, for experiments with the config "
+            "sections probe, surface or curvature."
         ),
     ),
     "confusion": (
@@ -56,7 +56,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
     ),
     "calibration": (
         said("Calibration"),
-        said("How far a model's probabilities can be trusted."),
+        said("How well a model's probabilities match its accuracy."),
     ),
     "mistakes": (
         said("Mistakes"),

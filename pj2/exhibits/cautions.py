@@ -26,12 +26,12 @@ def chosen_by_test(runs: Iterable[RunRecord]) -> str:
         return ""
     if any(run.info["data"]["validation_images"] for run in of_test):
         return tr(
-            "The test set chose the epoch, which flatters the test accuracy: {models}.",
+            "The test set chose the epoch, which biases the test accuracy upwards: {models}.",
             models=models,
         )
     return tr(
-        "No images validate, so the test set chose epoch and learning rate, which flatters the "
-        "test accuracy: {models}.",
+        "No images validate, so the test set chose epoch and learning rate, which biases the test "
+        "accuracy upwards: {models}.",
         models=models,
     )
 

@@ -116,7 +116,7 @@ def read_measured(path: PathLike, columns: Sequence[str]) -> Measured:
     table = read_parquet(path, columns)
     described = (table.schema.metadata or {}).get(_KEY)
     if described is None:
-        raise UserError(f"{path}: does not say what it was measured of; make it again")
+        raise UserError(f"{path}: no description of the measured run; make it again")
     return Measured(parse_json(described, About, path), table.to_pandas())
 
 
@@ -129,14 +129,14 @@ def gather_surface(paths: Iterable[PathLike]) -> pa.Table:
     first, about = parts[0][0], parts[0][1].about
     for path, part in parts:
         if part.about != about:
-            raise UserError(f"{path}: measured of other weights, or otherwise, than {first}")
+            raise UserError(f"{path}: measured at other weights, or otherwise, than {first}")
     frame = pd.concat([part.table for _, part in parts])
     frame = frame.sort_values(["statistics", "row", "column"], ascending=[False, True, True])
     points = int(about["config"]["points"])
     wanted = [(row, column) for row in range(points) for column in range(points)]
     grids = [part for _, part in frame.groupby("statistics")]
     if any(list(zip(part["row"], part["column"], strict=True)) != wanted for part in grids):
-        raise UserError(f"{first}: with the others it does not make {points} rows of {points}")
+        raise UserError(f"{first}: it and the other parts do not make {points} rows of {points}")
     return with_description(pa.Table.from_pandas(frame, preserve_index=False), about)
 
 

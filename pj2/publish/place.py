@@ -25,7 +25,7 @@ def new_folder(output: Path, name: str) -> Iterator[Path]:
     give equal bytes. After an exception nothing is left. Raises UserError if `output` exists.
     """
     if output.is_symlink() or output.exists():
-        raise UserError(f"{output}: is there already, and is not overwritten")
+        raise UserError(f"{output}: exists already, and is not overwritten")
     if output.suffix in _NO_TAR:
         raise UserError(f"{output}: expected a folder, or a file that ends with {_TAR}")
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -131,7 +131,7 @@ def _without_a_seed(runs: Sequence[RunRecord], row: Mapping[Any, Any]) -> str:
     if not turned:
         return tr(", also with any one seed left out")
     return tr(
-        "; without seed {seeds} that is not settled",
+        "; not settled without seed {seeds}",
         seeds=named(list(map(str, turned)), tr(" or ")),
     )
 
@@ -148,7 +148,7 @@ def _learning(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> Iterat
         parts = [tr(words, rates=rates(lrs)) for words, lrs in ended.items() if lrs]
         text = f"{model} {tr('; ').join(parts)}"
         if any(len({_end([run], stalled) for run in members}) > 1 for members in settings.values()):
-            text += tr(" (where seeds differ, what the worst of them did)")
+            text += tr(" (if seeds differ, the worst outcome)")
         yield Finding(text, "curves")
 
 
@@ -188,7 +188,7 @@ def _bands(runs: Sequence[RunRecord]) -> Iterator[Finding]:
         if any((each - 1) * (ratio - 1) < 0 for each in ratios):
             hangs_on.append(single)
     if hangs_on:
-        text += tr(": which is the wider hangs on {what}", what=tr(" and ").join(hangs_on))
+        text += tr(": which band is wider depends on {what}", what=tr(" and ").join(hangs_on))
     yield Finding(text, "landscape")
 
 
@@ -217,7 +217,7 @@ def _limits(shown: Shown, stalled: Sequence[RunRecord]) -> Iterator[str]:
     for width, experiments in narrow.items():
         if width != 1:
             yield tr(
-                "Networks are {width:g} times as wide as their exact form in {experiments}.",
+                "Networks have {width:g} times their published width in {experiments}.",
                 width=width, experiments=named(experiments, tr(", ")),
             )  # fmt: skip
     images = int(data["test_images"])

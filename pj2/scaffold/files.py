@@ -33,6 +33,6 @@ def write_new(contents: Mapping[Path, str]) -> None:
     """Write files. Raises UserError, before any is written, if one exists already."""
     there = [path for path in contents if path.exists()]
     if there:
-        raise UserError([f"{path}: is there already, and is not overwritten" for path in there])
+        raise UserError([f"{path}: exists already, and is not overwritten" for path in there])
     for path, text in contents.items():
         write_text(path, text)

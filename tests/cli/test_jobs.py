@@ -40,8 +40,8 @@ def test_prepare_says_what_looks_wrong_of_the_images(tmp_path):
         [*run, "--output", "data"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert result.stderr.splitlines() == [
-        "not read of images: images/train/dog/scan.tiff; see docs/data.md",
-        "the same pixels again: 1 training and 0 test images; 2 are in both splits",
+        "not read from images: images/train/dog/scan.tiff; see docs/data.md",
+        "repeated pixels: 1 training and 0 test images; 2 are in both splits",
     ]
     refused = subprocess.run(
         [*run, "--output", "other", "--validation-fraction", "0.1"],

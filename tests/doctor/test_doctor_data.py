@@ -67,7 +67,7 @@ def test_files_that_are_not_read_are_named(subject, sample):
     (sample / "validation.parquet").write_bytes(b"")
     _, finding = check_source(subject("source: sample", f"source: parquet, path: {sample}"))
     assert finding.status == "warning"
-    assert finding.found == f"not read of {sample}: {sample / 'validation.parquet'}"
+    assert finding.found == f"not read from {sample}: {sample / 'validation.parquet'}"
 
 
 DOWNLOAD = ("source: sample", "source: torchvision")

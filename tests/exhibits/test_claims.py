@@ -231,7 +231,7 @@ def test_accuracy(tmp_path: Path, best: list[float], verdict: str) -> None:
     apart = np.mean(best) - 0.8291
     assert found.reason.startswith(f"ours less the published: {100 * apart:+.2f} points")
     if len(best) == 1:
-        assert found.reason.endswith("of one seed, whose spread is not known")
+        assert found.reason.endswith("one seed, so the spread is unknown")
         return
     reach = 2.919985580355516 * np.std(best, ddof=1) * sqrt(4 / 3)
     assert (found.low, found.high) == pytest.approx((apart - reach, apart + reach))
@@ -247,11 +247,11 @@ def test_what_it_would_take_to_tell(tmp_path: Path) -> None:
     sd = 0.6 / sqrt(2)
     assert found.verdict == "cannot tell"
     least = 1 + 6.313751514675043 * sd * sqrt(1.5)
-    assert f"differences from {least:.2f} points on could have been found" in found.reason
+    assert f"differences of {least:.2f} points or more would have been found" in found.reason
     assert found.reason.endswith("agreement takes 5 seeds")
     runs = runs_of(tmp_path, "BasicCNN", [[0.81], [0.83]])
     found = check(tmp_path, runs, EARLY, {**CLAIM, "value": 82.91})
-    assert found.reason.endswith("agreement cannot be shown, however many seeds")
+    assert found.reason.endswith("agreement cannot be shown with any number of seeds")
 
 
 def test_only_the_learning_rate_of_the_claim_counts(tmp_path: Path) -> None:
@@ -635,7 +635,7 @@ def test_the_shortest_run_decides_whether_a_band_is_comparable(tmp_path: Path) -
     found = check(tmp_path, runs("completed"), *claims)
     assert found.verdict == "not comparable"
     assert found.problems == (f"{A} had at most 11 epochs (the published run took 45)",)
-    assert found.reason.startswith("1.00 times the other's; of one seed")
+    assert found.reason.startswith("1.00 times the other's; one seed")
     assert found.ours == {0: 1.0}
 
 

@@ -79,7 +79,7 @@ def test_seconds_that_do_not_compare_are_named(tmp_path: Path) -> None:
     found, _ = efficiencies(load_runs(make_index(tmp_path, entries)))
     assert note_conditions(found) == (
         "Seconds were measured under different conditions (Made-up CPU, 1 thread, fp32; "
-        "Made-up CPU, 1 thread, bf16; Made-up GPU, 4 threads, fp32) and do not compare across them."
+        "Made-up CPU, 1 thread, bf16; Made-up GPU, 4 threads, fp32) and are not comparable."
     )
     assert note_conditions(found[:1]) == ""
     assert note_conditions([]) == ""

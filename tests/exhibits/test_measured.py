@@ -52,10 +52,10 @@ def test_rows_become_a_grid_whatever_their_order(tmp_path):
 
 def test_missing_rows_and_rows_of_other_weights_are_refused(tmp_path):
     part = rows(tmp_path / "a", 0, 2)
-    with pytest.raises(UserError, match="does not make 3 rows of 3"):
+    with pytest.raises(UserError, match="do not make 3 rows of 3"):
         gather_surface([part])
     other = rows(tmp_path / "b", 2, 1, ABOUT | {"sha256": "cd"})
-    with pytest.raises(UserError, match="measured of other weights"):
+    with pytest.raises(UserError, match="measured at other weights"):
         gather_surface([part, other])
 
 
@@ -87,7 +87,7 @@ def test_a_table_without_a_description_is_a_line(tmp_path):
         tmp_path / "t",
         pa.table({"statistics": ["none"], "alpha": [0.0], "loss": [1.0], "accuracy": [1.0]}),
     )
-    with pytest.raises(UserError, match="does not say what it was measured of"):
+    with pytest.raises(UserError, match="no description of the measured run"):
         read_measured(tmp_path / "t", LINE_COLUMNS)
 
 

@@ -84,7 +84,7 @@ def test_other_images_are_refused() -> None:
         seed([0, 1], one.probabilities, index=[0, 2]),
         seed([0], one.probabilities[:1]),
     ):
-        with pytest.raises(UserError, match="not of the same images"):
+        with pytest.raises(UserError, match="they cover different images"):
             confident_mistakes([one, other])
 
 
@@ -195,7 +195,7 @@ def test_where_there_is_nothing_to_show_a_figure_says_so(
     assert words(drawn(plot_mistakes, index, data)) == "A: all 40 test images are recognised"
     runs = [make_run(tmp_path, "A", [1.0], seed=seed, **perfect) for seed in (0, 1)]
     said = words(drawn(plot_mistakes, make_index(tmp_path, runs), data))
-    assert said == "A: no test image of 40 is taken for another class by most of 2 seeds"
+    assert said == "A: none of 40 test images is misclassified by most of 2 seeds"
 
 
 def test_a_class_without_a_name_is_drawn(tmp_path: Path, data: Path, drawn: Drawn) -> None:

@@ -80,9 +80,9 @@ def test_people_read_both_protocols_and_why(stem: Path) -> None:
     assert "| BasicCNN: epochs | a figure, rate 0.001 | 37 | 38.0 ± 1.0 | – | 3 | agrees |" in text
     assert "| BasicCNN: parameters | its text | 1,147,466 | 1,147,466 | – | 3 | agrees |" in text
     assert "| 84.00 | – | – | 0 | not run | no run of VGG_A |" in text
-    assert "| cannot tell | ours less the published: -1.57 points; of one seed, whose" in text
+    assert "| cannot tell | ours less the published: -1.57 points; one seed, so" in text
     assert text.startswith("The published report's single runs (course project report on CIFAR-10)")
-    assert "Far narrower: below 0.5" in text
+    assert "Far narrower: less than 0.5 of" in text
 
 
 def test_a_planted_wrong_value_is_seen_in_the_table(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_differences_and_ratios(tmp_path: Path) -> None:
     write_all_formats(published_table(make_index(tmp_path, runs), PUBLISHED), tmp_path / "t")
     text = squeezed(tmp_path / "t.md")
     assert "| stated | +8.00 ± 0.00 points | +0.00 ± 0.00 points | 2 |" in text
-    assert "| stated | 0.25 times | – | 1 | cannot tell | 0.25 times the other's; of" in text
+    assert "| stated | 0.25 times | – | 1 | cannot tell | 0.25 times the other's; one" in text
     rows = pd.read_csv(tmp_path / "t.csv").set_index("kind")
     assert rows.loc["narrower_band", "learning_rates"] == "0.0001 0.0005 0.001 0.002"
     assert rows.loc["narrower_band", "than"] == "VGG_A"

@@ -67,7 +67,7 @@ def test_nothing_is_left_of_what_failed(tmp_path, name):
 def test_what_is_there_is_not_overwritten(tmp_path, make):
     make(tmp_path / "out")
     with (
-        pytest.raises(UserError, match="out: is there already, and is not overwritten"),
+        pytest.raises(UserError, match="out: exists already, and is not overwritten"),
         new_folder(tmp_path / "out", "study"),
     ):
         pass

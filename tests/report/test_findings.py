@@ -58,7 +58,7 @@ def test_unlike_budgets_stand_in_the_sentence_itself(tmp_path: Path) -> None:
         "A is more accurate than B by 45.0 points, in this seed, with up to 8 epochs against 1"
     )
     limits = found(tmp_path, *runs).limits
-    assert any(limit.startswith("e: Budgets differ") for limit in limits)
+    assert any(limit.startswith("e: Epoch budgets differ") for limit in limits)
 
 
 def test_one_model_and_no_pair(tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ def test_what_became_of_each_learning_rate(tmp_path: Path) -> None:
     ]
     told = sentences(tmp_path, *runs)
     assert told[-1] == (
-        "A learned at 0.001; hardly learned at 0.01; diverged at 0.1 (where seeds "
-        "differ, what the worst of them did)"
+        "A learned at 0.001; hardly learned at 0.01; diverged at 0.1 (if seeds "
+        "differ, the worst outcome)"
     )
 
 
@@ -101,7 +101,7 @@ def test_bands_with_each_rate_left_out(tmp_path: Path) -> None:
     (text,) = bands(tmp_path / "single", (0.1, 0.2, 0.9), (0.2, 0.4, 0.6))
     assert text == (
         "The band of B over learning rates is 0.50 times as wide as that of A, and 0.29 to 2.00 "
-        "times with any one rate left out: which is the wider hangs on a single rate"
+        "times with any one rate left out: which band is wider depends on a single rate"
     )
 
 
@@ -117,7 +117,7 @@ def test_what_cannot_be_concluded(tmp_path: Path) -> None:
     run = make_run(tmp_path, "BasicCNN", [1.38, 1.38], settings=narrow, **guesses(20))
     limits = found(tmp_path, run).limits
     assert limits[0].startswith("3,000 of the 50,000 training images of CIFAR-10 were used")
-    assert limits[1] == "Networks are 0.25 times as wide as their exact form in e."
+    assert limits[1] == "Networks have 0.25 times their published width in e."
     # 1.96 sqrt(2 x 0.25 / 40) = 21.9 points
     assert limits[2].startswith("40 test images: two networks' accuracies may differ by up to 22 p")
     assert limits[3].startswith("One seed in e:")

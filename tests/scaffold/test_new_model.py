@@ -58,7 +58,7 @@ def test_it_is_registered_tested_and_clean(clone):
         ("N" * 41, f"for example {'N' * 40}"),
         ("basiccnn", "there is a model BasicCNN"),
         ("Class", "for example ClassNet"),
-        ("Registry", "registry.py: is there already"),
+        ("Registry", "registry.py: exists already"),
     ],
 )
 def test_names_that_are_refused(clone, monkeypatch, name, words):

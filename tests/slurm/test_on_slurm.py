@@ -177,7 +177,7 @@ def test_each_event_took_place(disturbed, cluster):
         assert "Exiting because a job execution failed" not in lost, "it ended with its node"
     assert "saved; run it again" in second[0], "warned of its time"
     assert "saved; run it again" in second[2], "asked to stop, after the controller was restarted"
-    assert "jobs of a Snakemake that was killed were stopped" in disturbed.printed
+    assert "jobs of a killed Snakemake were stopped" in disturbed.printed
 
 
 @pytest.mark.parametrize("rate", RATES)

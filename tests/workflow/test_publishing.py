@@ -162,7 +162,7 @@ def test_a_whole_path_gives_the_same_bytes(finished, published, tmp_path):
 def test_what_is_there_is_not_overwritten(finished, published):
     result = export(finished, published.name)
     assert result.returncode == 2
-    assert result.stderr == "pj2: published: is there already, and is not overwritten\n"
+    assert result.stderr == "pj2: published: exists already, and is not overwritten\n"
 
 
 def test_damaged_weights_are_refused(changed):

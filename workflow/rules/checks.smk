@@ -49,7 +49,7 @@ def checked_source(wildcards):
             print(UNBELIEVED, file=sys.stderr, flush=True)
             make_again(INFO)
         elif is_outdated(DATA, STUDY.dataset):
-            print(f"{DATA}: the files that it was made from changed", file=sys.stderr, flush=True)
+            print(f"{DATA}: its source files have changed", file=sys.stderr, flush=True)
             make_again(INFO)
         elif Path(INFO).exists():
             check_class_sizes(read_info(DATA), VALIDATION_FRACTIONS)

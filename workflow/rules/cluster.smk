@@ -76,4 +76,4 @@ def ask_slurm():
     record = Path(".snakemake", "pj2-slurm", f"{STUDY.study}.json")
     orphans = replace_driver(record, prefix) if prefix else 0
     if orphans:
-        print(f"SLURM: {orphans} jobs of a Snakemake that was killed were stopped; they go on", flush=True)
+        print(f"SLURM: {orphans} jobs of a killed Snakemake were stopped; their runs resume", flush=True)

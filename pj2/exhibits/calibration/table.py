@@ -28,10 +28,10 @@ _MEASURES = {
     "confidence": SHARE,
 }  # fmt: skip
 _CAPTION = said(
-    "Each model at its chosen learning rate; mean ± standard deviation over seeds. NLL: negative "
-    "log-likelihood, nats. ECE: expected calibration error, {bins} bins. ECE if calibrated: mean "
-    "ECE of a perfectly calibrated model ({draws:,} simulations). Confidence above the accuracy: "
-    "overconfident. n: test images."
+    "Each model is at its chosen learning rate. Mean ± standard deviation over seeds. NLL: "
+    "negative log-likelihood, nats. ECE: expected calibration error, {bins} bins. ECE if "
+    "calibrated: mean ECE of a perfectly calibrated model ({draws:,} simulations). Confidence "
+    "above the accuracy: overconfident. n: test images."
 )
 
 

@@ -190,8 +190,8 @@ def differences(first: Mapping[int, float], second: Mapping[int, float]) -> dict
 def _unknown(seeds: int) -> str:
     """Return why the spread over seeds is not known."""
     if seeds == 1:
-        return tr("of one seed, whose spread is not known")
-    return tr("equal in all {n} seeds, whose spread is not known", n=seeds)
+        return tr("one seed, so the spread is unknown")
+    return tr("equal in all {n} seeds, so the spread is unknown", n=seeds)
 
 
 def _power(judged: Judged, values: Sequence[float], margin: float, unit: Unit) -> str:
@@ -202,11 +202,11 @@ def _power(judged: Judged, values: Sequence[float], margin: float, unit: Unit) -
     seeds = seeds_to_agree(float(np.std(values, ddof=1)), margin)
     if seeds is None:
         return tr(
-            "differences from {least} on could have been found; agreement cannot be shown, "
-            "however many seeds",
+            "differences of {least} or more would have been found; agreement cannot be shown with "
+            "any number of seeds",
             least=least,
         )
     return tr(
-        "differences from {least} on could have been found; agreement takes {seeds} seeds",
+        "differences of {least} or more would have been found; agreement takes {seeds} seeds",
         least=least, seeds=seeds,
     )  # fmt: skip

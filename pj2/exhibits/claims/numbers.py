@@ -84,5 +84,5 @@ def _refuse_doubles(runs: Sequence[RunRecord]) -> None:
         if first is not run:
             raise UserError(
                 f"{run.folder}: a second run of {run.model} at learning rate {run.lr} and seed "
-                f"{run.seed} beside {first.folder}; expected the runs of one study"
+                f"{run.seed} besides {first.folder}; expected the runs of one study"
             )

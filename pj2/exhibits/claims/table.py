@@ -31,9 +31,10 @@ from pj2.wording import named, verdict_in_words
 
 _SOURCES = {"text": said("its text"), "figure": said("a figure"), "code": said("its code")}
 _CAPTION = said(
-    "The published report's single runs ({report}) beside ours: mean ± standard deviation over n "
-    "seeds. Its protocol: greatest test accuracy of any epoch; honest: at the epoch that "
-    "validation chose. Far narrower: below {factor}. docs/claims.md explains the verdicts."
+    "The published report's single runs ({report}) beside ours. Ours: mean ± standard deviation "
+    "over n seeds. Its protocol: greatest test accuracy of any epoch; honest: at the epoch that "
+    "validation chose. A value agrees if the 90 % interval of the difference lies within the "
+    "margin. Far narrower: less than {factor} of the other's width."
 )
 
 

@@ -17,9 +17,10 @@ from pj2.statistics import wilson_interval
 from pj2.wording import STATUSES, hardware_in_words, sentences
 
 _CAPTION = said(
-    "One row per run; accuracies in percent with 95 % Wilson intervals, which cover the finite "
-    "number of images (n), not the spread over seeds. Test accuracy: at the best validation epoch "
-    "(from 1). Best test epoch (published protocol): chosen on the test set, so biased upwards."
+    "One row per run. Accuracies in percent with 95 % Wilson intervals, which cover the finite "
+    "number of images (n), not the spread over seeds. Validation and test accuracy: at the chosen "
+    "epoch (from 1). Best test epoch (published protocol): chosen on the test set, so biased "
+    "upwards."
 )
 _OPTIONAL_INTEGERS = (
     "diverged_at_step", "best_epoch", "val_n", "test_n", "published_n", "published_epoch",

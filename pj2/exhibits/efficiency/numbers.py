@@ -106,8 +106,7 @@ def note_conditions(models: Sequence[Efficiency]) -> str:
     if len(conditions) < 2:
         return ""
     return tr(
-        "Seconds were measured under different conditions ({conditions}) and do not compare "
-        "across them.",
+        "Seconds were measured under different conditions ({conditions}) and are not comparable.",
         conditions=named(conditions),
     )
 

@@ -59,7 +59,7 @@ def plot_mistakes(index_paths: Iterable[PathLike], data: Path, stem: PathLike) -
         _draw(axes, mistake, picture, len(shown))
     for axes in grid.flat[len(surest) :]:
         axes.set_axis_off()
-    figure.suptitle(tr("{model}: the mistakes it is surest of", model=model))
+    figure.suptitle(tr("{model}: its most confident mistakes", model=model))
     style.note(figure, *_small_print(runs, shown, guesses[0], len(surest), len(mistakes)))
     style.save(figure, stem)
 
@@ -115,7 +115,7 @@ def _nobody(model: str, guesses: Sequence[Predictions]) -> str:
     if len(guesses) == 1:
         return tr("{model}: all {images:,} test images are recognised", model=model, images=images)
     return tr(
-        "{model}: no test image of {images:,} is taken for another class by most of {seeds} seeds",
+        "{model}: none of {images:,} test images is misclassified by most of {seeds} seeds",
         model=model, images=images, seeds=len(guesses),
     )  # fmt: skip
 

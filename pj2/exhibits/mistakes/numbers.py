@@ -36,7 +36,7 @@ def confident_mistakes(predictions: Sequence[Predictions]) -> list[Mistake]:
     """
     first = predictions[0]
     if any((g.classes, g.images) != (first.classes, first.images) for g in predictions[1:]):
-        raise UserError("predictions of several seeds: not of the same images; evaluate again")
+        raise UserError("predictions of several seeds: they cover different images; evaluate again")
     rows = np.arange(len(first.label))
     wrong = np.sum([~guesses.right for guesses in predictions], axis=0)
     # If a seed's probabilities are not numbers, votes alone decide, and the image comes last.

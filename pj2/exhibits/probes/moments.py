@@ -20,7 +20,7 @@ _LAYERS = 3  # of all measured layers: the first, the middle and the last
 
 @style.styled
 def plot_activation_moments(index_paths: Iterable[PathLike], stem: PathLike) -> None:
-    """Draw mean ± standard deviation of channels over the probed steps, a row a model.
+    """Draw mean ± standard deviation of channels over the probed steps, one row per model.
 
     The first seed and its first learning rate are drawn. Raises UserError if no run
     recorded moments.

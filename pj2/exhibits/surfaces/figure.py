@@ -117,8 +117,8 @@ def plot_lines(
         figure,
         *_small_print(measured),
         tr(
-            "Between two runs BatchNorm has the statistics of the images at each point. "
-            "Barrier: the greatest excess over the straight line between the ends."
+            "Between two runs, BatchNorm uses the statistics of the images at each point. Barrier: "
+            "the greatest excess over the straight line between the ends."
         )
         if between else "",
         *barriers,
