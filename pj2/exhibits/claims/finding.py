@@ -202,11 +202,11 @@ def _power(judged: Judged, values: Sequence[float], margin: float, unit: Unit) -
     seeds = seeds_to_agree(float(np.std(values, ddof=1)), margin)
     if seeds is None:
         return tr(
-            "differences of {least} or more would have been found; agreement cannot be shown with "
+            "differences of {least} or more could have been found; agreement cannot be shown with "
             "any number of seeds",
             least=least,
         )
     return tr(
-        "differences of {least} or more would have been found; agreement takes {seeds} seeds",
+        "differences of {least} or more could have been found; agreement takes {seeds} seeds",
         least=least, seeds=seeds,
     )  # fmt: skip
