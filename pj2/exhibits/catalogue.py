@@ -30,10 +30,9 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "landscape": (
         said("Landscape"),
         said(
-            "Loss and accuracy at each learning rate, and the band between the least and the "
-            "greatest training loss over the rates at every step. A narrow band means that the "
-            "learning rate matters little. The band is computed anew from the learning rates that "
-            "you choose."
+            "Loss and accuracy at each learning rate, and at every step the band between the least "
+            "and the greatest training loss over the rates that you choose. A narrow band means "
+            "that the learning rate matters little."
         ),
     ),
     "curves": (

@@ -19,7 +19,7 @@ SUMS = "SHA256SUMS"
 _LONGEST_SUMS = 1 << 28  # bytes: of some million files
 
 Member = tuple[str, BufferedReader | None]
-"""A member's name in a bundle, and a function that opens it; None unless it is a regular file."""
+"""A member's name in a bundle, and its bytes as a stream; None unless it is a regular file."""
 
 
 @dataclass

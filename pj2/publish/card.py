@@ -33,7 +33,7 @@ _HUB = {
     "svhn": "ufldl-stanford/svhn",
     "fashion_mnist": "zalando-datasets/fashion_mnist",
 }
-_VARIES = ("learning_rate", "seed", "model")  # columns that every table of runs has
+_VARIES = ("learning_rate", "seed", "model")  # shown in the table of runs instead
 
 
 def model_card(model: Model, license: str, citation: Citation) -> str:

@@ -117,7 +117,7 @@ def test_a_container_that_grants_fewer_cores(subject, cgroup, line, files):
     cgroup(line, **files)
     finding, threads = check_cores(subject("store: store", "store: store\nthreads: 4"))
     assert finding.status == "warning"
-    assert "granted 2.5" in finding.found
+    assert "use only 2.5" in finding.found
     assert "--cores 2" in finding.advice
     assert (threads.status, threads.what) == ("warning", "threads")
 

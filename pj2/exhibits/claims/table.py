@@ -33,8 +33,7 @@ _SOURCES = {"text": said("its text"), "figure": said("a figure"), "code": said("
 _CAPTION = said(
     "The published report's single runs ({report}) beside ours. Ours: mean ± standard deviation "
     "over n seeds. Its protocol: greatest test accuracy of any epoch; honest: at the epoch that "
-    "validation chose. A value agrees if the 90 % interval of the difference lies within the "
-    "margin. Far narrower: less than {factor} of the other's width."
+    "validation chose. Far narrower: less than {factor} of the other's width."
 )
 
 

@@ -33,9 +33,8 @@ from pj2.wording import sentences
 
 _CAPTION = said(
     "One row per model and learning rate. Accuracies in percent: mean ± standard deviation over "
-    "seeds [95 % Student interval], or one seed [95 % Wilson interval over images]. Best test "
-    "epoch (published protocol): chosen on the test set, so biased upwards. Diverged runs count in "
-    "n only if they finished an epoch."
+    "seeds [95 % Student interval], or one seed [95 % Wilson interval]. Best test epoch (published "
+    "protocol): chosen on the test set, so biased upwards."
 )
 _ACCURACIES = ("val", "test", "published")
 

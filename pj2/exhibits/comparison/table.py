@@ -18,9 +18,8 @@ from pj2.wording import STATUSES, hardware_in_words, sentences
 
 _CAPTION = said(
     "One row per run. Accuracies in percent with 95 % Wilson intervals, which cover the finite "
-    "number of images (n), not the spread over seeds. Validation and test accuracy: at the chosen "
-    "epoch (from 1). Best test epoch (published protocol): chosen on the test set, so biased "
-    "upwards."
+    "number of images (n), not the spread over seeds. Best test epoch (published protocol): chosen "
+    "on the test set, so biased upwards. Epochs count from 1."
 )
 _OPTIONAL_INTEGERS = (
     "diverged_at_step", "best_epoch", "val_n", "test_n", "published_n", "published_epoch",

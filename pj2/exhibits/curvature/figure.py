@@ -94,7 +94,7 @@ def _small_print(config: dict[str, Any], width: float) -> str:
         "Hessian of the mean cross-entropy over at most {images:,} training images. Density: "
         "stochastic Lanczos quadrature ({vectors} vectors of {steps} steps), smoothed with "
         "standard deviation {width:.2g}. Ticks: the {eigenvalues} largest eigenvalues. All depend "
-        "on the scale of the weights, which BatchNorm makes arbitrary (Dinh et al. 2017).",
+        "on the scale of the weights, which BatchNorm makes arbitrary.",
         images=config["images"],
         vectors=config["vectors"],
         steps=config["lanczos_steps"],

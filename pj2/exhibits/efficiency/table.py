@@ -24,9 +24,8 @@ _COLUMNS = (
 _SHORT = {"parameters": said("parameters"), "macs": said("MACs"), "seconds": said("seconds")}
 _CAPTION = said(
     "Each model is at its chosen learning rate. Mean ± standard deviation over seeds, or one seed "
-    "with its 95 % Wilson interval. MACs: multiply-accumulates of a forward pass. Seconds: wall "
-    "time of a run's epochs. Pareto front: the costs for which no other model dominates in mean "
-    "accuracy and cost. n: test images."
+    "with its 95 % Wilson interval. MACs: multiply-accumulates of a forward pass. Pareto front: "
+    "costs for which no other model dominates. n: test images."
 )
 
 

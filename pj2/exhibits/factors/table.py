@@ -20,10 +20,10 @@ from pj2.runs.reading import PathLike, RunRecord, load_runs
 from pj2.wording import sentences, span
 
 _CAPTION = said(
-    "Linear model of the test accuracy at the chosen epoch, seeds as blocks. Test accuracy of a "
-    "level: mean over all levels of the other factors. Effect, in points: difference from the "
-    "first level; for two factors, difference of differences; ± standard error [95 % Student "
-    "interval, not adjusted for the number of effects]."
+    "Linear model of the test accuracy, seeds as blocks. Test accuracy: mean over all levels of "
+    "the other factors. Effect, in points: difference from the first level; for two factors, "
+    "difference of differences; ± standard error [95 % Student interval, not adjusted for the "
+    "number of effects]."
 )
 
 

@@ -28,9 +28,8 @@ _WIDTHS = ("steps", "mean_width", "median_width", "relative_width")
 _LEFT_OUT = ("median_width", "relative_width")  # columns whose range the table shows
 _CAPTION = said(
     "Width: greatest less least training loss over learning rates, in nats; common: over the steps "
-    "that all models have. Relative: divided by the mean of the two losses. One rate left out: "
-    "range over the omitted rate. Apart: steps at which two bands do not overlap. Mean ± standard "
-    "deviation over seeds."
+    "of all models. Relative: divided by the mean of both. One rate left out: range over the "
+    "omitted rate. Apart: steps without overlap. Mean ± standard deviation over seeds."
 )
 
 

@@ -27,10 +27,9 @@ from pj2.wording import named, sentences
 from pj2.wording import rates as in_words
 
 _CAPTION = said(
-    "A rate learns if no seed diverged or hardly learned there (within 0.1 nats of guessing for "
-    "half of its steps or more). Sensitivity (Wortsman et al. 2023): mean excess of the final loss "
-    "over the best rate's, in nats. Brackets: range over seeds. Width: median of the band. Mean ± "
-    "standard deviation over seeds."
+    "A rate learns if no seed diverged or hardly learned there. Sensitivity (Wortsman et al. "
+    "2023): mean excess of the final loss over the best rate's, in nats. Width: median of the "
+    "band. Mean ± standard deviation [range] over seeds."
 )
 
 

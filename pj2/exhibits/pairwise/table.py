@@ -14,10 +14,9 @@ from pj2.runs.reading import PathLike, load_runs
 from pj2.wording import named, sentences, verdict_in_words
 
 _CAPTION = said(
-    "Test accuracy of the first model less the second's, in points. Each model is at its chosen "
-    "learning rate. 95 % intervals over images: these networks on other test images; over seeds: "
-    "other seeds. p: exact McNemar tests by seed, Holm-adjusted. Verdicts of several seeds are not "
-    "adjusted for the number of pairs."
+    "Test accuracy of the first model less the second's, in points. 95 % intervals over images: "
+    "these networks on other test images; over seeds: other seeds. p: exact McNemar tests by seed, "
+    "Holm-adjusted. Verdicts of several seeds are not adjusted for the number of pairs."
 )
 
 

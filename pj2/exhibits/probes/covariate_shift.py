@@ -62,10 +62,9 @@ def plot_covariate_shift(index_paths: Iterable[PathLike], stem: PathLike) -> Non
     style.note(
         figure,
         tr(
-            "G: a layer's gradient at the parameters θ_t; G': after the step updated all layers "
-            "that feed it, on the same minibatch (Santurkar et al. 2018, definition 2.1). The "
-            "first layer has no G'. Lines: medians over the probed steps, every {every}; shaded: "
-            "quartiles. Seed {seed}.",
+            "G: a layer's gradient; G': after the step updated all layers that feed it, on the "
+            "same minibatch (Santurkar et al. 2018, definition 2.1). The first layer has no G'. "
+            "Lines: medians over the probed steps, every {every}; shaded: quartiles. Seed {seed}.",
             every=probe["every"], seed=seed,
         ),
     )  # fmt: skip

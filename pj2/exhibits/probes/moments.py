@@ -46,10 +46,10 @@ def plot_activation_moments(index_paths: Iterable[PathLike], stem: PathLike) -> 
     style.note(
         figure,
         tr(
-            "Lines: mean input of the activation function over images and places, first channels "
-            "of a layer; shaded: ± one standard deviation. Probed every {every} steps; learning "
-            "rate {lr}, seed {seed}. Moves: standard deviation of a channel's mean over the second "
-            "half of the steps, in units of its own, median over channels.",
+            "Lines: mean input of the activation function, first channels of a layer; shaded: ± "
+            "one standard deviation. Probed every {every} steps; learning rate {lr}, seed {seed}. "
+            "Moves: standard deviation of a channel's mean over the second half, in units of the "
+            "channel's own (median over channels).",
             every=probe["every"], lr=first[0].lr, seed=first[0].seed,
         ),
     )  # fmt: skip

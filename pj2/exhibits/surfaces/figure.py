@@ -146,10 +146,10 @@ def _small_print(measured: Sequence[Measured]) -> list[str]:
     }
     return [
         tr(
-            "Mean loss of at most {images:,} {split} images, in eval mode and fp32, at the best "
-            "weights (+) plus α and β times random, filter-normalised directions (Li et al. 2018; "
-            "seed {seed}). Runs of best validation accuracy, after epoch {epochs}. Two directions "
-            "do not show the whole space.",
+            "Mean loss of at most {images:,} {split} images, in eval mode, at the best weights (+) "
+            "plus α and β times random, filter-normalised directions (Li et al. 2018; seed "
+            "{seed}). Runs of best validation accuracy, after epoch {epochs}. Two directions do "
+            "not show the whole space.",
             images=config["images"],
             split=split,
             seed=config["seed"],
