@@ -56,7 +56,7 @@ _KEYS = ("experiment", "model", "lr", "seed")
 def fingerprint(
     run: Selection,
     explain: Annotated[
-        bool, typer.Option(help=("List everything that the fingerprint covers."))
+        bool, typer.Option(help="List everything that the fingerprint covers.")
     ] = False,
     config: Config = Path("config.yaml"),
 ) -> None:

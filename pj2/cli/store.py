@@ -144,7 +144,7 @@ def gc(
         bool, typer.Option("--thin", help="Also drop files that only another epoch budget needs.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help=("Only print what would be removed."))
+        bool, typer.Option("--dry-run", help="Only print what would be removed.")
     ] = False,
     grace: Annotated[
         str, typer.Option(metavar="TIME", help="Keep files used within this time.")
@@ -197,10 +197,10 @@ def export(
     ],
     fingerprints: Annotated[
         list[str] | None,
-        typer.Argument(help=("The beginning of each entry's fingerprint; all entries by default.")),
+        typer.Argument(help="The beginning of each entry's fingerprint; all entries by default."),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help=("Export the entries of this config's runs."))
+        Path | None, typer.Option(help="Export the entries of this config's runs.")
     ] = None,
     study: Annotated[
         Path | None,
@@ -215,7 +215,7 @@ def export(
     license: Annotated[
         str,
         typer.Option(
-            help=("With --study: licence of the weights, as the Hugging Face Hub names it.")
+            help="With --study: licence of the weights, as the Hugging Face Hub names it."
         ),
     ] = "mit",
     place: StoreOptions = DEFAULT_STORE,

@@ -42,7 +42,7 @@ CLAIMS = Option(
 )
 INTERPOLATIONS = Option(
     "between",
-    "What `pj2 geometry interpolation` wrote.",
+    "Files that `pj2 geometry interpolation` wrote.",
     "results/default/geometry/*/model=VGG_A/interpolation.parquet",
     many=True,
 )
