@@ -18,6 +18,7 @@ PAGE = " ".join(
 )
 RUNS = pd.read_csv(DOCS / "results" / "comparison.csv")
 PUBLISHED = 82.91
+README = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
 
 
 def in_words(values: pd.Series, interval: bool = True) -> str:
@@ -56,6 +57,19 @@ def test_what_is_said_of_basic_cnn() -> None:
     assert f"Ours less that is {said}" in PAGE
     seeds = f"({test.min():.2f} to {test.max():.2f})"
     assert f"Seeds differ by {test.max() - test.min():.1f} points {seeds}" in PAGE
+
+
+def test_what_the_readme_says_of_basic_cnn_and_of_the_bands() -> None:
+    test, best = 100 * RUNS["test_accuracy"], 100 * RUNS["published_accuracy"]
+    less = f"{PUBLISHED - best.mean():.2f} points less"
+    assert f"{in_words(best, False)} % by its protocol, {less}" in README
+    assert (
+        f"where validation chooses the epoch, {in_words(test, False)} % | {len(RUNS)} |" in README
+    )
+    (width,), (steps,) = (
+        set(BANDS[name].round(2)) for name in ("common_median_width", "common_steps")
+    )
+    assert f"Over {steps:,} steps the median width of each band is {width} nats" in README
 
 
 def test_calibration_of_basic_cnn() -> None:
