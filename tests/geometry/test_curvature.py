@@ -44,7 +44,7 @@ def network(request):
 @pytest.fixture(scope="module")
 def measured(network):
     model, batches, _ = network
-    return measure_curvature(model, batches, eigenvalues=3, vectors=40, lanczos_steps=40, seed=0)
+    return measure_curvature(model, batches, eigenvalues=3, vectors=20, lanczos_steps=40, seed=0)
 
 
 def test_the_ends_of_the_spectrum_are_those_of_the_explicit_hessian(network, measured):
