@@ -15,7 +15,7 @@ from benchmarks.measure import Measurement, describe_machine, interleave
 from benchmarks.plain_loop import PlainLoop, torch
 from benchmarks.precision import compare
 from benchmarks.table import markdown
-from benchmarks.workload import prepared, write_prepared
+from benchmarks.workload import prepared, settings_of, write_prepared
 from pj2.data.open import open_prepared
 
 
@@ -68,6 +68,7 @@ def test_engine_augmentation_and_restoring_measure(monkeypatch) -> None:
     assert len(found.samples) == 4
     monkeypatch.setattr(restoring, "_IMAGES", 100)
     monkeypatch.setattr(restoring, "_EPOCHS", 1)
+    monkeypatch.setattr(restoring, "settings_of", lambda model: settings_of("BasicCNN"))
     (found,) = restoring.measure(repeats=1)
     assert found.samples.keys() == {"trained", "restored"}
 
