@@ -26,5 +26,6 @@ def noted(path: Path, folder: str) -> list[str]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
-    of_run = [line.partition(f" {folder}: ") for line in lines if f" {folder}: " in line]
-    return [f"made again {time}: {reason}" for time, _, reason in of_run if time == of_run[-1][0]]
+    parts = [line.partition(f" {folder}: ") for line in lines]
+    of_run = [(time, reason) for time, found, reason in parts if found]
+    return [f"made again {time}: {reason}" for time, reason in of_run if time == of_run[-1][0]]

@@ -80,6 +80,17 @@ class Study:
         assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-8000:]
         return result.stdout + result.stderr
 
+    def python(self, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run Python in the study's folder, with the checkout's code."""
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment | {"PYTHONPATH": str(self.checkout)} | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def log(self, experiment: str, model: str, rate: str) -> str:
         """What the training job of a run said."""
         logs = self.folder / "results" / "tiny" / "logs" / "train"

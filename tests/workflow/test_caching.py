@@ -8,8 +8,6 @@ import os
 import random
 import re
 import shutil
-import subprocess
-import sys
 import time
 
 import pytest
@@ -62,18 +60,6 @@ def clone(base, tmp_path):
     linked_copy(base.folder / ".pj2", tmp_path / "work" / ".pj2")
     yield Study(tmp_path / "work", base.checkout)
     copy_package(base.checkout)
-
-
-def why(clone: Study, model: str) -> str:
-    """What `pj2 why` prints of a model's runs."""
-    return subprocess.run(
-        [sys.executable, "-m", "pj2", "why", f"model={model}"],
-        cwd=clone.folder,
-        env=clone.environment | {"PYTHONPATH": str(clone.checkout)},
-        text=True,
-        capture_output=True,
-        check=True,
-    ).stdout
 
 
 def test_edits_that_change_nothing_and_edits_that_do(clone):
@@ -136,7 +122,9 @@ def test_one_models_file_trains_that_model_again_and_no_other(clone):
     text = clone.run(*TRAINING)
     reason = "models/basic_cnn.py changed: method BasicCNN.__init__"
     assert reason in text
-    assert re.search(rf"current: .*\n  made again 20[-\d: ]+: .*{reason}", why(clone, "BasicCNN"))
+    why = clone.python("-m", "pj2", "why", "model=BasicCNN")
+    assert why.returncode == 0, why.stderr
+    assert re.search(rf"current: .*\n  made again 20[-\d: ]+: .*{reason}", why.stdout)
     assert clone.planned_runs(*TARGETS) == set()
     for rate in ("0.01", "1000000000000.0"):
         assert "restored" not in clone.log("comparison", "BasicCNN", rate)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from glob import glob
 from pathlib import Path
 
@@ -96,13 +94,7 @@ def test_a_documented_command_does_what_it_is_shown_for(
     else:
         assert words[0] == "pj2", f"{command}: is run by no test; say why in NOT_RUN"
         words = [file for word in words for file in sorted(glob(word, root_dir=folder)) or [word]]
-        result = subprocess.run(
-            [sys.executable, "-m", *words],
-            cwd=folder,
-            env=study.environment,
-            text=True,
-            capture_output=True,
-        )
+        result = study.python("-m", *words)
     allowed = (0, 1) if words[:2] == ["pj2", "doctor"] else (0,)  # 1: it found something
     assert result.returncode in allowed, result.stdout + result.stderr
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -45,14 +43,8 @@ def extended(clone: Study, planned_without: Counter[str]) -> Study:
 
 
 def python(extended: Study, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=extended.folder,
-        env=extended.environment | {"PYTHONPATH": str(extended.checkout)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = extended.python(*arguments)
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 

@@ -31,17 +31,8 @@ RUN = "runs/experiment=landscape/model=VGG_A_BatchNorm/lr=0.001/seed=0"
 
 
 def export(study, output, *options):
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "pj2", "store", "export", str(output)),
-            *("--study", "config.yaml", *options),
-        ],
-        cwd=study.folder,
-        env=study.environment | {"PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ("store", "export", output, "--study", "config.yaml", *options)
+    return study.python("-m", "pj2", *words)
 
 
 def copied(study, folder):
@@ -81,17 +72,10 @@ def test_it_is_what_its_sums_say_and_no_more(published):
 
 
 def test_the_command_that_verifies_it_ends_with_1_if_it_differs(finished, published):
-    command = [sys.executable, "-m", "pj2", "store", "verify-bundle", "published", "--digest"]
+    command = ("-m", "pj2", "store", "verify-bundle", "published", "--digest")
     digest = sha256_file(published / "SHA256SUMS")
     for expected, code in ((digest, 0), (digest[::-1], 1)):
-        done = subprocess.run(
-            [*command, expected],
-            cwd=finished.folder,
-            env=finished.environment | {"PYTHONPATH": str(REPOSITORY)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = finished.python(*command, expected)
         assert done.returncode == code, done.stderr
         assert f"SHA-256 of its SHA256SUMS: {digest}" in done.stdout
 

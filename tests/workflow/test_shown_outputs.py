@@ -9,8 +9,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -67,13 +65,7 @@ def shown() -> list[tuple[str, str, list[str]]]:
 
 
 def pj2(study: Study, *words: str | Path, **variables: str) -> str:
-    result = subprocess.run(
-        [sys.executable, "-m", "pj2", *map(str, words)],
-        cwd=study.folder,
-        env=study.environment | variables,
-        text=True,
-        capture_output=True,
-    )
+    result = study.python("-m", "pj2", *words, **variables)
     return result.stdout + result.stderr
 
 

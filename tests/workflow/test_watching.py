@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -18,14 +16,9 @@ pytestmark = pytest.mark.workflow
 
 
 def pj2(study: Study, *arguments: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-m", "pj2", *arguments],
-        cwd=study.folder,
-        env=study.environment | {"PYTHONPATH": str(study.checkout)},
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    done = study.python("-m", "pj2", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def logged_steps(study: Study, run: Path) -> list[tuple[int, float]]:
