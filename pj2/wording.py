@@ -24,6 +24,13 @@ def verdict_in_words(verdict: str) -> str:
     return tr(word) + bracket + rest.replace(" and ", tr(" and "))
 
 
+def readable_size(number: float) -> str:
+    """Return a number of bytes for people: ``1.3 GB``."""
+    from rich.filesize import decimal
+
+    return decimal(round(number))
+
+
 def sentences(*texts: str) -> str:
     """Join sentences, leaving empty ones out; no space follows a Chinese full stop."""
     return " ".join(filter(None, texts)).replace("。 ", "。")

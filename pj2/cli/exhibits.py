@@ -68,7 +68,7 @@ def band(
     output: Annotated[Path, typer.Option(help="The Parquet file to write.")],
     sums: Sums = None,
 ) -> None:
-    """Write the min/max band: model, step, min, max.
+    """Write the min/max band: model, seed, step, min, max.
 
     \b
     Example: pj2 band --output band.parquet \\

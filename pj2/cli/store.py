@@ -27,9 +27,9 @@ from pj2.cli.store_view import (
     print_lines,
     print_rows,
     print_table,
-    readable_size,
 )
 from pj2.errors import UserError
+from pj2.wording import readable_size
 
 if TYPE_CHECKING:
     from pj2.store.contents import Entry

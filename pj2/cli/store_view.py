@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pj2.errors import in_one_line
+from pj2.wording import readable_size
 
 if TYPE_CHECKING:
     from pj2.store.contents import Entry
@@ -130,13 +131,6 @@ def print_lines(lines: Iterable[str]) -> None:
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
     print(json.dumps(value, indent=2))
-
-
-def readable_size(count: int) -> str:
-    """Return a number of bytes for people."""
-    from rich.filesize import decimal
-
-    return decimal(count)
 
 
 def _progress(row: Mapping[str, Any]) -> str:

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 from pj2.compare.sides import Side
 from pj2.config.names import canonical_json
+from pj2.config.study import BUDGET
 from pj2.exhibits.pairwise.numbers import Recognised, differences, recognised
 from pj2.fingerprint.code import PACKAGE_FOLDER, source_file
 from pj2.fingerprint.run import flat
 from pj2.runs.reading import RunRecord, by_model, by_setting, chosen_setting
 
 _Facts = Callable[[Mapping[str, Any]], Iterable[tuple[str, Any]]]
-_BUDGET = ("epochs", "patience", "monitor")  # not in a fingerprint, but they decide when a run ends
 
 
 class Setting(NamedTuple):
@@ -129,7 +129,7 @@ def _match(side: Side, other: Side) -> list[Pair]:
     left, right = (
         settings_of(replace(each, runs=tuple(chosen_setting(each.runs)))) for each in (side, other)
     )
-    words = "the same seed, each at the learning rate of its best validation accuracy"
+    words = "the same seed, each at its chosen learning rate"
     return _paired(left, right, lambda _: (), words)
 
 
@@ -182,7 +182,7 @@ def _is_same_run(run: RunRecord, other: RunRecord) -> bool:
     """Tell whether two runs are one: the same epochs, and budgets that end them alike."""
     if run.folder.absolute() == other.folder.absolute():
         return True
-    budget, theirs = ([each.info["settings"].get(key) for key in _BUDGET] for each in (run, other))
+    budget, theirs = ([each.info["settings"].get(key) for key in BUDGET] for each in (run, other))
     return run.info["fingerprint"] == other.info["fingerprint"] and budget == theirs
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from pj2.config.names import NAME_RULE, is_level, is_name
+from pj2.config.names import LEVEL_RULE, NAME_RULE, is_level, is_name
 
 Factors = dict[str, dict[str, dict[str, Any]]]
 """The keys of the experiment that a level changes, by factor and level."""
@@ -64,7 +64,7 @@ def parse_factors(raw: object) -> object:
             raise ValueError(f"{key}: a factor has two levels or more, all different")
         for level, _ in pairs:
             if not is_level(level):
-                raise ValueError(f"{key}.{level}: a level's name is letters, digits, _, +, - and .")
+                raise ValueError(f"{key}.{level}: a level's name is {LEVEL_RULE}")
         factors[name] = dict(pairs)
     return factors
 

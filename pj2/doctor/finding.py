@@ -34,13 +34,6 @@ class Subject:
     thorough: bool = False
 
 
-def size(number: float) -> str:
-    """Return a number of bytes for people: ``1.3 GB``."""
-    from rich.filesize import decimal
-
-    return decimal(round(number))
-
-
 def count(number: int, what: str) -> str:
     """Return ``1 run``, ``2 runs``."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -10,10 +10,11 @@ from pj2.cluster.estimate import job_bytes, size_of, states
 from pj2.config.names import canonical_json
 from pj2.config.schema import StoreConfig
 from pj2.config.study import Run, RunSettings
-from pj2.doctor.finding import Finding, Subject, count, size
+from pj2.doctor.finding import Finding, Subject, count
 from pj2.doctor.limits import usable_cores, usable_memory
 from pj2.doctor.places import nearest_existing, unwritable
 from pj2.store.manifest import spaced_epochs
+from pj2.wording import readable_size
 
 
 def check_disk(subject: Subject) -> Iterator[Finding]:
@@ -50,8 +51,9 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
     for place, more in needed.items():
         folders = " and ".join(map(str, places)) if len(needed) == 1 else str(place)
         text = (
-            f"{folders}: {size(free[place])} free, about {size(more)} needed for the {len(left)} "
-            f"of {count(len(runs), 'run')} not there yet (estimated from weights and epochs)"
+            f"{folders}: {readable_size(free[place])} free, about {readable_size(more)} needed for "
+            f"the {len(left)} of {count(len(runs), 'run')} not there yet (estimated from "
+            "weights and epochs)"
         )
         if more > free[place]:
             yield Finding(
@@ -73,9 +75,9 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
     each, free, cores = job_bytes(greatest.settings), usable_memory(), usable_cores()
     at_once = min(len(runs), max(1, cores // study.threads))
     text = (
-        f"{size(free)} free; {count(at_once, 'run')} at a time, up to {size(at_once * each)}, "
-        f"{size(each)} for {greatest.model} with batches of {greatest.settings.batch_size} "
-        "(estimated)"
+        f"{readable_size(free)} free; {count(at_once, 'run')} at a time, up to "
+        f"{readable_size(at_once * each)}, {readable_size(each)} for {greatest.model} with batches "
+        f"of {greatest.settings.batch_size} (estimated)"
     )
     fitting = free // each
     if fitting >= at_once:

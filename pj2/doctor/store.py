@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pj2.doctor.finding import Finding, Subject, size
+from pj2.doctor.finding import Finding, Subject
 from pj2.doctor.places import unwritable
 from pj2.store.contents import held_blobs, read_entries
 from pj2.store.maintain import verify
@@ -12,6 +12,7 @@ from pj2.store.manifest import DAMAGED, PENDING, Blob
 from pj2.store.open import open_store
 from pj2.store.store import RunStore
 from pj2.store.tiers import Folder, TierError
+from pj2.wording import readable_size
 
 # Bytes of a store that are read without --thorough, in a second or two.
 SAMPLE_BYTES = 256 * 1000**2
@@ -111,6 +112,6 @@ def _read_some(store: RunStore, problems: list[str], mirrored: bool) -> str:
             store.local_blob(blob)
     total = sum(blob.size for blob in held)
     return (
-        f"{len(entries)} entries, {size(total)}; all sizes are right, and the content of the "
-        f"{size(SAMPLE_BYTES - left)} last used (--thorough reads all)"
+        f"{len(entries)} entries, {readable_size(total)}; all sizes are right, and the content of "
+        f"the {readable_size(SAMPLE_BYTES - left)} last used (--thorough reads all)"
     )

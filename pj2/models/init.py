@@ -12,7 +12,7 @@ def initialise(model: nn.Module, scheme: str) -> None:
     weights of every convolution and linear layer from Glorot's normal
     distribution and sets their biases to zero (Glorot and Bengio 2010,
     *Understanding the difficulty of training deep feedforward neural
-    networks*, eq. 12), as the landscape study's protocol asks.
+    networks*, eq. 12).
 
     Raises ValueError for another scheme.
     """

@@ -15,7 +15,7 @@ Activation = str
 """A name of `pj2.config.catalogue.ACTIVATIONS`."""
 
 Width = float
-"""Above 0; times the published number of channels and hidden units."""
+"""Above 0; times the published number of channels, and of the VGGs' hidden units."""
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,

@@ -267,6 +267,12 @@ def choosing_accuracy(run: RunRecord) -> float | None:
     return float(best["val_accuracy" if held_out else "test_accuracy"])
 
 
+def choosing_in_words(runs: Iterable[RunRecord]) -> str:
+    """Name the `choosing_accuracy` of these runs."""
+    held_out = all(run.info["data"]["validation_images"] for run in runs)
+    return tr("validation accuracy") if held_out else tr("test accuracy")
+
+
 def chosen_run(runs: Sequence[RunRecord]) -> RunRecord:
     """Return the run that stands for its model: the best `choosing_accuracy`.
 
@@ -334,8 +340,8 @@ def setting_in_words(shown: Sequence[RunRecord], runs: Sequence[RunRecord]) -> s
     if rates == 1:
         return tr("Learning rate {lr}; {seeds}", lr=lr, seeds=seeds)
     return tr(
-        "Learning rate {lr}, which has the best validation accuracy of {rates}; {seeds}",
-        lr=lr, seeds=seeds, rates=rates,
+        "Learning rate {lr}, which has the best {accuracy} of {rates}; {seeds}",
+        lr=lr, seeds=seeds, rates=rates, accuracy=choosing_in_words(runs),
     )  # fmt: skip
 
 

@@ -186,7 +186,7 @@ def test_models_without_a_common_rate_are_matched_at_the_one_that_validation_cho
         run(tmp_path, model, lr=lr, val=(val,))
     (pair,) = pairs(compare_sides(by_model(tmp_path)))
     assert (pair.one.lr, pair.other.lr) == ("0.2", "0.3")
-    assert pair.matched_by.endswith("each at the learning rate of its best validation accuracy")
+    assert pair.matched_by.endswith("each at its chosen learning rate")
 
 
 def test_two_runs_of_different_seeds_are_a_pair(tmp_path: Path) -> None:

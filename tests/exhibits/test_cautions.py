@@ -5,15 +5,42 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pj2.exhibits.calibration.figure import plot_reliability
+from pj2.exhibits.calibration.table import calibration_table
 from pj2.exhibits.cautions import cautions, stalled_runs, unlike_budgets
 from pj2.exhibits.comparison.summary import summary_table
 from pj2.exhibits.comparison.table import comparison_table
+from pj2.exhibits.confusion.figure import plot_confusion
+from pj2.exhibits.confusion.table import confused_pairs_table, per_class_table
+from pj2.exhibits.curves.figure import plot_all_models, plot_curves
+from pj2.exhibits.efficiency.figure import plot_efficiency
 from pj2.exhibits.efficiency.table import efficiency_table
+from pj2.exhibits.learning_rates.figure import plot_learning_rates
 from pj2.exhibits.pairwise.table import pairwise_table
 from pj2.runs.reading import chosen_run, chosen_setting, load_runs
+from tests.exhibits.drawing import Drawn, words
 from tests.helpers.made_up import make_index, make_run
 
 SENTENCE = "Epoch budgets differ, which alone may explain a difference: A 3; B, C 1."
+
+
+TABLES = (
+    comparison_table,
+    summary_table,
+    pairwise_table,
+    efficiency_table,
+    calibration_table,
+    per_class_table,
+    confused_pairs_table,
+)
+FIGURES = (
+    plot_curves,
+    plot_all_models,
+    plot_efficiency,
+    plot_reliability,
+    plot_confusion,
+    plot_learning_rates,
+)
 
 
 def index_of(root: Path, **epochs: int) -> list[Path]:
@@ -37,7 +64,9 @@ def test_unlike_budgets_are_named_beside_every_comparison(tmp_path: Path) -> Non
         assert "Budgets" not in table(alike).caption, table
 
 
-def test_where_no_image_validates_the_test_set_chooses_and_that_is_said(tmp_path: Path) -> None:
+def test_where_no_image_validates_the_test_set_chooses_and_that_is_said(
+    tmp_path: Path, drawn: Drawn
+) -> None:
     entries = [
         make_run(
             tmp_path, "A", [1.0, 0.9], lr=lr, val=[None] * 2, test=test,
@@ -51,8 +80,11 @@ def test_where_no_image_validates_the_test_set_chooses_and_that_is_said(tmp_path
     assert [run.best_epoch for run in runs] == [1, 1]
     assert chosen_run(runs).lr == "0.002"
     assert chosen_setting(runs) == [chosen_run(runs)]
-    for table in (comparison_table, summary_table, pairwise_table):
-        assert "the test set chose epoch and learning rate" in table(index).caption, table
+    said = {table.__name__: table(index).caption for table in TABLES}
+    said |= {plot.__name__: words(drawn(plot, index)) for plot in FIGURES}
+    for name, caption in said.items():
+        assert "the test set chose epoch and learning rate" in caption, name
+        assert "validation accuracy" not in caption, name
     rows = comparison_table(index).frame
     assert rows["val_accuracy"].isna().all()
     assert list(rows["test_accuracy"]) == [0.75, 0.75]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
 from pathlib import Path
@@ -748,11 +746,6 @@ def test_the_sample_is_not_the_published_study(tmp_path: Path) -> None:
     assert found.verdict == "not comparable"
     assert found.problems[0].startswith("3,000 training images, 2,700 without validation (pub")
     assert found.reason.startswith("0.25 times the other's")
-
-
-def test_no_torch() -> None:
-    code = "import sys, pj2.exhibits.claims.table; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_report_is_frozen() -> None:

@@ -191,8 +191,8 @@ def test_more_than_twelve_models_are_compared_with_the_best(
     assert [row["model"] for row in rows] == [f"M{i}" for i in range(13) if i != 7]
     assert {row["other"] for row in rows} == {"M7"}
     assert told == [
-        "13 models make 78 pairs: each is compared with M7 only, which has the best mean "
-        "validation accuracy."
+        "13 models make 78 pairs: each is compared with M7 only, which has the best mean of the "
+        "accuracy that chooses the learning rate."
     ]
 
 

@@ -13,10 +13,18 @@ from matplotlib.lines import Line2D
 
 from pj2.exhibits import letters, style
 from pj2.exhibits.calibration.numbers import BINS, Calibration, calibration, note_losses
+from pj2.exhibits.cautions import cautions
 from pj2.exhibits.format import MISSING, mean_sd
 from pj2.exhibits.tested import ModelOnTest, models_on_test
 from pj2.language import tr
-from pj2.runs.reading import PathLike, RunRecord, choosing_accuracy, load_runs, seeds_in_words
+from pj2.runs.reading import (
+    PathLike,
+    RunRecord,
+    choosing_accuracy,
+    choosing_in_words,
+    load_runs,
+    seeds_in_words,
+)
 from pj2.statistics import mean_interval
 from pj2.wording import named, never_finished
 
@@ -179,6 +187,8 @@ def _small_print(
     for panel in panels:
         setting = tr("lr {lr}, {seeds}", lr=panel.runs[0].lr, seeds=seeds_in_words(panel.runs))
         settings.setdefault(setting, []).append(panel.name)
+    shown = [run for panel in panels for run in panel.runs]
+    choosing = choosing_in_words(shown)
     told = [setting + tr(": ") + tr(", ").join(names) for setting, names in settings.items()]
     sentences = [
         tr(
@@ -189,17 +199,20 @@ def _small_print(
         ),
         tr("Both: mean ± standard deviation over seeds.") if several else "",
         tr(
-            "Learning rates with the best mean validation accuracy: {settings}.",
+            "Learning rates with the best mean {accuracy}: {settings}.",
+            accuracy=choosing,
             settings=tr("; ").join(told) if len(told) > 1 else next(iter(settings)),
         ),
         tr(
-            "The {n} of {all} models with the best validation accuracy are shown.",
+            "The {n} of {all} models with the best {accuracy} are shown.",
+            accuracy=choosing,
             n=len(panels),
             all=trained,
         )
         if trained > len(panels)
         else "",
         note_losses({panel.name: panel.runs[0] for panel in panels}),
+        cautions(shown),
         never_finished(absent),
     ]
     return " ".join(filter(None, sentences))

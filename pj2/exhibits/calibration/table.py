@@ -15,6 +15,7 @@ from pj2.exhibits.calibration.numbers import (
     ece_if_calibrated,
     note_losses,
 )
+from pj2.exhibits.cautions import cautions
 from pj2.exhibits.format import MEAN_PARTS, Table, count, mean_columns, mean_sd
 from pj2.exhibits.tested import ModelOnTest, models_on_test
 from pj2.language import said, tr
@@ -46,11 +47,13 @@ def calibration_table(index_paths: Iterable[PathLike]) -> Table:
     """
     rows, shown, absent = [], [], []
     first: dict[str, RunRecord] = {}
+    compared: list[RunRecord] = []
     for model in models_on_test(load_runs(index_paths)):
         if not model.runs:
             absent.append(model.name)
             continue
         first[model.name] = model.runs[0]
+        compared += model.runs
         each = [
             vars(calibration([guesses])) | {"ece_if_calibrated": ece_if_calibrated(guesses)}
             for guesses in model.predictions
@@ -65,7 +68,10 @@ def calibration_table(index_paths: Iterable[PathLike]) -> Table:
     return Table.of(
         pd.DataFrame(rows, columns=[*_IDENTITY, *spread]),
         caption=sentences(
-            tr(_CAPTION, bins=BINS, draws=DRAWS), note_losses(first), never_finished(absent)
+            tr(_CAPTION, bins=BINS, draws=DRAWS),
+            note_losses(first),
+            cautions(compared),
+            never_finished(absent),
         ),
         shown=shown,
     )

@@ -8,11 +8,18 @@ from dataclasses import astuple
 import numpy as np
 import pandas as pd
 
+from pj2.exhibits.cautions import cautions
 from pj2.exhibits.confusion.numbers import Confusion, confusion
 from pj2.exhibits.format import Table, mean_sd, percent
 from pj2.exhibits.tested import models_on_test
 from pj2.language import said, tr
-from pj2.runs.reading import PathLike, RunRecord, load_runs, seeds_in_words
+from pj2.runs.reading import (
+    PathLike,
+    RunRecord,
+    choosing_in_words,
+    load_runs,
+    seeds_in_words,
+)
 from pj2.statistics import Mean, mean_accuracy
 from pj2.wording import sentences
 
@@ -25,7 +32,7 @@ _PAIRS = said(
     "The {top} most frequent mistakes on the test set, true → predicted; images: mean ± standard "
     "deviation over seeds."
 )
-_CHOSEN = said("Learning rates with the best mean validation accuracy: {models}.")
+_CHOSEN = said("Learning rates with the best mean {accuracy}: {models}.")
 
 
 def per_class_table(index_paths: Iterable[PathLike]) -> Table:
@@ -92,20 +99,22 @@ def _cell(recall: Mean) -> str:
 def _chosen(
     index_paths: Iterable[PathLike],
 ) -> tuple[dict[str, tuple[RunRecord, Confusion]], str]:
-    """Return each model's first run and confusion over seeds, and a sentence on the settings shown.
+    """Return each model's first run and confusion over seeds, and sentences on the settings shown.
 
     A model without a finished epoch appears in the sentence only.
     """
     chosen: dict[str, tuple[RunRecord, Confusion]] = {}
     told = []
-    for model in models_on_test(load_runs(index_paths)):
+    runs = load_runs(index_paths)
+    for model in models_on_test(runs):
         if not model.runs:
             told.append(tr("{model}: no run finished an epoch", model=model.name))
             continue
         run, seeds = model.runs[0], seeds_in_words(model.runs)
         chosen[model.name] = run, confusion(model.predictions)
         told.append(tr("{model}: lr {lr}, {seeds}", model=model.name, lr=run.lr, seeds=seeds))
-    return chosen, tr(_CHOSEN, models=tr("; ").join(told))
+    note = tr(_CHOSEN, accuracy=choosing_in_words(runs), models=tr("; ").join(told))
+    return chosen, sentences(note, cautions(runs))
 
 
 def _identity(run: RunRecord, result: Confusion) -> tuple[str, str, float, int]:

@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from pj2.exhibits import letters, style
-from pj2.exhibits.cautions import unlike_budgets
+from pj2.exhibits.cautions import cautions
 from pj2.exhibits.columns import bin_width, bins
 from pj2.language import tr
 from pj2.runs.reading import (
@@ -24,6 +24,7 @@ from pj2.runs.reading import (
     RunRecord,
     by_model,
     by_setting,
+    choosing_in_words,
     chosen_setting,
     count_steps,
     diverged,
@@ -88,7 +89,11 @@ def plot_all_models(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw each model at its `runs.reading.chosen_setting`, on shared axes."""
     groups = by_model(load_runs(index_paths))
     chosen = [run for group in groups.values() for run in chosen_setting(group)]
-    _plot(chosen, stem, tr("Each model at its learning rate with the best validation accuracy"))
+    title = tr(
+        "Each model at its learning rate with the best {accuracy}",
+        accuracy=choosing_in_words(chosen),
+    )
+    _plot(chosen, stem, title)
 
 
 def _plot(runs: Sequence[RunRecord], stem: PathLike, title: str) -> None:
@@ -383,5 +388,5 @@ def _small_print(
         if smoothed
         else "",
         tr("✖ diverged: {runs}.", runs=named(lost)) if lost else "",
-        unlike_budgets(runs),
+        cautions(runs),
     ]

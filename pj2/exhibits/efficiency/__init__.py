@@ -13,7 +13,7 @@ TOPIC = Topic(
             title=said("Accuracy and its cost"),
             summary="Accuracy against parameters, MACs and seconds, with the Pareto front.",
             details=(
-                "Each model is at its learning rate with the best validation accuracy. Bars are "
+                "Each model is at its chosen learning rate. Bars are "
                 "the standard deviation over seeds, or with one seed the 95 % Wilson interval."
             ),
             levels=("study",),

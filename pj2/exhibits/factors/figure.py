@@ -20,7 +20,13 @@ from pj2.exhibits.factors.numbers import (
 )
 from pj2.exhibits.factors.table import in_words, remarks
 from pj2.language import tr
-from pj2.runs.reading import PathLike, by_setting, load_runs, seeds_in_words
+from pj2.runs.reading import (
+    PathLike,
+    by_setting,
+    choosing_in_words,
+    load_runs,
+    seeds_in_words,
+)
 
 _COLUMNS = 3
 _MOST_EFFECTS = 40  # lines of the lower panel
@@ -67,7 +73,10 @@ def plot_factors(index_paths: Iterable[PathLike], stem: PathLike) -> None:
             "first level; for two factors (×), difference of these differences. Linear model of "
             "all runs, seeds as blocks; bars: 95 % Student intervals."
         ),
-        tr("Every variant is at its learning rate with the best validation accuracy.")
+        tr(
+            "Every variant is at its learning rate with the best {accuracy}.",
+            accuracy=choosing_in_words(runs),
+        )
         if rates and LEARNING_RATE not in levels
         else "",
         tr("The {n} greatest of {total:,} effects.", n=len(shown), total=len(effects))

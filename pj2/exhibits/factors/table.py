@@ -49,7 +49,7 @@ def factors_table(index_paths: Iterable[PathLike]) -> Table:
             tr("reference") if row["level"] == row["reference"] else _effect(row) for row in rows
         ],
     }
-    caption = sentences(tr(_CAPTION), *remarks(frame, runs), cautions(runs))
+    caption = sentences(tr(_CAPTION), *remarks(frame, runs))
     return Table.of(frame, caption=caption, shown=shown)
 
 
@@ -59,7 +59,7 @@ def in_words(factor: str) -> str:
 
 
 def remarks(frame: pd.DataFrame, runs: Sequence[RunRecord]) -> list[str]:
-    """Return sentences on the certainty of the effects, and on runs that are missing."""
+    """Return sentences on the certainty of the effects, on missing runs, and cautions."""
     told = []
     degrees = sorted(set(frame["df"].tolist()))
     if degrees and degrees[-1] > 0:
@@ -80,7 +80,7 @@ def remarks(frame: pd.DataFrame, runs: Sequence[RunRecord]) -> list[str]:
                 n=lost, total=len(runs),
             )
         )  # fmt: skip
-    return told
+    return [*told, cautions(runs)]
 
 
 def _effect(row: Mapping[Any, Any]) -> str:

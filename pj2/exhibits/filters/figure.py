@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from pj2.errors import UserError
 from pj2.exhibits import style
 from pj2.language import tr
-from pj2.runs.reading import PathLike, chosen_run, load_runs, one_model
+from pj2.runs.reading import PathLike, choosing_in_words, chosen_run, load_runs, one_model
 
 _CELL = 12  # pixels of the mosaic per weight
 _GAP = 4
@@ -57,10 +57,11 @@ def plot_filters(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     style.note(
         figure,
         tr(
-            "{key} of the run with learning rate {lr}, seed {seed}, best validation accuracy of "
-            "{runs} runs; weights of epoch {epoch}, in the layer's order.",
+            "{key} of the run with learning rate {lr}, seed {seed}, best {accuracy} of {runs} "
+            "runs; weights of epoch {epoch}, in the layer's order.",
             **shown,
             runs=len(runs),
+            accuracy=choosing_in_words(runs),
         )
         if len(runs) > 1
         else tr(

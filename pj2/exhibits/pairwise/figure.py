@@ -102,9 +102,8 @@ def _small_print(rows: Sequence[Mapping[Any, Any]]) -> list[str]:
     mixed = several and alone
     return [
         tr(
-            "{images} test images, {seeds} of both models, each at the learning rate with the best "
-            "mean validation accuracy. Intervals: BCa bootstrap, not adjusted for the number of "
-            "pairs.",
+            "{images} test images, {seeds} of both models, each at its chosen learning rate. "
+            "Intervals: BCa bootstrap, not adjusted for the number of pairs.",
             images=span(row["images"] for row in rows),
             seeds=tr("{n} seeds", n=span(row["seeds"] for row in rows))
             if several

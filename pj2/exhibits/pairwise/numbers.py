@@ -79,8 +79,8 @@ def pairwise(runs: Sequence[RunRecord]) -> tuple[pd.DataFrame, list[str]]:
     """Compare the test accuracies of every two models, over the seeds that both have.
 
     A variant counts as a model; each model stands at its `chosen_setting`'s learning rate. If
-    there are more than 12 models, each is compared only with the model of the best mean
-    validation accuracy.
+    there are more than 12 models, each is compared only with the model of the best
+    mean `choosing_accuracy`.
 
     Columns: model, other, lr, other_lr, seeds and images (how many are compared), difference
     (accuracy of model less that of other, a fraction), then its 95 % intervals `images_low`,
@@ -195,7 +195,7 @@ def _opponents(
     told.append(
         tr(
             "{models} models make {pairs:,} pairs: each is compared with {best} only, which has "
-            "the best mean validation accuracy.",
+            "the best mean of the accuracy that chooses the learning rate.",
             models=len(models), pairs=len(models) * (len(models) - 1) // 2, best=best.name,
         )
     )  # fmt: skip

@@ -148,8 +148,8 @@ def _small_print(measured: Sequence[Measured]) -> list[str]:
         tr(
             "Mean loss of at most {images:,} {split} images, in eval mode, at the best weights (+) "
             "plus α and β times random, filter-normalised directions (Li et al. 2018; seed "
-            "{seed}). Runs of best validation accuracy, after epoch {epochs}. Two directions do "
-            "not show the whole space.",
+            "{seed}). Each model's chosen run, after epoch {epochs}. Two directions do not show "
+            "the whole space.",
             images=config["images"],
             split=split,
             seed=config["seed"],
