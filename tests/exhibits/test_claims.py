@@ -387,6 +387,10 @@ def test_epochs_until_it_is_stable(tmp_path: Path) -> None:
     found = check(tmp_path, runs, EARLY, claim)
     assert found.ours == {0: 3, 1: 2}
     assert found.verdict == "agrees"  # -0.5 ± 6.31 · 0.71 · √1.5 = 5.47
+    rising = cnn(tmp_path / "rising", "BasicCNN", [0.5, 0.7, 0.8])
+    found = check(tmp_path / "rising", [rising], {**EARLY}, claim)
+    assert (found.verdict, found.ours) == ("not comparable", {})
+    assert "the test accuracy still rose in the last epoch" in found.problems
 
 
 def test_a_level_that_is_reached_in_time(tmp_path: Path) -> None:
@@ -506,6 +510,14 @@ def test_which_model_is_sooner_and_which_takes_longer(tmp_path: Path) -> None:
     found = check(tmp_path, runs, *early, {**PAIR, "kind": "longer"})
     assert found.ours == {0: 2.0, 1: 21 / 11, 2: 22 / 12}
     assert found.verdict == "does not hold"
+
+
+def test_neither_is_sooner_where_neither_arrives(tmp_path: Path) -> None:
+    runs = two(tmp_path, [0.7, 0.8], [0.6, 0.6])
+    early = [{**EARLY, "model": model} for model in ("BasicCNN", "ResidualCNN")]
+    found = check(tmp_path, runs, *early, {**PAIR, "kind": "sooner", "level": 80})
+    assert (found.verdict, found.ours) == ("not comparable", {1: 1})
+    assert "neither BasicCNN nor ResidualCNN reached 80 % (seed 0)" in found.problems
 
 
 def test_the_gap_to_the_test_loss(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ from pj2.exhibits.claims.published import Report
 from pj2.exhibits.claims.verdicts import AGREES, DIFFERS, Judged, excess
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, epochs, test_result
+from pj2.wording import named
 
 _STABLE = 0.005  # a share of images: half a point
 
@@ -138,13 +139,21 @@ def check_epochs(claim: EpochsClaim, groups: Groups, report: Report) -> Finding:
 
 
 def check_settles(claim: SettlesClaim, groups: Groups, report: Report) -> Finding:
-    """Compare the numbers of epochs until the test accuracy is close to its greatest."""
+    """Compare the numbers of epochs until the test accuracy is close to its greatest.
+
+    A run that comes so close in its last epoch only has no such number: it may still rise.
+    """
     own = _AtRate.of(claim, groups[0])
 
     def settled(_: RunRecord, frame: pd.DataFrame) -> float | None:
-        return _reached(frame, float(frame["test_accuracy"].max()) - _STABLE)
+        epoch = _reached(frame, float(frame["test_accuracy"].max()) - _STABLE)
+        return epoch if epoch is not None and epoch < len(frame) else None
 
-    finding = unsettled(claim, own.problems(claim, report), own.runs, own.by_seed(settled))
+    ours = own.by_seed(settled)
+    problems = own.problems(claim, report)
+    if len(ours) < len(own.epochs):
+        problems.append(tr("the test accuracy still rose in the last epoch"))
+    finding = unsettled(claim, problems, own.runs, ours)
     return unless_lost(about_a_value(finding, claim.value, claim.margin, EPOCHS), own.runs)
 
 
@@ -190,14 +199,32 @@ def check_gap(claim: GapClaim, groups: Groups, report: Report) -> Finding:
 
 
 def check_sooner(claim: SoonerClaim, groups: Groups, report: Report) -> Finding:
-    """Compare the epochs needed to reach a test accuracy; never is one more than a run had."""
+    """Compare the epochs needed to reach a test accuracy; never is one more than a run had.
+
+    A seed with which neither model reached it has no number.
+    """
     pair = _pair(claim, groups)
+    level = claim.level / 100
 
     def needed(_: RunRecord, frame: pd.DataFrame) -> float:
-        return _reached(frame, claim.level / 100) or len(frame) + 1
+        return _reached(frame, level) or len(frame) + 1
 
-    ours = _apart((pair[1], pair[0]), needed)
-    finding = unsettled(claim, _pair_problems(claim, pair, ours, report), _runs(pair), ours)
+    apart = _apart((pair[1], pair[0]), needed)
+    problems = _pair_problems(claim, pair, apart, report)
+    tops = [model.by_seed(best) for model in pair]
+    never = [seed for seed in apart if max(top[seed] for top in tops) < level]
+    if never:
+        problems.append(
+            tr(
+                "neither {one} nor {other} reached {level:g} % (seed {seeds})",
+                one=claim.model,
+                other=claim.than,
+                level=claim.level,
+                seeds=named([str(seed) for seed in never]),
+            )
+        )
+    ours = {seed: epochs for seed, epochs in apart.items() if seed not in never}
+    finding = unsettled(claim, problems, _runs(pair), ours)
     return unless_lost(about_an_order(finding, EPOCHS), _runs(pair))
 
 
