@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pandas as pd
 import pytest
@@ -18,7 +19,11 @@ PAGE = " ".join(
 )
 RUNS = pd.read_csv(DOCS / "results" / "comparison.csv")
 PUBLISHED = 82.91
-README = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+PLAIN, NORMALISED = "VGG_A", "VGG_A_BatchNorm"
+README, CHINESE, BATCHNORM = (
+    " ".join((REPOSITORY / name).read_text(encoding="utf-8").split())
+    for name in ("README.md", "README.zh-CN.md", "docs/batchnorm.md")
+)
 
 
 def in_words(values: pd.Series, interval: bool = True) -> str:
@@ -59,23 +64,100 @@ def test_what_is_said_of_basic_cnn() -> None:
     assert f"Seeds differ by {test.max() - test.min():.1f} points {seeds}" in PAGE
 
 
-def test_what_the_readme_says_of_basic_cnn_and_of_the_bands() -> None:
+def test_what_the_readme_says_of_basic_cnn() -> None:
     test, best = 100 * RUNS["test_accuracy"], 100 * RUNS["published_accuracy"]
     less = f"{PUBLISHED - best.mean():.2f} points less"
     assert f"{in_words(best, False)} % by its protocol, {less}" in README
     assert (
         f"where validation chooses the epoch, {in_words(test, False)} % | {len(RUNS)} |" in README
     )
-    (width,), (steps,) = (
-        set(BANDS[name].round(2)) for name in ("common_median_width", "common_steps")
-    )
-    assert f"Over {steps:,} steps the median width of each band is {width} nats" in README
 
 
 def test_calibration_of_basic_cnn() -> None:
     (row,) = pd.read_csv(DOCS / "results" / "calibration.csv").to_dict("records")
     error = f"{100 * row['ece_mean']:.2f} ± {100 * row['ece_sd']:.2f}"
     assert f"| expected calibration error, % | – | {error} |" in PAGE
+
+
+# The published study
+
+PAPER = DOCS / "results" / "paper"
+EIGHT = pd.read_csv(PAPER / "comparison.csv")
+EPOCHS = pd.read_csv(PAPER / "epochs.csv")
+SHARED, OWN = (
+    pd.read_csv(PAPER / f"bands-{batches}.csv").set_index(["model", "epoch"])
+    for batches in ("shared", "own")
+)
+PAPER_BANDS, PAPER_RATES = (
+    pd.read_csv(PAPER / f"{table}.csv").set_index("model")
+    for table in ("landscape", "learning_rates")
+)
+
+
+def times(edges: pd.DataFrame, epoch: int) -> float:
+    """The width with BatchNorm divided by that without."""
+    return float(edges.loc[(NORMALISED, epoch), "width"] / edges.loc[(PLAIN, epoch), "width"])
+
+
+def test_bands_of_the_published_study() -> None:
+    assert (EIGHT["epochs"] == 6).all()
+    for epoch in range(1, 7):
+        edges = [
+            f"{SHARED.loc[(model, epoch), 'min']:.2f} to {SHARED.loc[(model, epoch), 'max']:.2f}"
+            for model in (PLAIN, NORMALISED)
+        ]
+        ratios = [f"{times(each, epoch):.2f}" for each in (SHARED, OWN)]
+        assert f"| {' | '.join([str(epoch), *edges, *ratios])} |" in PAGE
+    for each in (SHARED, OWN):
+        assert [times(each, epoch) > 1 for epoch in range(1, 7)] == [True] * 2 + [False] * 4
+    sixth, other = f"{times(SHARED, 6):.2f}", f"{times(OWN, 6):.2f}"
+    assert f"the ratio of the sixth, {other}," in PAGE
+    assert f"and {sixth} times as wide in the sixth" in README
+    assert f"in the sixth {sixth} times as wide ({other} with other batches" in README
+    assert f"in the sixth {sixth} times as wide ({other} where each rate" in BATCHNORM
+    assert f"第六轮为 {sixth} 倍宽（各学习率用不同批次时为 {other}）" in CHINESE
+
+
+def test_runs_of_the_published_study() -> None:
+    last = EPOCHS[EPOCHS["epoch"] == 5].set_index(["model", "learning_rate"])["train_loss"]
+    for run in EIGHT.to_dict("records"):
+        digits, power = f"{run['learning_rate']:.0e}".split("e")
+        loss = last[run["model"], run["learning_rate"]]
+        test, low, high = (100 * run[f"test_{of}"] for of in ("accuracy", "low", "high"))
+        rate = f"{digits}e{int(power)}"
+        row = f"| {run['model']} | {rate} | {loss:.2f} | {test:.2f} [{low:.2f}, {high:.2f}] |"
+        assert row in PAGE
+    assert (EIGHT["best_epoch"] == 6).all()
+    assert last[NORMALISED].max() < last[PLAIN].min()
+
+
+def test_what_is_said_of_the_published_study() -> None:
+    width = PAPER_BANDS["common_median_width"]
+    (claim,) = pd.read_csv(PAPER / "published.csv").query("kind == 'narrower_band'")["reason"]
+    (least, greatest) = re.findall(r"(\d\.\d\d) to (\d\.\d\d) times with any", claim)[0]
+    (steps,) = set(PAPER_BANDS["common_steps"])
+    said = f"Over all {steps:,} steps the ratio of the median widths is "
+    said += f"{width[NORMALISED] / width[PLAIN]:.2f}, and {least} to {greatest} with any one rate"
+    assert said in PAGE
+    relative, sensitivity = PAPER_BANDS["common_relative_width"], PAPER_RATES["sensitivity"]
+    said = f"medians are {relative[PLAIN]:.2f} and, with BatchNorm, {relative[NORMALISED]:.2f}"
+    assert said in PAGE
+    said = f"is {sensitivity[PLAIN]:.3f} nats without and {sensitivity[NORMALISED]:.3f} with it"
+    assert said in PAGE
+    at = EIGHT[EIGHT["learning_rate"] == 1e-3].set_index("model")
+    apart = 100 * (at.loc[NORMALISED, "test_accuracy"] - at.loc[PLAIN, "test_accuracy"])
+    assert f"ahead by {apart:.1f} points of test accuracy" in PAGE
+    minutes, speed = at.loc[PLAIN, "seconds"] / 6 / 60, at.loc[PLAIN, "images_per_second"]
+    assert f"took {minutes:.1f} minutes an epoch ({speed:.0f} images/s)" in PAGE
+
+
+def test_verdicts_on_the_published_study() -> None:
+    verdicts = pd.read_csv(PAPER / "published.csv").set_index("kind")["verdict"]
+    settled = verdicts[verdicts == "agrees"]
+    assert list(settled.index) == ["parameters"] * 2
+    others = {"not comparable", "not run", "not tested here"}
+    assert set(verdicts[verdicts != "agrees"]) == others
+    assert all(f"*{verdict}*" in PAGE for verdict in others)
 
 
 # The default study
@@ -85,7 +167,6 @@ BANDS, RATES = (
     pd.read_csv(DOCS / "results" / "default" / f"{name}.csv").set_index("model")
     for name in ("landscape", "learning_rates")
 )
-PLAIN, NORMALISED = "VGG_A", "VGG_A_BatchNorm"
 
 
 def test_accuracies_of_the_default_study() -> None:
