@@ -110,12 +110,12 @@ class Model:
 
     @cached_property
     def chosen(self) -> Setting:
-        """The setting at the chosen learning rate, the one with the best validation accuracy."""
+        """The setting at the chosen learning rate, see `chosen_setting`."""
         return Setting(tuple(chosen_setting(self.runs)))
 
     @cached_property
     def shown(self) -> RunRecord | None:
-        """The chosen setting's run with the best validation accuracy, if it has weights."""
+        """The chosen setting's best run, if it has weights."""
         best = best_runs(self.chosen.runs)[0]
         return best if best.best_epoch is not None else None
 

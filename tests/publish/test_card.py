@@ -32,9 +32,9 @@ def guesses(wrong: int) -> list[int]:
 def made(root: Path, *, wrong: int = 4, model: str = "VGG_A", monitor: str = "", **more):
     """Write a run with what the training job records besides."""
     entry = make_run(
-        root, model, [2.0, 1.0], val=more.pop("val", (0.7, 0.6)), test=None, labels=LABELS,
-        predicted=guesses(wrong), fingerprint="f" * 64, artifacts={"best.safetensors": "b" * 64},
-        versions={"torch": "2.14"}, **more,
+        root, model, [2.0, 1.0], val=more.pop("val", (0.7, 0.6)), test=more.pop("test", None),
+        labels=LABELS, predicted=guesses(wrong), fingerprint="f" * 64,
+        artifacts={"best.safetensors": "b" * 64}, versions={"torch": "2.14"}, **more,
     )  # fmt: skip
     if monitor:
         change_record(entry["folder"], settings={"monitor": monitor})
@@ -159,6 +159,25 @@ def test_few_seeds_are_said_to_be_few(tmp_path, seeds, sentence):
 def test_an_epoch_chosen_on_the_test_images_is_a_bias(tmp_path):
     assert "biased upwards" not in said(tmp_path, made(tmp_path))
     assert "biased upwards" in said(tmp_path, made(tmp_path, monitor="test_accuracy"))
+
+
+def test_card_and_page_name_the_accuracy_that_chose_the_learning_rate(tmp_path):
+    chosen = {}
+    for name, images in (("validation", 40), ("test", 0)):
+        runs = [
+            made(
+                tmp_path / name, lr=lr, val=(0.5,) if images else (None,), test=(0.4,),
+                settings={"monitor": f"{'val' if images else 'test'}_accuracy"},
+                data={"train_images": 120, "validation_images": images},
+            )
+            for lr in ("0.1", "0.2")
+        ]  # fmt: skip
+        model = model_of(tmp_path / name, *runs)
+        page = study_page([model], "mit", CITATION, ["summary"], report=False)
+        chosen[name] = model_card(model, "mit", CITATION) + page
+        assert f"the one with the best {name} accuracy of 2" in chosen[name]
+        assert f"its learning rate with the best {name} accuracy" in chosen[name]
+    assert "best validation accuracy" not in chosen["test"]
 
 
 def test_progress_to_the_last_epoch_is_said(tmp_path):
