@@ -82,7 +82,8 @@ def test_calibration_of_basic_cnn() -> None:
 # The published study
 
 PAPER = DOCS / "results" / "paper"
-EIGHT = pd.read_csv(PAPER / "comparison.csv")
+RUNS_OF_PAPER = pd.read_csv(PAPER / "comparison.csv").set_index("experiment")
+EIGHT = RUNS_OF_PAPER.loc["landscape"]
 EPOCHS = pd.read_csv(PAPER / "epochs.csv")
 SHARED, OWN = (
     pd.read_csv(PAPER / f"bands-{batches}.csv").set_index(["model", "epoch"])
@@ -119,7 +120,8 @@ def test_bands_of_the_published_study() -> None:
 
 
 def test_runs_of_the_published_study() -> None:
-    last = EPOCHS[EPOCHS["epoch"] == 5].set_index(["model", "learning_rate"])["train_loss"]
+    sixth = EPOCHS[(EPOCHS["experiment"] == "landscape") & (EPOCHS["epoch"] == 5)]
+    last = sixth.set_index(["model", "learning_rate"])["train_loss"]
     for run in EIGHT.to_dict("records"):
         digits, power = f"{run['learning_rate']:.0e}".split("e")
         loss = last[run["model"], run["learning_rate"]]
@@ -151,11 +153,24 @@ def test_what_is_said_of_the_published_study() -> None:
     assert f"took {minutes:.1f} minutes an epoch ({speed:.0f} images/s)" in PAGE
 
 
+def test_residual_cnn_of_the_published_study() -> None:
+    run = RUNS_OF_PAPER.loc["comparison"]
+    own = EPOCHS[EPOCHS["model"] == "ResidualCNN"]
+    low, high = (f"{100 * run[f'test_{end}']:.2f}" for end in ("low", "high"))
+    for row in own.to_dict("records"):
+        val, test = (f"{100 * row[f'{split}_accuracy']:.2f}" for split in ("val", "test"))
+        last = f" [{low}, {high}]" if row["epoch"] == 4 else ""
+        assert f"| {row['epoch'] + 1} | {row['train_loss']:.2f} | {val} | {test}{last} |" in PAGE
+    assert f"Ours less that is {100 * run['test_accuracy'] - 79.5:.2f} points" in PAGE
+    minutes, speed = run["seconds"] / 60, run["images_per_second"]
+    assert f"took {minutes:.0f} minutes beside another run (median {speed:.0f} images/s)" in PAGE
+
+
 def test_verdicts_on_the_published_study() -> None:
     verdicts = pd.read_csv(PAPER / "published.csv").set_index("kind")["verdict"]
-    settled = verdicts[verdicts == "agrees"]
-    assert list(settled.index) == ["parameters"] * 2
-    others = {"not comparable", "not run", "not tested here"}
+    assert list(verdicts[verdicts == "agrees"].index) == ["parameters"] * 3
+    assert list(verdicts[verdicts == "cannot tell"].index) == ["accuracy"]
+    others = {"not comparable", "not run", "not tested here", "cannot tell"}
     assert set(verdicts[verdicts != "agrees"]) == others
     assert all(f"*{verdict}*" in PAGE for verdict in others)
 
