@@ -520,6 +520,23 @@ def test_neither_is_sooner_where_neither_arrives(tmp_path: Path) -> None:
     assert "neither BasicCNN nor ResidualCNN reached 80 % (seed 0)" in found.problems
 
 
+def test_without_test_accuracies_of_epochs_there_is_no_number(tmp_path: Path) -> None:
+    runs = [
+        make_run(
+            tmp_path, model, [2.0, 1.0, 1.0], val=(0.6, 0.5, 0.5), test=None, data=DATA,
+            settings=settings(model), classes=CLASSES, status="stopped_early",
+        )
+        for model in ("BasicCNN", "ResidualCNN")
+    ]  # fmt: skip
+    early = [{**EARLY, "model": model} for model in ("BasicCNN", "ResidualCNN")]
+    stable = {**EARLY, "kind": "settles"}
+    for claim in (stable, {**PAIR, "kind": "sooner", "level": 80}):
+        found = check(tmp_path, runs, *early, claim)
+        assert (found.verdict, found.ours) == ("not comparable", {})
+        assert "the test set was not measured after every epoch" in found.problems
+        assert not any("rose" in problem for problem in found.problems)
+
+
 def test_the_gap_to_the_test_loss(tmp_path: Path) -> None:
     """Made-up runs have a test loss of 0.15 nats above their training loss."""
     runs = two(tmp_path, [0.8, 0.8], [0.8, 0.8])

@@ -150,8 +150,8 @@ def check_settles(claim: SettlesClaim, groups: Groups, report: Report) -> Findin
         return epoch if epoch is not None and epoch < len(frame) else None
 
     ours = own.by_seed(settled)
-    problems = own.problems(claim, report)
-    if len(ours) < len(own.epochs):
+    problems = own.problems(claim, report) + _unmeasured(own)
+    if len(ours) < len(own.epochs) and not _unmeasured(own):
         problems.append(tr("the test accuracy still rose in the last epoch"))
     finding = unsettled(claim, problems, own.runs, ours)
     return unless_lost(about_a_value(finding, claim.value, claim.margin, EPOCHS), own.runs)
@@ -206,11 +206,13 @@ def check_sooner(claim: SoonerClaim, groups: Groups, report: Report) -> Finding:
     pair = _pair(claim, groups)
     level = claim.level / 100
 
-    def needed(_: RunRecord, frame: pd.DataFrame) -> float:
+    def needed(_: RunRecord, frame: pd.DataFrame) -> float | None:
+        if frame["test_accuracy"].isna().any():
+            return None
         return _reached(frame, level) or len(frame) + 1
 
     apart = _apart((pair[1], pair[0]), needed)
-    problems = _pair_problems(claim, pair, apart, report)
+    problems = _unmeasured(*pair) or _pair_problems(claim, pair, apart, report)
     tops = [model.by_seed(best) for model in pair]
     never = [seed for seed in apart if max(top[seed] for top in tops) < level]
     if never:
@@ -252,6 +254,14 @@ def _after(epoch: int) -> Measure:
         return float(frame["test_accuracy"].iloc[epoch - 1]) if len(frame) >= epoch else None
 
     return measure
+
+
+def _unmeasured(*models: _AtRate) -> list[str]:
+    """Return a problem if a run has epochs without a test accuracy."""
+    frames = [frame for model in models for frame in model.epochs.values()]
+    if not any(frame["test_accuracy"].isna().any() for frame in frames):
+        return []
+    return [tr("the test set was not measured after every epoch")]
 
 
 def _reached(frame: pd.DataFrame, level: float) -> int | None:
