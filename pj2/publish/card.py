@@ -93,6 +93,7 @@ def study_page(
         data=models[0].data,
         title=models[0].title,
         info=models[0].info,
+        choosing=models[0].choosing,
         runs=sum(len(model.runs) for model in models),
         lost=[
             f"{model.experiment}/{model.name}/{run_name(run)}"

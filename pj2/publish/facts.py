@@ -22,6 +22,7 @@ from pj2.runs.reading import (
     at_best_epoch,
     best_runs,
     by_setting,
+    choosing_in_words,
     chosen_setting,
     tested,
 )
@@ -112,6 +113,11 @@ class Model:
     def chosen(self) -> Setting:
         """The setting at the chosen learning rate, see `chosen_setting`."""
         return Setting(tuple(chosen_setting(self.runs)))
+
+    @property
+    def choosing(self) -> str:
+        """The accuracy that chose the learning rate, in words."""
+        return choosing_in_words(self.runs)
 
     @cached_property
     def shown(self) -> RunRecord | None:

@@ -388,7 +388,7 @@ def test_epochs_until_it_is_stable(tmp_path: Path) -> None:
     assert found.ours == {0: 3, 1: 2}
     assert found.verdict == "agrees"  # -0.5 ± 6.31 · 0.71 · √1.5 = 5.47
     rising = cnn(tmp_path / "rising", "BasicCNN", [0.5, 0.7, 0.8])
-    found = check(tmp_path / "rising", [rising], {**EARLY}, claim)
+    found = check(tmp_path / "rising", [rising], EARLY, claim)
     assert (found.verdict, found.ours) == ("not comparable", {})
     assert "the test accuracy still rose in the last epoch" in found.problems
 

@@ -150,10 +150,10 @@ def check_settles(claim: SettlesClaim, groups: Groups, report: Report) -> Findin
         return epoch if epoch is not None and epoch < len(frame) else None
 
     ours = own.by_seed(settled)
-    problems = own.problems(claim, report) + _unmeasured(own)
-    if len(ours) < len(own.epochs) and not _unmeasured(own):
-        problems.append(tr("the test accuracy still rose in the last epoch"))
-    finding = unsettled(claim, problems, own.runs, ours)
+    missing = _unmeasured(own)
+    if len(ours) < len(own.epochs) and not missing:
+        missing = [tr("the test accuracy still rose in the last epoch")]
+    finding = unsettled(claim, own.problems(claim, report) + missing, own.runs, ours)
     return unless_lost(about_a_value(finding, claim.value, claim.margin, EPOCHS), own.runs)
 
 

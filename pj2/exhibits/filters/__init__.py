@@ -11,7 +11,7 @@ TOPIC = Topic(
             function="pj2.exhibits.filters.figure:plot_filters",
             title=said("First-layer filters"),
             summary="First-layer filters of one model's chosen run, in true colour.",
-            details=("The model's chosen run, at its chosen epoch. All filters share one scale."),
+            details="The model's chosen run, at its chosen epoch. All filters share one scale.",
             levels=("model",),
             targets=("filter_grids",),
         ),
