@@ -530,7 +530,7 @@ def test_without_test_accuracies_of_epochs_there_is_no_number(tmp_path: Path) ->
     ]  # fmt: skip
     early = [{**EARLY, "model": model} for model in ("BasicCNN", "ResidualCNN")]
     stable = {**EARLY, "kind": "settles"}
-    for claim in (stable, {**PAIR, "kind": "sooner", "level": 80}):
+    for claim in (stable, {**PAIR, "kind": "sooner", "level": 80}, {**PAIR, "kind": "smaller_gap"}):
         found = check(tmp_path, runs, *early, claim)
         assert (found.verdict, found.ours) == ("not comparable", {})
         assert "the test set was not measured after every epoch" in found.problems

@@ -44,11 +44,12 @@ from pj2.exhibits.claims.kinds import (
 )
 from pj2.exhibits.claims.published import Report
 from pj2.exhibits.claims.verdicts import AGREES, DIFFERS, Judged, excess
-from pj2.language import tr
+from pj2.language import said, tr
 from pj2.runs.reading import RunRecord, epochs, test_result
 from pj2.wording import named
 
 _STABLE = 0.005  # a share of images: half a point
+_UNMEASURED = said("the test set was not measured after every epoch")
 
 Measure = Callable[[RunRecord, pd.DataFrame], float | None]
 """Maps a run and its epochs to a number; None if it was not measured."""
@@ -120,7 +121,7 @@ def check_accuracy(claim: AccuracyClaim, groups: Groups, report: Report) -> Find
     ours = own.by_seed(measure)
     problems = own.problems(claim, report) if claim.epoch is None else _as_far(claim, own, report)
     if own.epochs and not ours and not problems:
-        problems.append(tr("the test set was not measured after every epoch"))
+        problems.append(tr(_UNMEASURED))
     finding = unsettled(claim, problems, own.runs, ours, own.by_seed(also) if also else None)
     finding = about_a_value(finding, claim.value / 100, claim.margin / 100, POINTS)
     return unless_lost(finding, own.runs)
@@ -150,10 +151,12 @@ def check_settles(claim: SettlesClaim, groups: Groups, report: Report) -> Findin
         return epoch if epoch is not None and epoch < len(frame) else None
 
     ours = own.by_seed(settled)
-    missing = _unmeasured(own)
-    if len(ours) < len(own.epochs) and not missing:
-        missing = [tr("the test accuracy still rose in the last epoch")]
-    finding = unsettled(claim, own.problems(claim, report) + missing, own.runs, ours)
+    problems = own.problems(claim, report)
+    if any(frame["test_accuracy"].isna().any() for frame in own.epochs.values()):
+        problems.append(tr(_UNMEASURED))
+    elif len(ours) < len(own.epochs):
+        problems.append(tr("the test accuracy still rose in the last epoch"))
+    finding = unsettled(claim, problems, own.runs, ours)
     return unless_lost(about_a_value(finding, claim.value, claim.margin, EPOCHS), own.runs)
 
 
@@ -212,7 +215,7 @@ def check_sooner(claim: SoonerClaim, groups: Groups, report: Report) -> Finding:
         return _reached(frame, level) or len(frame) + 1
 
     apart = _apart((pair[1], pair[0]), needed)
-    problems = _unmeasured(*pair) or _pair_problems(claim, pair, apart, report)
+    problems = _pair_problems(claim, pair, apart, report)
     tops = [model.by_seed(best) for model in pair]
     never = [seed for seed in apart if max(top[seed] for top in tops) < level]
     if never:
@@ -256,14 +259,6 @@ def _after(epoch: int) -> Measure:
     return measure
 
 
-def _unmeasured(*models: _AtRate) -> list[str]:
-    """Return a problem if a run has epochs without a test accuracy."""
-    frames = [frame for model in models for frame in model.epochs.values()]
-    if not any(frame["test_accuracy"].isna().any() for frame in frames):
-        return []
-    return [tr("the test set was not measured after every epoch")]
-
-
 def _reached(frame: pd.DataFrame, level: float) -> int | None:
     """Return the number of epochs until the test accuracy first reaches a level; None if never."""
     there = np.flatnonzero(frame["test_accuracy"].to_numpy() >= level)
@@ -302,6 +297,8 @@ def _pair_problems(
     problems = [line for model in pair for line in model.problems(claim, report)]
     if not ours and not problems:
         assert isinstance(claim, AboutTwoModels)
+        if pair[0].epochs.keys() & pair[1].epochs.keys():
+            return [tr(_UNMEASURED)]
         problems.append(
             tr("{one} and {other} have no seed in common", one=claim.model, other=claim.than)
         )
