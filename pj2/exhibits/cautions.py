@@ -1,11 +1,11 @@
-"""Cautions on comparing runs: test-chosen epochs, unlike budgets or precisions, stalled runs."""
+"""Cautions on comparing runs: unlike ones, and those that diverged or hardly learned."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from pj2.language import tr
-from pj2.runs.reading import RunRecord, precision_of
+from pj2.runs.reading import RunRecord, diverged, precision_of
 from pj2.runs.stalled import is_stalled
 from pj2.wording import mixed_precisions, named, sentences
 
@@ -55,6 +55,14 @@ def unlike_budgets(runs: Iterable[RunRecord]) -> str:
     )
 
 
+def diverged_runs(runs: Iterable[RunRecord]) -> str:
+    """Return a sentence that names the runs that diverged; empty if there are none."""
+    lost = [run_in_words(run) for run in diverged(runs)]
+    if not lost:
+        return ""
+    return tr("Diverged; what is shown was measured before: {runs}.", runs=named(lost))
+
+
 def stalled_runs(runs: Iterable[RunRecord]) -> str:
     """Return a sentence that names the runs that hardly learned; it reads their losses."""
     return hardly_learned([run for run in runs if is_stalled(run)])
@@ -65,8 +73,8 @@ def hardly_learned(stalled: Sequence[RunRecord]) -> str:
     if not stalled:
         return ""
     return tr(
-        "Hardly learned (within 0.1 nats of guessing for half of the steps or more): {runs}. A "
-        "network that learns nothing has steady gradients and a flat loss.",
+        "Hardly learned (a loss hardly below that of guessing for half of the steps or more): "
+        "{runs}. A network that learns nothing has steady gradients and a flat loss.",
         runs=named([run_in_words(run) for run in stalled]),
     )
 

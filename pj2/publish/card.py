@@ -22,7 +22,7 @@ from pj2.publish.citation import Citation
 from pj2.publish.facts import Model, Setting, Weights, weights_of
 from pj2.publish.limitations import limitations, run_name
 from pj2.runs.files import BEST
-from pj2.runs.reading import RunRecord, diverged
+from pj2.runs.reading import RunRecord, choosing_in_words, diverged
 from pj2.statistics import Mean
 from pj2.wording import STATUSES
 
@@ -93,7 +93,7 @@ def study_page(
         data=models[0].data,
         title=models[0].title,
         info=models[0].info,
-        choosing=models[0].choosing,
+        choosing=choosing_in_words(run for model in models for run in model.runs),
         runs=sum(len(model.runs) for model in models),
         lost=[
             f"{model.experiment}/{model.name}/{run_name(run)}"

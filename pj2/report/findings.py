@@ -8,28 +8,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from pj2.config.datasets import DATASETS
-from pj2.exhibits.cautions import chosen_by_test, hardly_learned, unlike_budgets
+from pj2.exhibits.cautions import chosen_by_test, diverged_runs, hardly_learned, unlike_budgets
 from pj2.exhibits.landscape.numbers import (
+    common_widths,
     width_ratio,
     width_ratios_without_a_rate,
     width_ratios_without_a_seed,
 )
 from pj2.exhibits.pairwise.numbers import pairwise, seeds_that_turn
-from pj2.exhibits.tested import test_accuracies
+from pj2.exhibits.tested import Accuracy, test_accuracies
 from pj2.language import said, tr
 from pj2.report.contents import Shown
 from pj2.runs.reading import (
     RunRecord,
     by_model,
     by_setting,
+    diverged,
     precision_of,
     seeds_in_words,
 )
-from pj2.runs.stalled import is_stalled
+from pj2.runs.stalled import is_stalled, loss_of_guessing
 from pj2.wording import NOT_SETTLED, mixed_precisions, named, rates
 
-_LEARNED, _STALLED, _DIVERGED = _ENDS = (
-    said("learned at {rates}"), said("hardly learned at {rates}"), said("diverged at {rates}"),
+_LEARNED, _SOUND, _STALLED, _DIVERGED = _ENDS = (
+    said("learned at {rates}"), said("did not diverge at {rates}"),
+    said("hardly learned at {rates}"), said("diverged at {rates}"),
 )  # fmt: skip
 _PAIRS = 3  # reported pairs of an experiment: those furthest apart
 _FEW_IMAGES = 2_000
@@ -57,7 +60,7 @@ def findings(shown: Shown) -> Findings:
     found = []
     for name in shown.contents.config.experiments:
         runs = shown.of([name])
-        told = (*_accuracies(runs), *_learning(runs, stalled), *_bands(runs))
+        told = (*_accuracies(runs), *_learning(runs, stalled), *_bands(runs, stalled))
         if told:
             found.append((name, told))
     return Findings(tuple(found), tuple(_limits(shown, stalled)))
@@ -66,9 +69,20 @@ def findings(shown: Shown) -> Findings:
 def _accuracies(runs: Sequence[RunRecord]) -> Iterator[Finding]:
     """Yield which model was the most accurate, and which pairs are settled."""
     tested = test_accuracies(runs)
-    if not tested:
-        return
+    if tested:
+        yield Finding(_most_accurate(tested), "comparison")
+        yield from _pairs(runs)
+
+
+def _most_accurate(tested: Sequence[Accuracy]) -> str:
     best = max(tested, key=lambda each: each.mean.mean)
+    first = [each.runs[0].model for each in tested if each.mean.mean == best.mean.mean]
+    accuracy = 100 * best.mean.mean
+    if len(first) > 1:
+        return tr(
+            "Most test images were recognised by {models}: {accuracy:.1f} % of {images:,} each",
+            models=named(first, tr(" and ")), accuracy=accuracy, images=best.images,
+        )  # fmt: skip
     interval = ""
     if not math.isnan(best.mean.low):
         interval = f" [{100 * best.mean.low:.1f}, {100 * best.mean.high:.1f}]"
@@ -80,15 +94,11 @@ def _accuracies(runs: Sequence[RunRecord]) -> Iterator[Finding]:
         "{model} recognised {accuracy:.1f} %{interval} of {images:,} test images (learning rate "
         "{lr}, {seeds})"
     )
-    yield Finding(
-        tr(
-            most if len(tested) > 1 else alone,
-            model=best.runs[0].model, accuracy=100 * best.mean.mean, interval=interval,
-            images=best.images, lr=best.runs[0].lr, seeds=seeds_in_words(best.runs),
-        ),
-        "comparison",
+    return tr(
+        most if len(tested) > 1 else alone,
+        model=first[0], accuracy=accuracy, interval=interval,
+        images=best.images, lr=best.runs[0].lr, seeds=seeds_in_words(best.runs),
     )  # fmt: skip
-    yield from _pairs(runs)
 
 
 def _pairs(runs: Sequence[RunRecord]) -> Iterator[Finding]:
@@ -113,7 +123,8 @@ def _pairs(runs: Sequence[RunRecord]) -> Iterator[Finding]:
                 ", with up to {own} epochs against {others}",
                 own=budgets[model], others=budgets[other],
             )  # fmt: skip
-        yield Finding(text + _without_a_seed(runs, row), "comparison")
+        text += _without_a_seed(runs, row) + _ended_early(runs, row)
+        yield Finding(text, "comparison")
     if len(settled) > _PAIRS:
         yield Finding(tr("{n} further pairs are settled", n=len(settled) - _PAIRS), "comparison")
     unsettled = [f"{row['model']} / {row['other']}" for row in rows if row not in settled]
@@ -136,6 +147,13 @@ def _without_a_seed(runs: Sequence[RunRecord], row: Mapping[Any, Any]) -> str:
     )
 
 
+def _ended_early(runs: Sequence[RunRecord], row: Mapping[Any, Any]) -> str:
+    """Return which of a pair's models have a diverged run at the rates compared."""
+    compared = ((row["model"], row["lr"]), (row["other"], row["other_lr"]))
+    lost = dict.fromkeys(run.model for run in diverged(runs) if (run.model, run.lr) in compared)
+    return tr("; runs of {models} diverged", models=named(list(lost), tr(" and "))) if lost else ""
+
+
 def _learning(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> Iterator[Finding]:
     """Yield the learning rates at which each model learned, hardly learned, or diverged."""
     for (_, model), group in by_model(runs).items():
@@ -156,21 +174,28 @@ def _end(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> str:
     """Return the outcome at a learning rate: that of its worst seed."""
     if any(run.diverged_at is not None for run in runs):
         return _DIVERGED
-    return _STALLED if any(run in stalled for run in runs) else _LEARNED
+    if any(run in stalled for run in runs):
+        return _STALLED
+    known = all(loss_of_guessing(run) is not None for run in runs)
+    return _LEARNED if known else _SOUND
 
 
-def _bands(runs: Sequence[RunRecord]) -> Iterator[Finding]:
-    """Compare the bands of two models, also with each rate or seed left out in turn."""
+def _bands(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> Iterator[Finding]:
+    """Compare the bands of two models, also with rates or seeds left out."""
     models = list(dict.fromkeys(run.model for run in runs))
-    if len({run.lr for run in runs}) < 2 or len(models) != 2:
+    if len(models) != 2:
         return
     model, other = models
+    shared = set.intersection(*({run.lr for run in runs if run.model == each} for each in models))
+    runs = [run for run in runs if run.lr in shared]
+    widths = common_widths(runs) if len(shared) > 1 else None
     ratio = width_ratio(runs, other, model)
-    if not _is_told(ratio):
+    if widths is None or not _is_told(ratio):
         return
     text = tr(
-        "The band of {other} over learning rates is {ratio:.2f} times as wide as that of {model}",
-        model=model, other=other, ratio=ratio,
+        "Over the {rates} learning rates and {steps:,} steps that both models have, the band of "
+        "{other} is {ratio:.2f} times as wide as that of {model}",
+        rates=len(shared), steps=widths["steps"].min(), model=model, other=other, ratio=ratio,
     )  # fmt: skip
     left_out = {
         said(", and {least:.2f} to {greatest:.2f} times with any one rate left out"): (
@@ -180,13 +205,20 @@ def _bands(runs: Sequence[RunRecord]) -> Iterator[Finding]:
             width_ratios_without_a_seed(runs, other, model), tr("a single seed"),
         ),
     }  # fmt: skip
+    failed = {run.lr for run in runs if run in stalled or run.diverged_at is not None}
+    if failed:
+        rest = [run for run in runs if run.lr not in failed]
+        left_out[said(", and {least:.2f} times without {what}")] = (
+            [width_ratio(rest, other, model) if rest else math.nan],
+            tr("rates at which a run diverged or hardly learned"),
+        )
     hangs_on = []
-    for words, (ratios, single) in left_out.items():
-        ratios = list(filter(_is_told, ratios))
-        if ratios:
-            text += tr(words, least=min(ratios), greatest=max(ratios))
-        if any((each - 1) * (ratio - 1) < 0 for each in ratios):
-            hangs_on.append(single)
+    for words, (ratios, what) in left_out.items():
+        told = list(filter(_is_told, ratios))
+        if told:
+            text += tr(words, least=min(told), greatest=max(told), what=what)
+        if any((each - 1) * (ratio - 1) <= 0 for each in told) or (ratios and not told):
+            hangs_on.append(what)
     if hangs_on:
         text += tr(": which band is wider depends on {what}", what=tr(" and ").join(hangs_on))
     yield Finding(text, "landscape")
@@ -204,8 +236,8 @@ def _limits(shown: Shown, stalled: Sequence[RunRecord]) -> Iterator[str]:
     used = int(data["train_images"]) + int(data["validation_images"])
     if known and used < known.train_images:
         yield tr(
-            "{used:,} of the {all:,} training images of {name} were used: accuracies are far below "
-            "what these networks reach on all of them.",
+            "{used:,} of the {all:,} training images of {name} were used: these accuracies are "
+            "not results on all of {name}.",
             used=used, all=known.train_images, name=known.title,
         )  # fmt: skip
     narrow: dict[float, list[str]] = {}
@@ -244,6 +276,7 @@ def _limits(shown: Shown, stalled: Sequence[RunRecord]) -> Iterator[str]:
             yield f"{name}{tr(': ')}{budgets}"
     for sentence in (
         chosen_by_test(shown.runs),
+        diverged_runs(shown.runs),
         hardly_learned(stalled),
         mixed_precisions(map(precision_of, shown.runs)),
     ):

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from pj2.config.names import learning_rate_text, spelled_learning_rate
 from pj2.errors import UserError
-from pj2.language import tr
+from pj2.language import said, tr
 from pj2.runs.files import RUN
 from pj2.runs.index import Entry, read_index
 from pj2.runs.record import read_run
@@ -234,6 +234,20 @@ def count_classes(run: RunRecord) -> int | None:
     return len(predicted["inputs"]["settings"]["classes"]) if predicted else None
 
 
+def class_shares(run: RunRecord) -> np.ndarray | None:
+    """Return each class's share of the test images, float[K]; None for a run without predictions.
+
+    They stand for the shares among the training images. They are equal if all test images are of
+    one class, which says nothing of the training images.
+    """
+    known = count_classes(run)
+    if known is None:
+        return None
+    labels = read_parquet(run.folder / "predictions.parquet", ("label",))["label"].to_numpy()
+    counts = np.bincount(labels, minlength=known)
+    return counts / len(labels) if np.count_nonzero(counts) > 1 else np.full(known, 1 / known)
+
+
 def tested(runs: Iterable[RunRecord]) -> list[tuple[RunRecord, Predictions]]:
     """Return the runs that have predictions, with them; a run without a best epoch has none."""
     found = ((run, predictions(run)) for run in runs)
@@ -268,9 +282,15 @@ def choosing_accuracy(run: RunRecord) -> float | None:
 
 
 def choosing_in_words(runs: Iterable[RunRecord]) -> str:
-    """Name the `choosing_accuracy` of these runs."""
-    held_out = all(run.info["data"]["validation_images"] for run in runs)
-    return tr("validation accuracy") if held_out else tr("test accuracy")
+    """Name the `choosing_accuracy` of these runs, and that those which diverged come last."""
+    runs = list(runs)
+    held_out = {bool(run.info["data"]["validation_images"]) for run in runs}
+    words = {
+        (True,): said("validation accuracy"),
+        (False,): said("test accuracy"),
+        (False, True): said("validation accuracy (or test, where no image validates)"),
+    }[*sorted(held_out),]
+    return tr(words) + (tr(" (diverged runs last)") if diverged(runs) else "")
 
 
 def chosen_run(runs: Sequence[RunRecord]) -> RunRecord:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import entr
 
-from pj2.runs.reading import RunRecord, count_classes, steps
+from pj2.runs.reading import RunRecord, class_shares, count_classes, steps
 
 NEAR_CHANCE = 0.1
 """A mean loss less than this many nats below ln K, that of guessing, shows no learning."""
@@ -17,28 +18,32 @@ _PARTS = 20
 
 
 def loss_of_guessing(run: RunRecord) -> float | None:
-    """Return ln K, the cross-entropy of a network that knows nothing of K classes.
+    """Return the cross-entropy of a network that knows the classes' frequencies and nothing else.
 
-    None for a run that minimises another loss, or that predicted nothing.
+    It is the entropy of `class_shares`, ln K for K equally frequent classes. None for a run that
+    minimises another loss, or that predicted nothing.
     """
-    known = count_classes(run)
-    cross_entropy = run.info["settings"]["loss"]["name"] == "cross_entropy"
-    return math.log(known) if known and cross_entropy else None
+    shares = class_shares(run)
+    if shares is None or run.info["settings"]["loss"]["name"] != "cross_entropy":
+        return None
+    return float(entr(shares).sum())
 
 
 def is_stalled(run: RunRecord) -> bool:
     """Tell whether a run spent half of its steps or more at the loss of guessing.
 
     Its steps are cut into 20 equal parts (fewer of a shorter run); a part in which the mean
-    training loss is above ln K - 0.1, for K classes, taught it nothing. A run that diverged,
+    training loss is above ln K - 0.1, for K equally frequent classes, taught it nothing. For
+    unequal classes that level is lower, in proportion to `loss_of_guessing`. A run that diverged,
     or whose loss is not the cross-entropy, never counts as stalled.
     """
-    chance = loss_of_guessing(run)
-    if chance is None or run.diverged_at is not None:
+    chance, classes = loss_of_guessing(run), count_classes(run)
+    if chance is None or classes is None or run.diverged_at is not None:
         return False
+    level = chance * (1 - NEAR_CHANCE / math.log(classes))
     loss = steps(run)["loss"].to_numpy(np.float64)
     means = [part.mean() for part in np.array_split(loss, min(_PARTS, len(loss)))]
-    return float(np.mean(np.array(means) > chance - NEAR_CHANCE)) >= STALLED_SHARE
+    return float(np.mean(np.array(means) > level)) >= STALLED_SHARE
 
 
 def not_trained(runs: Sequence[RunRecord]) -> list[RunRecord]:

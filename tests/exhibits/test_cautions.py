@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pj2.exhibits.calibration.figure import plot_reliability
 from pj2.exhibits.calibration.table import calibration_table
 from pj2.exhibits.cautions import cautions, stalled_runs, unlike_budgets
@@ -16,8 +18,10 @@ from pj2.exhibits.curves.figure import plot_all_models, plot_curves
 from pj2.exhibits.efficiency.figure import plot_efficiency
 from pj2.exhibits.efficiency.table import efficiency_table
 from pj2.exhibits.learning_rates.figure import plot_learning_rates
+from pj2.exhibits.learning_rates.numbers import Guess, guessing
 from pj2.exhibits.pairwise.table import pairwise_table
 from pj2.runs.reading import chosen_run, chosen_setting, load_runs
+from pj2.runs.stalled import is_stalled
 from tests.exhibits.drawing import Drawn, words
 from tests.helpers.made_up import make_index, make_run
 
@@ -90,12 +94,60 @@ def test_where_no_image_validates_the_test_set_chooses_and_that_is_said(
     assert list(rows["test_accuracy"]) == [0.75, 0.75]
 
 
+def test_a_diverged_run_is_named_beside_every_accuracy_of_it(tmp_path: Path, drawn: Drawn) -> None:
+    entries = [
+        make_run(tmp_path, "A", [1.0] * 3, val=[0.5] * 3, test=[0.4] * 3),
+        make_run(tmp_path, "B", [1.0] * 2, diverged=True, settings={"epochs": 3}),
+    ]
+    index = make_index(tmp_path, entries)
+    tables = (pairwise_table, efficiency_table, calibration_table, per_class_table)
+    said = {table.__name__: table(index).caption for table in tables}
+    said |= {
+        plot.__name__: words(drawn(plot, index)) for plot in (plot_efficiency, plot_reliability)
+    }
+    said["plot_confusion"] = words(drawn(plot_confusion, index[1:]))
+    for name, caption in said.items():
+        assert "Diverged; what is shown was measured before: B at 0.001, seed 0." in caption, name
+
+
+def test_how_a_rate_is_chosen_is_said_where_runs_diverged_or_only_some_validate(
+    tmp_path: Path, drawn: Drawn
+) -> None:
+    entries = [
+        make_run(tmp_path, "A", [1.0], val=[0.6]),
+        make_run(tmp_path, "A", [1.0], lr="0.1", val=[0.9], diverged=True),
+    ]
+    shown = words(drawn(plot_confusion, make_index(tmp_path, entries)))
+    assert "0.001, which has the best validation accuracy (diverged runs last) of 2" in shown
+    entries = [
+        make_run(tmp_path, "A", [1.0], val=[0.6]),
+        make_run(
+            tmp_path, "B", [1.0], val=[None], experiment="f", data={"validation_images": 0},
+            settings={"validation_fraction": 0, "monitor": "test_accuracy"},
+        ),
+    ]  # fmt: skip
+    caption = per_class_table(make_index(tmp_path, entries)).caption
+    assert "validation accuracy (or test, where no image validates): A: lr" in caption
+
+
 def test_a_budget_that_a_run_did_not_use_up_is_no_difference(tmp_path: Path) -> None:
     runs: list[dict[str, Any]] = [
         make_run(tmp_path, "A", [1.0], status="stopped_early"),
         make_run(tmp_path, "B", [1.0]),
     ]
     assert unlike_budgets(load_runs(make_index(tmp_path, runs))) == ""
+
+
+def test_always_naming_the_class_that_is_most_frequent_is_not_learning(tmp_path: Path) -> None:
+    """Nine of ten images are of one class: 0.325 nats are what that tells, ln 2 is 0.693."""
+    of = {"classes": ("healthy", "ill"), "labels": [0] * 36 + [1] * 4, "predicted": [0] * 40}
+    runs = [
+        make_run(tmp_path, "A", [0.33] * 20, **of),
+        make_run(tmp_path, "A", [0.1] * 20, seed=1, **of),
+    ]
+    (stalled,) = [run for run in load_runs(make_index(tmp_path, runs)) if is_stalled(run)]
+    assert stalled.seed == 0
+    assert guessing([stalled]) == Guess(pytest.approx(0.3251, abs=1e-4), 0.9)
 
 
 def test_runs_that_learned_nothing_are_named(tmp_path: Path) -> None:
@@ -108,6 +160,6 @@ def test_runs_that_learned_nothing_are_named(tmp_path: Path) -> None:
         make_run(tmp_path, "A", [1.38] * 20, seed=4, diverged=True),
     ]
     said = stalled_runs(load_runs(make_index(tmp_path, runs)))
-    assert said.startswith("Hardly learned (within 0.1 nats of guessing")
+    assert said.startswith("Hardly learned (a loss hardly below that of guessing")
     assert "A at 0.001, seed 0; A at 0.001, seed 2." in said
     assert stalled_runs([]) == ""

@@ -107,6 +107,7 @@ def test_over_seeds_mean_deviation_and_student_interval(summary: Path) -> None:
     assert row["excess_mean"] == pytest.approx(0.05 / 3)
     assert row["excess_sd"] == pytest.approx(np.std([0.05, 0, 0], ddof=1))
     assert row["best_epoch_mean"] == pytest.approx((2 + 1 + 2) / 3)
+    assert (row["epochs_mean"], row["seconds_mean"]) == (2, 4)  # of those that finished an epoch
 
 
 def test_of_one_seed_the_interval_is_wilsons_and_says_so(summary: Path) -> None:

@@ -68,6 +68,18 @@ def test_costs_and_accuracy_over_the_seeds_of_the_chosen_learning_rate(tmp_path:
     assert on == {"parameters": [True, True], "macs": [True, True], "seconds": [True, False]}
 
 
+def test_a_run_that_diverged_is_not_fast(tmp_path: Path) -> None:
+    entries = [
+        make_run(tmp_path, "A", [1.0] * 6, val=[0.5] * 6, test=[0.5] * 6, predicted=RIGHT),
+        make_run(tmp_path, "B", [1.0] * 2, diverged=True),
+    ]
+    index = make_index(tmp_path, entries)
+    found, _ = efficiencies(load_runs(index))
+    assert found[1].cost("seconds") < found[0].cost("seconds")
+    assert fronts(found)["seconds"].tolist() == [True, False]
+    assert "Diverged; what is shown was measured before: B at" in efficiency_table(index).caption
+
+
 def test_seconds_that_do_not_compare_are_named(tmp_path: Path) -> None:
     half = {"asked": "auto", "used": "bf16"}
     server = {"device": "cuda", "name": "Made-up GPU", "threads": 4}

@@ -223,3 +223,19 @@ def test_runs_without_variants_have_no_factors_to_show(tmp_path: Path) -> None:
         factors_table(index)
     with pytest.raises(UserError, match="no factors to show"):
         plot_factors(index, tmp_path / "f")
+
+
+def test_runs_at_rates_that_play_no_part_are_not_missed(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, f"Net.drop-{drop}", [2.0], seed=seed, variant={"drop": drop})
+        for drop in ("0", "1")
+        for seed in (0, 1)
+    ]
+    runs += [
+        make_run(
+            tmp_path, "Net.drop-0", [], lr="0.01", seed=seed, val=(), diverged=True,
+            variant={"drop": "0"},
+        )
+        for seed in (0, 1)
+    ]  # fmt: skip
+    assert "Left out" not in factors_table(make_index(tmp_path, runs)).caption

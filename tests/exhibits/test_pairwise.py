@@ -13,7 +13,7 @@ from pj2.errors import UserError
 from pj2.exhibits.format import write_all_formats
 from pj2.exhibits.pairwise import numbers as module
 from pj2.exhibits.pairwise.figure import plot_differences
-from pj2.exhibits.pairwise.numbers import COLUMNS, pairwise, verdict_of
+from pj2.exhibits.pairwise.numbers import COLUMNS, pairwise, seeds_that_turn, verdict_of
 from pj2.exhibits.pairwise.table import pairwise_table
 from pj2.runs.reading import load_runs
 from pj2.statistics import PairedDifference, holm, mcnemar_p, paired_difference
@@ -128,6 +128,20 @@ def test_a_verdict_over_seeds_needs_both_intervals() -> None:
     assert verdict((0.1, 0.2), (-0.1, 0.3)) == "not settled"
     assert verdict((-0.1, 0.2), (0.1, 0.3)) == "not settled"
     assert verdict(None, (0.1, 0.3)) == "not settled"
+
+
+def test_leaving_a_seed_out_does_not_turn_a_pair_round(tmp_path: Path) -> None:
+    """Of more than 12 models the best comes second in each row, though it may come first here."""
+    shares = {"M0": 0.95} | {f"M{place}": 0.3 for place in range(1, 13)}
+    runs = [
+        run_of(tmp_path, model, recognised(share, [place, seed]), seed=seed, val=(share,))
+        for place, (model, share) in enumerate(shares.items())
+        for seed in (0, 1, 2)
+    ]
+    records = load_runs(make_index(tmp_path, runs))
+    rows = pairwise(records)[0].to_dict("records")
+    assert [(row["other"], row["verdict"]) for row in rows] == [("M0", "lower")] * 12
+    assert [seeds_that_turn(records, row) for row in rows[:2]] == [[], []]
 
 
 def test_what_cannot_be_compared_is_named(tmp_path: Path) -> None:

@@ -69,13 +69,28 @@ def test_medians_are_over_a_runs_probed_steps(runs):
 
 
 def test_ratios_pair_seeds_and_show_their_spread(runs):
-    found = probe_ratios(probe_medians(runs), "VGG_A_BatchNorm", "VGG_A").to_dict("records")
+    found = probe_ratios(runs, "VGG_A_BatchNorm", "VGG_A").to_dict("records")
     row, late = found
     assert (row["part"], late["part"]) == ("whole run", "second half")
     assert (row["lr"], row["along"], row["seeds"]) == ("0.1", "gradient", 2)
     for name in ("loss_variation", "predictiveness", "smoothness"):
         found = row[name], row[f"{name}_low"], row[f"{name}_high"]
         assert found == pytest.approx((math.sqrt(0.5 * 0.25), 0.25, 0.5))
+
+
+def test_a_run_that_ended_early_is_compared_over_the_steps_of_both(tmp_path):
+    short = [[1.0, 2.0, 3.0]] * 2
+    long = [*short, *[[1.0, 2.0, 41.0]] * 8]
+    entries = [
+        make_run(
+            tmp_path, model, [2.0] * 100, lr="0.1", diverged=model == "VGG_A",
+            probes=probes_of(losses, [[0.1, 0.2, 0.3]] * len(losses)),
+        )
+        for model, losses in (("VGG_A", short), ("VGG_A_BatchNorm", long))
+    ]  # fmt: skip
+    table = probe_ratios_table(make_index(tmp_path, entries))
+    assert table.frame["loss_variation"].tolist() == [1.0, 1.0]
+    assert "Diverged; what is shown was measured before: VGG_A at 0.1, seed 0." in table.caption
 
 
 def test_shift_is_also_relative_to_the_gradient(runs):

@@ -188,7 +188,7 @@ def test_progress_to_the_last_epoch_is_said(tmp_path):
 
 def test_guessing_is_told_from_knowing(tmp_path):
     assert "guessing" not in said(tmp_path, made(tmp_path, wrong=4))
-    assert "among 4 classes is right in 25.00 %" in said(tmp_path, made(tmp_path, wrong=14))
+    assert "from guessing, which is right in 25.00 %" in said(tmp_path, made(tmp_path, wrong=14))
 
 
 def test_the_worst_classes_and_mistakes_are_named(tmp_path):

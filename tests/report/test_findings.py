@@ -83,6 +83,37 @@ def test_what_became_of_each_learning_rate(tmp_path: Path) -> None:
     )
 
 
+def test_without_the_cross_entropy_only_divergence_shows(tmp_path: Path) -> None:
+    squared = {"loss": {"name": "squared_error"}}
+    runs = [
+        make_run(tmp_path, "A", [0.9] * 20, lr=lr, settings=squared, diverged=lr == "1.0")
+        for lr in ("0.01", "0.1", "1.0")
+    ]
+    assert sentences(tmp_path, *runs)[-1] == "A did not diverge at 0.01, 0.1; diverged at 1.0"
+
+
+def test_models_that_recognise_equally_many_are_all_named(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path, model, [1.0], **guesses(30)) for model in "AB"]
+    first = sentences(tmp_path, *runs)[0]
+    assert first == "Most test images were recognised by A and B: 75.0 % of 40 each"
+
+
+def test_a_model_that_diverged_is_not_merely_less_accurate(tmp_path: Path) -> None:
+    runs = [
+        make_run(
+            tmp_path, model, [1.0] * 12, val=[0.5] * (4 - diverged), test=[0.5] * 4, seed=seed,
+            diverged=diverged, settings={"epochs": 4}, **guesses(right + seed // (2 - diverged)),
+        )
+        for model, right, diverged in (("A", 36, False), ("B", 20, True))
+        for seed in (0, 1, 2)
+    ]  # fmt: skip
+    told = found(tmp_path, *runs)
+    assert told.found[0][1][1].text.endswith("; runs of B diverged")
+    assert "Diverged; what is shown was measured before: B at 0.001, seed 0; B at" in "".join(
+        told.limits
+    )
+
+
 def bands(root: Path, wide: tuple[float, ...], narrow: tuple[float, ...]) -> list[str]:
     runs = [
         make_run(root, model, np.full(20, loss), lr=str(lr))
@@ -95,13 +126,46 @@ def bands(root: Path, wide: tuple[float, ...], narrow: tuple[float, ...]) -> lis
 def test_bands_with_each_rate_left_out(tmp_path: Path) -> None:
     (text,) = bands(tmp_path / "sure", (0.1, 0.5, 0.9), (0.2, 0.4, 0.6))
     assert text == (
-        "The band of B over learning rates is 0.50 times as wide as that of A, and 0.50 to 0.50 "
-        "times with any one rate left out"
+        "Over the 3 learning rates and 20 steps that both models have, the band of B is 0.50 times "
+        "as wide as that of A, and 0.50 to 0.50 times with any one rate left out"
     )
     (text,) = bands(tmp_path / "single", (0.1, 0.2, 0.9), (0.2, 0.4, 0.6))
     assert text == (
-        "The band of B over learning rates is 0.50 times as wide as that of A, and 0.29 to 2.00 "
-        "times with any one rate left out: which band is wider depends on a single rate"
+        "Over the 3 learning rates and 20 steps that both models have, the band of B is 0.50 times "
+        "as wide as that of A, and 0.29 to 2.00 times with any one rate left out: which band is "
+        "wider depends on a single rate"
+    )
+
+
+def test_a_band_is_not_steadier_for_the_rates_at_which_its_model_fails(tmp_path: Path) -> None:
+    ends = {"A": {"0.01": 0.8, "0.1": 0.5}, "B": {"0.01": 0.8, "0.1": 0.5, "0.5": 0.4, "1.0": 0.3}}
+    runs = [
+        make_run(tmp_path, model, np.full(100, loss), lr=lr)
+        for model, losses in ends.items()
+        for lr, loss in losses.items()
+    ]
+    runs += [
+        make_run(tmp_path, "A", [2.0, 9.0, 80.0], lr=lr, val=(), diverged=True)
+        for lr in ("0.5", "1.0")
+    ]
+    (text,) = [text for text in sentences(tmp_path, *runs) if "band" in text]
+    assert text == (
+        "Over the 4 learning rates and 100 steps that both models have, the band of B is 1.67 "
+        "times as wide as that of A, and 1.33 to 1.67 times with any one rate left out, and 1.00 "
+        "times without rates at which a run diverged or hardly learned: which band is wider "
+        "depends on rates at which a run diverged or hardly learned"
+    )
+
+
+def test_bands_are_compared_over_the_rates_and_steps_that_both_have(tmp_path: Path) -> None:
+    def of_model(model: str, length: int, *rates: tuple[str, float]) -> list[dict[str, Any]]:
+        return [make_run(tmp_path, model, np.full(length, loss), lr=lr) for lr, loss in rates]
+
+    shared = (("0.1", 0.2), ("0.2", 0.3), ("0.3", 0.4))
+    runs = of_model("A", 100, *shared) + of_model("B", 10, ("0.001", 1.0), *shared)
+    (text,) = [text for text in sentences(tmp_path, *runs) if "band" in text]
+    assert text.startswith(
+        "Over the 3 learning rates and 10 steps that both models have, the band of B is 1.00 times"
     )
 
 

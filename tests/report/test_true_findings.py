@@ -146,6 +146,7 @@ def test_the_bands(runs: list[dict[str, Any]], told: list[str]) -> None:
     without_seed = [band_ratio(runs, set(RATES), set(s)) for s in combinations((0, 1, 2), 2)]
     (text,) = [text for text in told if "band" in text]
     numbers = [ratio, min(without_rate), max(without_rate), min(without_seed), max(without_seed)]
+    numbers.append(band_ratio(runs, {"0.01", "0.1"}, {0, 1, 2}))  # A stalls, B diverges at 1.0
     assert re.findall(r"\d+\.\d\d", text) == [f"{number:.2f}" for number in numbers]
     assert ratio < 1
     assert ("depends on" in text) == any(each > 1 for each in (*without_rate, *without_seed))
@@ -186,17 +187,18 @@ def test_a_pair_without_a_seed(tmp_path: Path, differences: tuple[float, ...], e
 
 
 def test_which_band_is_the_wider_may_hang_on_a_seed(tmp_path: Path) -> None:
-    """A's bands are 1 and 1 wide, B's 3 and 0.5."""
+    """A's bands are 0.4 and 0.4 wide, B's 1.2 and 0.2."""
     runs = [
         make_run(tmp_path, model, np.full(20, loss), lr=lr, seed=seed)
-        for model, widths in (("A", (1.0, 1.0)), ("B", (3.0, 0.5)))
+        for model, widths in (("A", (0.4, 0.4)), ("B", (1.2, 0.2)))
         for seed, width in enumerate(widths)
-        for lr, loss in (("0.1", 0.1), ("0.2", 0.1 + width))
+        for lr, loss in (("0.1", 0.05), ("0.2", 0.05 + width))
     ]
     (text,) = [text for text in sentences(tmp_path, *runs) if "band" in text]
     assert text == (
-        "The band of B over learning rates is 1.75 times as wide as that of A, and 0.50 to 3.00 "
-        "times with any one seed left out: which band is wider depends on a single seed"
+        "Over the 2 learning rates and 20 steps that both models have, the band of B is 1.75 times "
+        "as wide as that of A, and 0.50 to 3.00 times with any one seed left out: which band is "
+        "wider depends on a single seed"
     )
 
 

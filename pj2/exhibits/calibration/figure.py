@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from pj2.exhibits import letters, style
 from pj2.exhibits.calibration.numbers import BINS, Calibration, calibration, note_losses
-from pj2.exhibits.cautions import cautions
+from pj2.exhibits.cautions import cautions, diverged_runs
 from pj2.exhibits.format import MISSING, mean_sd
 from pj2.exhibits.tested import ModelOnTest, models_on_test
 from pj2.language import tr
@@ -64,7 +64,8 @@ def plot_reliability(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     of images in each bin. If there are more than nine models, the figure shows the nine with the
     best mean validation accuracy.
     """
-    models = list(models_on_test(load_runs(index_paths)))
+    runs = load_runs(index_paths)
+    models = list(models_on_test(runs))
     trained = [model for model in models if model.runs]
     absent = [model.name for model in models if not model.runs]
     if not trained:
@@ -74,7 +75,7 @@ def plot_reliability(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     columns = min(max(_WIDTHS), len(panels))
     rows = -(-len(panels) // columns)
     several = max(len(panel.each) for panel in panels) > 1
-    small = _small_print(panels, len(trained), several, absent)
+    small = _small_print(panels, choosing_in_words(runs), len(trained), several, absent)
     width = _WIDTHS[columns]
     figure = style.new_figure(0.8 + 2.6 * rows + _INCHES * letters.width(small) / width, width)
     # Each row of models takes two rows of axes: points above, low bars of shares below.
@@ -181,14 +182,13 @@ def _handles(several: bool) -> list[Line2D]:
 
 
 def _small_print(
-    panels: Sequence[_Panel], trained: int, several: bool, absent: Sequence[str]
+    panels: Sequence[_Panel], choosing: str, trained: int, several: bool, absent: Sequence[str]
 ) -> str:
     settings: dict[str, list[str]] = {}
     for panel in panels:
         setting = tr("lr {lr}, {seeds}", lr=panel.runs[0].lr, seeds=seeds_in_words(panel.runs))
         settings.setdefault(setting, []).append(panel.name)
     shown = [run for panel in panels for run in panel.runs]
-    choosing = choosing_in_words(shown)
     told = [setting + tr(": ") + tr(", ").join(names) for setting, names in settings.items()]
     sentences = [
         tr(
@@ -212,6 +212,7 @@ def _small_print(
         if trained > len(panels)
         else "",
         note_losses({panel.name: panel.runs[0] for panel in panels}),
+        diverged_runs(shown),
         cautions(shown),
         never_finished(absent),
     ]

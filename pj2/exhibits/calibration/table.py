@@ -15,7 +15,7 @@ from pj2.exhibits.calibration.numbers import (
     ece_if_calibrated,
     note_losses,
 )
-from pj2.exhibits.cautions import cautions
+from pj2.exhibits.cautions import cautions, diverged_runs
 from pj2.exhibits.format import MEAN_PARTS, Table, count, mean_columns, mean_sd
 from pj2.exhibits.tested import ModelOnTest, models_on_test
 from pj2.language import said, tr
@@ -70,6 +70,7 @@ def calibration_table(index_paths: Iterable[PathLike]) -> Table:
         caption=sentences(
             tr(_CAPTION, bins=BINS, draws=DRAWS),
             note_losses(first),
+            diverged_runs(compared),
             cautions(compared),
             never_finished(absent),
         ),

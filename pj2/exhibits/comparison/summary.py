@@ -59,6 +59,7 @@ def summary_table(index_paths: Iterable[PathLike]) -> Table:
 def summary_row(runs: Sequence[RunRecord]) -> dict[str, Any]:
     """Return the row of the CSV for the runs of one setting."""
     finished = [run for run in runs if run.best_epoch is not None]
+    counted = finished or runs
     measured = [_accuracies(run) for run in finished]
     values = {name: [each[name] for each in measured] for name in _ACCURACIES}
     values["excess"] = [p - t for p, t in zip(values["published"], values["test"], strict=True)]
@@ -80,9 +81,9 @@ def summary_row(runs: Sequence[RunRecord]) -> dict[str, Any]:
     return row | {
         "interval": "student" if len(finished) > 1 else "wilson" if finished else None,
         "images": images["test"],
-        "epochs_mean": float(np.mean([run.info["epochs_run"] for run in runs])),
+        "epochs_mean": float(np.mean([run.info["epochs_run"] for run in counted])),
         "best_epoch_mean": float(np.mean(best)) if best else None,
-        "seconds_mean": float(np.mean([run.info["seconds"] for run in runs])),
+        "seconds_mean": float(np.mean([run.info["seconds"] for run in counted])),
     }
 
 

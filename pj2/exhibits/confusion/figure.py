@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
 from pj2.exhibits import letters, style
-from pj2.exhibits.cautions import chosen_by_test
+from pj2.exhibits.cautions import chosen_by_test, diverged_runs
 from pj2.exhibits.confusion.numbers import ConfusedPair, Confusion, confusion
 from pj2.language import tr
 from pj2.runs.reading import (
@@ -62,6 +62,7 @@ def plot_confusion(index_paths: Iterable[PathLike], stem: PathLike) -> None:
             setting=setting_in_words(shown, runs), epochs=tr(", ").join(map(str, epochs)),
         ),
         _cells_in_words(len(shown)) if _has_numbers(result) else "",
+        diverged_runs(shown),
         chosen_by_test(shown),
     )  # fmt: skip
     style.save(figure, stem)

@@ -8,7 +8,7 @@ from dataclasses import astuple
 import numpy as np
 import pandas as pd
 
-from pj2.exhibits.cautions import cautions
+from pj2.exhibits.cautions import cautions, diverged_runs
 from pj2.exhibits.confusion.numbers import Confusion, confusion
 from pj2.exhibits.format import Table, mean_sd, percent
 from pj2.exhibits.tested import models_on_test
@@ -104,17 +104,19 @@ def _chosen(
     A model without a finished epoch appears in the sentence only.
     """
     chosen: dict[str, tuple[RunRecord, Confusion]] = {}
-    told = []
+    told: list[str] = []
+    compared: list[RunRecord] = []
     runs = load_runs(index_paths)
     for model in models_on_test(runs):
         if not model.runs:
             told.append(tr("{model}: no run finished an epoch", model=model.name))
             continue
+        compared += model.runs
         run, seeds = model.runs[0], seeds_in_words(model.runs)
         chosen[model.name] = run, confusion(model.predictions)
         told.append(tr("{model}: lr {lr}, {seeds}", model=model.name, lr=run.lr, seeds=seeds))
     note = tr(_CHOSEN, accuracy=choosing_in_words(runs), models=tr("; ").join(told))
-    return chosen, sentences(note, cautions(runs))
+    return chosen, sentences(note, diverged_runs(compared), cautions(runs))
 
 
 def _identity(run: RunRecord, result: Confusion) -> tuple[str, str, float, int]:

@@ -87,11 +87,11 @@ def plot_curves(index_paths: Iterable[PathLike], stem: PathLike) -> None:
 @style.styled
 def plot_all_models(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw each model at its `runs.reading.chosen_setting`, on shared axes."""
-    groups = by_model(load_runs(index_paths))
-    chosen = [run for group in groups.values() for run in chosen_setting(group)]
+    runs = load_runs(index_paths)
+    chosen = [run for group in by_model(runs).values() for run in chosen_setting(group)]
     title = tr(
         "Each model at its learning rate with the best {accuracy}",
-        accuracy=choosing_in_words(chosen),
+        accuracy=choosing_in_words(runs),
     )
     _plot(chosen, stem, title)
 

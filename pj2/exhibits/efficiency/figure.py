@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter
 
 from pj2.exhibits import style
-from pj2.exhibits.cautions import cautions
+from pj2.exhibits.cautions import cautions, diverged_runs
 from pj2.exhibits.efficiency.numbers import COSTS, Efficiency, efficiencies, fronts, note_conditions
 from pj2.language import tr
 from pj2.runs.reading import PathLike, load_runs
@@ -168,6 +168,7 @@ def _small_print(models: Sequence[Efficiency], absent: Sequence[str]) -> list[st
             bars=tr("; ").join(bars),
         ),
         note_conditions(models),
+        diverged_runs(run for model in models for run in model.runs),
         cautions(run for model in models for run in model.runs),
         never_finished(absent),
     ]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from pj2.exhibits.tested import models_on_test
 from pj2.language import tr
-from pj2.runs.reading import RunRecord
+from pj2.runs.reading import RunRecord, diverged
 from pj2.statistics import NOT_NEGATIVE, SHARE, Mean, mean_interval, wilson_interval
 from pj2.wording import hardware_in_words, named
 
@@ -95,9 +95,14 @@ def pareto_front(cost: ArrayLike, value: ArrayLike) -> np.ndarray:
 
 
 def fronts(models: Sequence[Efficiency]) -> dict[str, np.ndarray]:
-    """Return for each of `COSTS` the mask of models on its Pareto front."""
+    """Return for each of `COSTS` the mask of models on its Pareto front.
+
+    A model with a diverged run is not on that of seconds: its run ended early.
+    """
     accuracy = [model.accuracy.mean for model in models]
-    return {cost: pareto_front([model.cost(cost) for model in models], accuracy) for cost in COSTS}
+    costs = {cost: np.array([model.cost(cost) for model in models]) for cost in COSTS}
+    costs["seconds"][[bool(diverged(model.runs)) for model in models]] = np.nan
+    return {name: pareto_front(cost, accuracy) for name, cost in costs.items()}
 
 
 def note_conditions(models: Sequence[Efficiency]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pj2.config.names import learning_rate_text
-from pj2.exhibits.cautions import cautions
+from pj2.exhibits.cautions import cautions, diverged_runs
 from pj2.exhibits.efficiency.numbers import COSTS, Efficiency, efficiencies, fronts, note_conditions
 from pj2.exhibits.format import MEAN_PARTS, MISSING, Table, count, mean_columns, mean_sd, percent
 from pj2.language import said, tr
@@ -42,7 +42,7 @@ def efficiency_table(index_paths: Iterable[PathLike]) -> Table:
     values of different seeds.
     """
     models, absent = efficiencies(load_runs(index_paths))
-    compared = cautions(run for model in models for run in model.runs)
+    compared = [run for model in models for run in model.runs]
     on_front = fronts(models)
     rows, shown = [], []
     for place, model in enumerate(models):
@@ -51,7 +51,13 @@ def efficiency_table(index_paths: Iterable[PathLike]) -> Table:
         shown.append(_shown(model, front))
     return Table.of(
         pd.DataFrame(rows, columns=list(_COLUMNS)),
-        caption=sentences(tr(_CAPTION), note_conditions(models), compared, never_finished(absent)),
+        caption=sentences(
+            tr(_CAPTION),
+            note_conditions(models),
+            diverged_runs(compared),
+            cautions(compared),
+            never_finished(absent),
+        ),
         shown=shown,
     )
 

@@ -14,6 +14,7 @@ from pj2.exhibits import letters, style
 from pj2.exhibits.factors.model import Levels
 from pj2.exhibits.factors.numbers import (
     LEARNING_RATE,
+    compared_runs,
     factor_effects,
     factor_levels,
     variant_accuracies,
@@ -82,7 +83,7 @@ def plot_factors(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         tr("The {n} greatest of {total:,} effects.", n=len(shown), total=len(effects))
         if len(shown) < len(effects)
         else "",
-        *remarks(table, runs),
+        *remarks(table, compared_runs(runs, levels)),
     )  # fmt: skip
     style.save(figure, stem)
 

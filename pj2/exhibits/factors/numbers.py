@@ -37,20 +37,28 @@ def factor_levels(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
     return levels
 
 
-def variant_accuracies(runs: Sequence[RunRecord], levels: Levels) -> pd.DataFrame:
-    """Return one row for each variant and seed, and each learning rate if that is a factor.
+def compared_runs(runs: Sequence[RunRecord], levels: Levels) -> list[RunRecord]:
+    """Return the runs behind the effects.
 
     If the learning rate is no factor, a variant stands at its chosen rate.
+    """
+    groups = by_model(runs).values()
+    if LEARNING_RATE in levels:
+        return [run for group in groups for run in group]
+    return [run for group in groups for run in chosen_setting(group)]
+
+
+def variant_accuracies(runs: Sequence[RunRecord], levels: Levels) -> pd.DataFrame:
+    """Return one row for each variant and seed, and each learning rate if that is a factor.
 
     Columns: architecture, one for each factor (its level), seed, accuracy (on the test set, at
     the chosen epoch). Runs without a finished epoch are left out.
     """
     rows = []
-    for group in by_model(runs).values():
-        for run in group if LEARNING_RATE in levels else chosen_setting(group):
-            if result := test_result(run):
-                cell = {"architecture": run.architecture, LEARNING_RATE: run.lr, **run.variant}
-                rows.append({**cell, "seed": run.seed, "accuracy": result[0] / result[1]})
+    for run in compared_runs(runs, levels):
+        if result := test_result(run):
+            cell = {"architecture": run.architecture, LEARNING_RATE: run.lr, **run.variant}
+            rows.append({**cell, "seed": run.seed, "accuracy": result[0] / result[1]})
     return pd.DataFrame(rows, columns=["architecture", *levels, "seed", "accuracy"])
 
 

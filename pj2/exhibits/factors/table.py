@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from pj2.exhibits.cautions import cautions
+from pj2.exhibits.cautions import cautions, diverged_runs
 from pj2.exhibits.factors.numbers import (
     LEARNING_RATE,
+    compared_runs,
     factor_effects,
     factor_levels,
     variant_accuracies,
@@ -49,7 +50,7 @@ def factors_table(index_paths: Iterable[PathLike]) -> Table:
             tr("reference") if row["level"] == row["reference"] else _effect(row) for row in rows
         ],
     }
-    caption = sentences(tr(_CAPTION), *remarks(frame, runs))
+    caption = sentences(tr(_CAPTION), *remarks(frame, compared_runs(runs, levels)))
     return Table.of(frame, caption=caption, shown=shown)
 
 
@@ -59,7 +60,7 @@ def in_words(factor: str) -> str:
 
 
 def remarks(frame: pd.DataFrame, runs: Sequence[RunRecord]) -> list[str]:
-    """Return sentences on the certainty of the effects, on missing runs, and cautions."""
+    """Return sentences on the certainty of the effects of these runs, and cautions."""
     told = []
     degrees = sorted(set(frame["df"].tolist()))
     if degrees and degrees[-1] > 0:
@@ -80,7 +81,8 @@ def remarks(frame: pd.DataFrame, runs: Sequence[RunRecord]) -> list[str]:
                 n=lost, total=len(runs),
             )
         )  # fmt: skip
-    return [*told, cautions(runs)]
+    finished = [run for run in runs if run.best_epoch is not None]
+    return [*told, diverged_runs(finished), cautions(runs)]
 
 
 def _effect(row: Mapping[Any, Any]) -> str:

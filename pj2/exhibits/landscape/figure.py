@@ -153,6 +153,9 @@ def _small_print(members: Members, width: int) -> list[str]:
             "the end of a model's shortest run, seed {seed}.",
             seed=seeds[0],
         ),
+        tr("A diverged run ends at its cross, and the band goes on without it.")
+        if diverged(runs)
+        else "",
         tr(
             "Pale lines: other seeds ({seeds}). Widths: mean ± standard deviation over seeds.",
             seeds=others,

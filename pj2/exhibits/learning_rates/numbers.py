@@ -10,7 +10,7 @@ import numpy as np
 
 from pj2.exhibits.landscape.numbers import band_runs
 from pj2.language import said, tr
-from pj2.runs.reading import RunRecord, count_classes, count_steps, epochs, steps, test_result
+from pj2.runs.reading import RunRecord, class_shares, count_steps, epochs, steps, test_result
 from pj2.runs.stalled import is_stalled, loss_of_guessing
 from pj2.statistics import NO_VALUES, Mean, mean_interval
 
@@ -83,10 +83,13 @@ class Guess:
 
 
 def guessing(runs: Sequence[RunRecord]) -> Guess:
-    """Return the level of guessing: accuracy 1 / K, and loss ln K for runs with cross-entropy."""
-    known = next(filter(None, map(count_classes, runs)), None)
+    """Return the level of guessing: that of a network that knows the classes' frequencies alone.
+
+    For K equally frequent classes these are 1 / K and, for runs with cross-entropy, ln K.
+    """
+    shares = next((found for run in runs if (found := class_shares(run)) is not None), None)
     loss = next(filter(None, map(loss_of_guessing, runs)), None)
-    return Guess(loss, 1 / known if known else None)
+    return Guess(loss, None if shares is None else float(shares.max()))
 
 
 def mean_if_all_learned(group: Iterable[tuple[str, float]]) -> Mean:
@@ -125,7 +128,7 @@ class Seed:
 
     A final loss is the mean training loss of a run's last epoch, infinite if it diverged. It is
     the minimised loss, with label smoothing if the recipe has any. `initial` is the loss at
-    initialisation, taken as that of guessing: ln K for K classes. None if unknown.
+    initialisation, taken as that of guessing: see `loss_of_guessing`. None if unknown.
     """
 
     model: str

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pj2.errors import UserError
-from pj2.exhibits.cautions import chosen_by_test, unlike_budgets
+from pj2.exhibits.cautions import chosen_by_test, diverged_runs, unlike_budgets
 from pj2.language import said, tr
 from pj2.runs.reading import (
     RunRecord,
@@ -109,7 +109,7 @@ def seeds_that_turn(runs: Sequence[RunRecord], row: Mapping[Any, Any]) -> list[i
     """
     if row["seeds"] < 3:
         return None
-    both = [run for run in runs if run.model in (row["model"], row["other"])]
+    both = [run for model in (row["model"], row["other"]) for run in runs if run.model == model]
     turned = []
     for seed in row["by_seed"]:
         frame, _ = pairwise([run for run in both if run.seed != seed])
@@ -122,6 +122,8 @@ def seeds_that_turn(runs: Sequence[RunRecord], row: Mapping[Any, Any]) -> list[i
 def opponents(runs: Sequence[RunRecord], told: list[str]) -> list[tuple[Recognised, Recognised]]:
     """Return the pairs of models that `pairwise` compares; add to `told` what is left out."""
     chosen = [chosen_setting(group) for group in by_model(runs).values()]
+    lost = diverged_runs(run for group in chosen for run in group if run.best_epoch is not None)
+    told += filter(None, [lost])
     models = [recognised(group[0].model, group, told) for group in chosen]
     return _opponents([model for model in models if model.tested], told)
 

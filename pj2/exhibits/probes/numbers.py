@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -99,9 +99,13 @@ def probe_medians(runs: Sequence[RunRecord]) -> pd.DataFrame:
     Columns: model, lr, seed, along, part (of `PARTS`), probes (the number of steps), and those of
     `QUANTITIES`.
     """
+    return _medians({run: probe_steps(run) for run in runs})
+
+
+def _medians(probed: Mapping[RunRecord, pd.DataFrame]) -> pd.DataFrame:
     rows = []
-    for run in runs:
-        for along, steps in probe_steps(run).groupby("along", sort=False):
+    for run, table in probed.items():
+        for along, steps in table.groupby("along", sort=False):
             for part, share in PARTS.items():
                 chosen = steps.iloc[int(share * len(steps)) :]
                 row = {
@@ -113,13 +117,22 @@ def probe_medians(runs: Sequence[RunRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def probe_ratios(medians: pd.DataFrame, model: str, other: str) -> pd.DataFrame:
-    """Return the ratio of each quantity for `model` to that for `other`.
+def probe_ratios(runs: Sequence[RunRecord], model: str, other: str) -> pd.DataFrame:
+    """Return the ratio of each quantity's median for `model` to that for `other`.
 
-    Runs are paired by learning rate, direction, part and seed; a row covers all seeds. Columns:
+    Runs are paired by learning rate, direction, part and seed; a row covers all seeds. The medians
+    are over the steps that both runs of a pair probed: one may have ended earlier. Columns:
     lr, along, part, seeds (pairs), and for each of `QUANTITIES` its geometric mean over seeds,
     with ``_low`` and ``_high``, the least and the greatest.
     """
+    probed = {run: probe_steps(run) for run in runs if run.model in (model, other)}
+    last: dict[tuple[str, int], float] = {}
+    for run, steps in probed.items():
+        end = float(steps["step"].max())
+        last[run.lr, run.seed] = min(end, last.get((run.lr, run.seed), end))
+    medians = _medians(
+        {run: steps[steps["step"] <= last[run.lr, run.seed]] for run, steps in probed.items()}
+    )
     keys = ["lr", "along", "part", "seed"]
     pairs = medians[medians["model"] == model].merge(
         medians[medians["model"] == other], on=keys, suffixes=("", "_other")

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from pj2.exhibits.cautions import cautions, stalled_runs
+from pj2.exhibits.cautions import cautions, diverged_runs, stalled_runs
 from pj2.exhibits.format import Table
 from pj2.exhibits.probes.numbers import QUANTITIES, is_probed, probe_medians, probe_ratios
 from pj2.language import said, tr
@@ -20,9 +20,10 @@ _MEDIANS = said(
     "et al. 2018, section 3.1)."
 )
 _RATIOS = said(
-    "Ratios of the first model's medians to the second's, paired by learning rate, direction, part "
-    "of the run and seed: geometric mean over seeds [least, greatest]. Below 1, the first model's "
-    "loss varies less, or its gradient is more predictive or smoother."
+    "Ratios of the first model's medians to the second's over the steps that both probed, paired "
+    "by learning rate, direction, part of the run and seed: geometric mean over seeds [least, "
+    "greatest]. Below 1, the first model's loss varies less, or its gradient is more predictive or "
+    "smoother."
 )
 
 
@@ -48,11 +49,10 @@ def probe_ratios_table(index_paths: Iterable[PathLike]) -> Table:
     (geometric mean over seeds), ``_low`` and ``_high``.
     """
     runs = [run for run in load_runs(index_paths) if is_probed(run)]
-    medians = probe_medians(runs)
-    models = list(dict.fromkeys(medians["model"]))
+    models = list(dict.fromkeys(run.model for run in runs))
     parts = []
     for other, model in combinations(models, 2):
-        part = probe_ratios(medians, model, other)
+        part = probe_ratios(runs, model, other)
         part.insert(0, "other", other)
         part.insert(0, "model", model)
         parts.append(part)
@@ -66,7 +66,7 @@ def probe_ratios_table(index_paths: Iterable[PathLike]) -> Table:
         tr("Seeds"): ratios["seeds"],
         **{tr(words): _ranges(ratios, name) for name, words in QUANTITIES.items()},
     }
-    caption = sentences(tr(_RATIOS), stalled_runs(runs), cautions(runs))
+    caption = sentences(tr(_RATIOS), diverged_runs(runs), stalled_runs(runs), cautions(runs))
     return Table.of(ratios, caption=caption, shown=shown)
 
 
