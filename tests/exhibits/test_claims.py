@@ -505,11 +505,27 @@ def test_which_model_is_sooner_and_which_takes_longer(tmp_path: Path) -> None:
     ]
     early = [{**EARLY, "model": model} for model in ("BasicCNN", "ResidualCNN")]
     found = check(tmp_path, runs, *early, {**PAIR, "kind": "sooner", "level": 80})
-    assert found.ours == {0: 3, 1: 2, 2: 2}  # never is one epoch more than it had
+    assert found.ours == {0: 3, 1: 2, 2: 2}  # never is one epoch more than they had
     assert found.verdict == "holds"
+    never = "ResidualCNN never reached 80 % (seed 0, 2), which counts as one epoch more than"
+    assert found.reason.endswith(f"n = 3; {never} the longer run")
     found = check(tmp_path, runs, *early, {**PAIR, "kind": "longer"})
     assert found.ours == {0: 2.0, 1: 21 / 11, 2: 22 / 12}
     assert found.verdict == "does not hold"
+
+
+def test_a_run_that_stopped_before_the_level_is_not_sooner(tmp_path: Path) -> None:
+    """BasicCNN stops after 1 epoch, below 80 %; ResidualCNN is there in epoch 2 or 3 of 3."""
+    runs = runs_of(tmp_path, "BasicCNN", [[0.5]] * 4)
+    late, early = [0.5, 0.6, 0.8], [0.5, 0.8, 0.8]
+    runs += runs_of(tmp_path, "ResidualCNN", [late, late, early, early])
+    ends = [{**EARLY, "model": model} for model in ("BasicCNN", "ResidualCNN")]
+    sooner = {**PAIR, "kind": "sooner", "level": 80}
+    found = check(tmp_path, runs, *ends, sooner)
+    assert (found.verdict, found.ours) == ("does not hold", {0: -1, 1: -1, 2: -2, 3: -2})
+    assert "BasicCNN never reached 80 % (seed 0, 1, 2, 3), which counts as" in found.reason
+    found = check(tmp_path, runs, *ends, {**sooner, "model": "ResidualCNN", "than": "BasicCNN"})
+    assert (found.verdict, found.ours) == ("holds", {0: 1, 1: 1, 2: 2, 3: 2})
 
 
 def test_neither_is_sooner_where_neither_arrives(tmp_path: Path) -> None:

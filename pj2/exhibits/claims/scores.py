@@ -9,8 +9,8 @@ Runs that diverged or stalled get no verdict: they did not learn anything to com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -202,34 +202,44 @@ def check_gap(claim: GapClaim, groups: Groups, report: Report) -> Finding:
 
 
 def check_sooner(claim: SoonerClaim, groups: Groups, report: Report) -> Finding:
-    """Compare the epochs needed to reach a test accuracy; never is one more than a run had.
+    """Compare the epochs needed to reach a test accuracy.
 
-    A seed with which neither model reached it has no number.
+    A run that never reached it counts as needing one epoch more than the longer run of its seed,
+    so the difference is the least that it can be. A seed with which neither model reached it has
+    no number.
     """
     pair = _pair(claim, groups)
-    level = claim.level / 100
 
     def needed(_: RunRecord, frame: pd.DataFrame) -> float | None:
         if frame["test_accuracy"].isna().any():
             return None
-        return _reached(frame, level) or len(frame) + 1
+        return _reached(frame, claim.level / 100) or np.inf
 
-    apart = _apart((pair[1], pair[0]), needed)
+    own, other = (model.by_seed(needed) for model in pair)
+    seeds = [seed for seed in own if seed in other]
+    most = {seed: max(len(model.epochs[seed]) for model in pair) + 1 for seed in seeds}
+    apart = {seed: min(other[seed], most[seed]) - min(own[seed], most[seed]) for seed in seeds}
     problems = _pair_problems(claim, pair, apart, report)
-    tops = [model.by_seed(best) for model in pair]
-    never = [seed for seed in apart if max(top[seed] for top in tops) < level]
-    if never:
+    missed = [{seed for seed in seeds if np.isinf(epochs[seed])} for epochs in (own, other)]
+    neither = missed[0] & missed[1]
+    if neither:
         problems.append(
             tr(
                 "neither {one} nor {other} reached {level:g} % (seed {seeds})",
-                one=claim.model,
-                other=claim.than,
-                level=claim.level,
-                seeds=named([str(seed) for seed in never]),
+                one=claim.model, other=claim.than, level=claim.level, seeds=_listed(neither),
             )
+        )  # fmt: skip
+    never = [
+        tr(
+            "{model} never reached {level:g} % (seed {seeds}), which counts as one epoch more "
+            "than the longer run",
+            model=model, level=claim.level, seeds=_listed(alone),
         )
-    ours = {seed: epochs for seed, epochs in apart.items() if seed not in never}
-    finding = unsettled(claim, problems, _runs(pair), ours)
+        for model, late in zip(claim.models, missed, strict=True)
+        if (alone := late - neither)
+    ]  # fmt: skip
+    ours = {seed: apart[seed] for seed in seeds if seed not in neither}
+    finding = replace(unsettled(claim, problems, _runs(pair), ours), reason=tr("; ").join(never))
     return unless_lost(about_an_order(finding, EPOCHS), _runs(pair))
 
 
@@ -263,6 +273,10 @@ def _reached(frame: pd.DataFrame, level: float) -> int | None:
     """Return the number of epochs until the test accuracy first reaches a level; None if never."""
     there = np.flatnonzero(frame["test_accuracy"].to_numpy() >= level)
     return int(there[0]) + 1 if len(there) else None
+
+
+def _listed(seeds: Iterable[int]) -> str:
+    return named([str(seed) for seed in sorted(seeds)], tr(", "))
 
 
 def _as_far(claim: AccuracyClaim | ReachesClaim, own: _AtRate, report: Report) -> list[str]:
