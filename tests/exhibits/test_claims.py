@@ -485,13 +485,29 @@ def test_order_is_paired_by_seed(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_two_models_that_are_near(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("margin", "right", "verdict"),
+    [
+        (1.5, 741, "holds"),  # -0.9 ± 0.17 by its protocol, -0.8 ± 0.17 by the honest one
+        (0.5, 741, "does not hold"),
+        (0.9, 741, "cannot tell"),
+        (1.5, 720, "cannot tell"),  # the honest ones are 2.9 points apart
+    ],
+)
+def test_two_models_that_are_near(tmp_path: Path, margin: float, right: int, verdict: str) -> None:
+    runs = [
+        cnn(
+            tmp_path, "BasicCNN", [0.9 + seed / 1000], seed,
+            labels=[0] * 1000, predicted=[0] * (right + seed) + [1] * (1000 - right - seed),
+        )
+        for seed in range(3)
+    ]  # fmt: skip
+    runs += runs_of(tmp_path, "ResidualCNN", [[0.91]] * 3)
     early = [{**EARLY, "model": model} for model in ("BasicCNN", "ResidualCNN")]
-    claim = {**PAIR, "kind": "near", "margin": 1.5}
-    runs = two(tmp_path, [0.900, 0.901, 0.902], [0.91, 0.91, 0.91])
-    assert check(tmp_path, runs, *early, claim).verdict == "holds"  # -0.9 ± 0.17
-    assert check(tmp_path, runs, *early, {**claim, "margin": 0.5}).verdict == "does not hold"
-    assert check(tmp_path, runs, *early, {**claim, "margin": 0.9}).verdict == "cannot tell"
+    found = check(tmp_path, runs, *early, {**PAIR, "kind": "near", "margin": margin})
+    assert found.verdict == verdict
+    if margin == 0.9:
+        assert found.reason.endswith("no difference below 1.07 points could have been found")
 
 
 def test_which_model_is_sooner_and_which_takes_longer(tmp_path: Path) -> None:

@@ -117,17 +117,19 @@ def about_a_value(finding: Finding, published: float, margin: float, unit: Unit)
     return finding.settled(judged, numbers, _power(judged, values, margin, unit))
 
 
-def about_an_order(
-    finding: Finding, unit: Unit, margin: float | None = None, honest: str | None = None
-) -> Finding:
+def about_an_order(finding: Finding, unit: Unit, margin: float | None = None) -> Finding:
     """Judge whether differences, one per seed, are above 0, or within `margin` if it is given.
 
-    `honest` is the verdict by the other protocol; if the two verdicts differ, neither is given.
+    If the finding has honest differences and their verdict is another, neither is given.
     """
-    values = list(finding.ours.values())
+    values, honest = list(finding.ours.values()), list(finding.honest.values())
     if not values:
         return finding
-    judged = excess(values) if margin is None else nearness(values, margin)
+
+    def judge(values: Sequence[float]) -> Judged:
+        return excess(values) if margin is None else nearness(values, margin)
+
+    judged = judge(values)
     mean = unit.signed(float(np.mean(values)))
     if not spread_is_known(values):
         return finding.settled(judged, mean, _unknown(len(values)))
@@ -139,11 +141,11 @@ def about_an_order(
     )  # fmt: skip
     found = ""
     if judged.verdict == CANNOT_TELL:
-        least = unit.plain(judged.reach)
+        least = unit.plain(judged.reach + (margin or 0))
         found = tr("no difference below {least} could have been found", least=least)
-    elif honest is not None and honest != judged.verdict:
+    elif honest and (other := judge(honest).verdict) != judged.verdict:
         judged = replace(judged, verdict=CANNOT_TELL)
-        found = tr("by the honest protocol it {verdict}", verdict=tr(honest))
+        found = tr("by the honest protocol it {verdict}", verdict=tr(other))
     return finding.settled(judged, numbers, found)
 
 

@@ -43,7 +43,7 @@ from pj2.exhibits.claims.kinds import (
     SoonerClaim,
 )
 from pj2.exhibits.claims.published import Report
-from pj2.exhibits.claims.verdicts import AGREES, DIFFERS, Judged, excess
+from pj2.exhibits.claims.verdicts import AGREES, DIFFERS, Judged
 from pj2.language import said, tr
 from pj2.runs.reading import RunRecord, epochs, test_result
 from pj2.wording import named
@@ -174,18 +174,14 @@ def check_reaches(claim: ReachesClaim, groups: Groups, report: Report) -> Findin
 def check_order(claim: OrderClaim | NearClaim, groups: Groups, report: Report) -> Finding:
     """Compare two models' accuracies seed by seed: which is greater, or whether they are near.
 
-    An order is settled only if both protocols give the same verdict.
+    A verdict is given only if both protocols lead to it.
     """
     pair = _pair(claim, groups)
     (ours, also) = (_apart(pair, measure) for measure in (best, honest))
     problems = _pair_problems(claim, pair, ours, report)
     finding = unsettled(claim, problems, _runs(pair), ours, also)
-    if isinstance(claim, NearClaim):
-        finding = about_an_order(finding, POINTS, claim.margin / 100)
-    else:
-        other = excess(list(also.values())).verdict if also else None
-        finding = about_an_order(finding, POINTS, honest=other)
-    return unless_lost(finding, _runs(pair))
+    margin = claim.margin / 100 if isinstance(claim, NearClaim) else None
+    return unless_lost(about_an_order(finding, POINTS, margin), _runs(pair))
 
 
 def check_gap(claim: GapClaim, groups: Groups, report: Report) -> Finding:
