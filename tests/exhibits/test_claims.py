@@ -116,9 +116,8 @@ def changed(root: Path, **changes: Any) -> list[str]:
     return [line.removeprefix(f"{path}: ") for line in caught.value.problems]
 
 
-CLAIM = {
-    "kind": "accuracy", "model": "BasicCNN", "learning_rate": 1e-3, "value": 80, "margin": 1,
-}  # fmt: skip
+AT = {"model": "BasicCNN", "learning_rate": 1e-3}
+CLAIM = {"kind": "accuracy", **AT, "value": 80, "margin": 1}
 PAIR = {"kind": "order", "model": "BasicCNN", "than": "ResidualCNN", "learning_rate": 1e-3}
 BAND = {"kind": "narrower_band", "model": A, "than": B}
 OPEN = {"kind": "open", "says": {"en": "It is blue"}, "why": {"en": "nobody looked"}}
@@ -144,6 +143,10 @@ OPEN = {"kind": "open", "says": {"en": "It is blue"}, "why": {"en": "nobody look
         ({**PAIR, "than": "BasicCNN"}, "claims.0: compares BasicCNN with itself; expected two"),
         ({**BAND, "factor": 2}, "claims.0.factor: found 2: input should be less than"),
         ({**OPEN, "why": "nobody"}, "claims.0.why: found 'nobody': input should be a valid dict"),
+        ({**AT, "kind": "confused", "classes": ["cat", "cat"]},
+         "claims.0.classes: found ['cat', 'cat']: listed twice: cat"),
+        ({**AT, "kind": "best_classes", "classes": ["cat", "dog", "cat"]},
+         "claims.0.classes: found ['cat', 'dog', 'cat']: listed twice: cat"),
         ("accuracy", "claims.0: found 'accuracy': "),
     ],
 )  # fmt: skip
@@ -485,6 +488,15 @@ def test_order_is_paired_by_seed(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_models_that_diverged_have_their_seeds_in_common(tmp_path: Path) -> None:
+    lost = {"status": "diverged", "diverged_at_step": 2}
+    runs = runs_of(tmp_path, "BasicCNN", [[0.1], [0.1]], **lost) + two(tmp_path, [], [0.9, 0.9])
+    early = [{**EARLY, "model": model} for model in ("BasicCNN", "ResidualCNN")]
+    found = check(tmp_path, runs, *early, PAIR)
+    assert (found.verdict, found.problems) == ("cannot tell", ())
+    assert found.reason.startswith("diverged or stalled: BasicCNN at 0.001, seed 0; BasicCNN")
+
+
 @pytest.mark.parametrize(
     ("margin", "right", "verdict"),
     [
@@ -561,8 +573,12 @@ def test_without_test_accuracies_of_epochs_there_is_no_number(tmp_path: Path) ->
         for model in ("BasicCNN", "ResidualCNN")
     ]  # fmt: skip
     early = [{**EARLY, "model": model} for model in ("BasicCNN", "ResidualCNN")]
-    stable = {**EARLY, "kind": "settles"}
-    for claim in (stable, {**PAIR, "kind": "sooner", "level": 80}, {**PAIR, "kind": "smaller_gap"}):
+    for claim in (
+        {**EARLY, "kind": "settles"},
+        {**AT, "kind": "reaches", "level": 80, "epochs": 2},
+        {**PAIR, "kind": "sooner", "level": 80},
+        {**PAIR, "kind": "smaller_gap"},
+    ):
         found = check(tmp_path, runs, *early, claim)
         assert (found.verdict, found.ours) == ("not comparable", {})
         assert "the test set was not measured after every epoch" in found.problems
@@ -601,19 +617,28 @@ def test_classes(tmp_path: Path) -> None:
     runs = runs_of(tmp_path, "BasicCNN", [[0.8]], data=DATA, **kept)
     other = kept | {"labels": [*labels, 0], "predicted": [*predicted, 3]}  # recall 4/5 of class a
     runs += [cnn(tmp_path, "BasicCNN", [0.8], seed=1, data=DATA, **other)]
-    at = {"model": "BasicCNN", "learning_rate": 1e-3}
-    best = {"kind": "best_classes", **at, "classes": ["a", "b"]}
+    best = {"kind": "best_classes", **AT, "classes": ["a", "b"]}
     found = check(tmp_path, runs, EARLY, best)
     assert (found.verdict, found.ours) == ("cannot tell", {0: 0.25, 1: 0.25})  # no spread
     found = check(tmp_path, runs, EARLY, {**best, "classes": ["a"]})
     assert found.ours == pytest.approx({0: 0.25, 1: 0.05})
-    confused = {"kind": "confused", **at, "classes": ["c", "d"]}
+    confused = {"kind": "confused", **AT, "classes": ["c", "d"]}
     found = check(tmp_path, runs, EARLY, confused)
     assert found.ours == pytest.approx({0: 0.5 - 0.125, 1: 0.5 - 0.225})
     found = check(tmp_path, runs, EARLY, {**confused, "classes": ["c", "b"]})
     assert found.ours == {0: -0.5, 1: -0.5}
     found = check(tmp_path, runs, EARLY, {**confused, "classes": ["c", "cat"]})
     assert found.problems == ("no class cat",)
+
+
+@pytest.mark.parametrize("kind", ["best_classes", "confused"])
+def test_classes_without_another_are_best_of_none(tmp_path: Path, kind: str) -> None:
+    runs = runs_of(
+        tmp_path, "BasicCNN", [[0.8]], classes=("a", "b"), labels=[0, 1], predicted=[0, 0]
+    )
+    found = check(tmp_path, runs, EARLY, {**AT, "kind": kind, "classes": ["a", "b"]})
+    assert (found.verdict, found.ours) == ("not comparable", {})
+    assert found.problems == ("no other class to compare with",)
 
 
 # Bands and gradients

@@ -66,6 +66,9 @@ def _check(
         if unknown:
             problems.append(tr("no class {name}", name=unknown[0]))
             continue
+        if len(claim.classes) == len(guesses.classes):
+            problems.append(tr("no other class to compare with"))
+            continue
         counts = guesses.counts
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         ours[run.seed] = above(shares, np.isin(guesses.classes, claim.classes))

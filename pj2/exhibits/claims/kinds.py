@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from pj2.config.choices import ModelName
+from pj2.config.choices import ModelName, no_repeats
 from pj2.config.names import learning_rate_text
 from pj2.config.schema import Count, Number, Positive, Strict
 from pj2.language import language, tr
@@ -143,14 +143,14 @@ class BestClassesClaim(AboutOneModel, AtOneRate):
     """``model`` recognises each of these ``classes`` more often than any other class."""
 
     kind: Literal["best_classes"]
-    classes: Annotated[list[str], Field(min_length=1)]
+    classes: Annotated[list[str], Field(min_length=1), AfterValidator(no_repeats)]
 
 
 class ConfusedClaim(AboutOneModel, AtOneRate):
     """``model`` confuses these two ``classes`` more often than any other two."""
 
     kind: Literal["confused"]
-    classes: Annotated[list[str], Field(min_length=2, max_length=2)]
+    classes: Annotated[list[str], Field(min_length=2, max_length=2), AfterValidator(no_repeats)]
 
 
 class BandClaim(AboutTwoModels):

@@ -9,7 +9,7 @@ Runs that diverged or stalled get no verdict: they did not learn anything to com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,7 +29,6 @@ from pj2.exhibits.claims.finding import (
     unsettled,
 )
 from pj2.exhibits.claims.kinds import (
-    AboutTwoModels,
     AccuracyClaim,
     AtOneRate,
     EpochsClaim,
@@ -44,12 +43,11 @@ from pj2.exhibits.claims.kinds import (
 )
 from pj2.exhibits.claims.published import Report
 from pj2.exhibits.claims.verdicts import AGREES, DIFFERS, Judged
-from pj2.language import said, tr
+from pj2.language import tr
 from pj2.runs.reading import RunRecord, epochs, test_result
 from pj2.wording import named
 
 _STABLE = 0.005  # a share of images: half a point
-_UNMEASURED = said("the test set was not measured after every epoch")
 
 Measure = Callable[[RunRecord, pd.DataFrame], float | None]
 """Maps a run and its epochs to a number; None if it was not measured."""
@@ -120,8 +118,7 @@ def check_accuracy(claim: AccuracyClaim, groups: Groups, report: Report) -> Find
     measure, also = (best, honest) if claim.epoch is None else (_after(claim.epoch), None)
     ours = own.by_seed(measure)
     problems = own.problems(claim, report) if claim.epoch is None else _as_far(claim, own, report)
-    if own.epochs and not ours and not problems:
-        problems.append(tr(_UNMEASURED))
+    problems += _unmeasured(own)
     finding = unsettled(claim, problems, own.runs, ours, own.by_seed(also) if also else None)
     finding = about_a_value(finding, claim.value / 100, claim.margin / 100, POINTS)
     return unless_lost(finding, own.runs)
@@ -152,10 +149,8 @@ def check_settles(claim: SettlesClaim, groups: Groups, report: Report) -> Findin
 
     ours = own.by_seed(settled)
     problems = own.problems(claim, report)
-    if any(frame["test_accuracy"].isna().any() for frame in own.epochs.values()):
-        problems.append(tr(_UNMEASURED))
-    elif len(ours) < len(own.epochs):
-        problems.append(tr("the test accuracy still rose in the last epoch"))
+    rose = [tr("the test accuracy still rose in the last epoch")]
+    problems += _unmeasured(own) or (rose if len(ours) < len(own.epochs) else [])
     finding = unsettled(claim, problems, own.runs, ours)
     return unless_lost(about_a_value(finding, claim.value, claim.margin, EPOCHS), own.runs)
 
@@ -167,7 +162,8 @@ def check_reaches(claim: ReachesClaim, groups: Groups, report: Report) -> Findin
     def above(_: RunRecord, frame: pd.DataFrame) -> float:
         return float(frame["test_accuracy"][: claim.epochs].max()) - claim.level / 100
 
-    finding = unsettled(claim, _as_far(claim, own, report), own.runs, own.by_seed(above))
+    problems = _as_far(claim, own, report) + _unmeasured(own)
+    finding = unsettled(claim, problems, own.runs, own.by_seed(above))
     return unless_lost(about_an_order(finding, POINTS), own.runs)
 
 
@@ -178,7 +174,7 @@ def check_order(claim: OrderClaim | NearClaim, groups: Groups, report: Report) -
     """
     pair = _pair(claim, groups)
     (ours, also) = (_apart(pair, measure) for measure in (best, honest))
-    problems = _pair_problems(claim, pair, ours, report)
+    problems = _pair_problems(claim, pair, report) + _unmeasured(*pair)
     finding = unsettled(claim, problems, _runs(pair), ours, also)
     margin = claim.margin / 100 if isinstance(claim, NearClaim) else None
     return unless_lost(about_an_order(finding, POINTS, margin), _runs(pair))
@@ -192,7 +188,7 @@ def check_gap(claim: GapClaim, groups: Groups, report: Report) -> Finding:
         return float(frame["test_loss"].iloc[-1] - frame["train_loss"].iloc[-1])
 
     ours = _apart((pair[1], pair[0]), gap)  # smaller: the other model's gap less the model's
-    problems = _pair_problems(claim, pair, ours, report)
+    problems = _pair_problems(claim, pair, report) + _unmeasured(*pair)
     finding = unsettled(claim, problems, _runs(pair), ours)
     return unless_lost(about_an_order(finding, NATS), _runs(pair))
 
@@ -215,7 +211,7 @@ def check_sooner(claim: SoonerClaim, groups: Groups, report: Report) -> Finding:
     seeds = [seed for seed in own if seed in other]
     most = {seed: max(len(model.epochs[seed]) for model in pair) + 1 for seed in seeds}
     apart = {seed: min(other[seed], most[seed]) - min(own[seed], most[seed]) for seed in seeds}
-    problems = _pair_problems(claim, pair, apart, report)
+    problems = _pair_problems(claim, pair, report) + _unmeasured(*pair)
     missed = [{seed for seed in seeds if np.isinf(epochs[seed])} for epochs in (own, other)]
     neither = missed[0] & missed[1]
     if neither:
@@ -244,7 +240,7 @@ def check_longer(claim: LongerClaim, groups: Groups, report: Report) -> Finding:
     pair = _pair(claim, groups)
     seconds = [model.by_seed(lambda run, _: float(run.info["seconds"])) for model in pair]
     ratios = {s: seconds[1][s] / seconds[0][s] for s in seconds[0] if s in seconds[1]}
-    problems = _pair_problems(claim, pair, ratios, report)
+    problems = _pair_problems(claim, pair, report)
     used = {(run.info["hardware"]["name"], run.info["hardware"]["threads"]) for run in _runs(pair)}
     if len(used) > 1:
         problems.append(tr("computed on unlike hardware"))
@@ -301,15 +297,20 @@ def _apart(pair: Sequence[_AtRate], measure: Measure) -> dict[int, float]:
 def _pair_problems(
     claim: OrderClaim | NearClaim | GapClaim | SoonerClaim | LongerClaim,
     pair: Sequence[_AtRate],
-    ours: Mapping[int, float],
     report: Report,
 ) -> list[str]:
     problems = [line for model in pair for line in model.problems(claim, report)]
-    if not ours and not problems:
-        assert isinstance(claim, AboutTwoModels)
-        if pair[0].epochs.keys() & pair[1].epochs.keys():
-            return [tr(_UNMEASURED)]
+    seeds, others = ({run.seed for run in model.runs} for model in pair)
+    if not problems and seeds.isdisjoint(others):
         problems.append(
             tr("{one} and {other} have no seed in common", one=claim.model, other=claim.than)
         )
     return problems
+
+
+def _unmeasured(*models: _AtRate) -> list[str]:
+    """Return a problem if a run has epochs without a test accuracy."""
+    frames = [frame for model in models for frame in model.epochs.values()]
+    if any(frame["test_accuracy"].isna().any() for frame in frames):
+        return [tr("the test set was not measured after every epoch")]
+    return []
