@@ -14,6 +14,7 @@ from pj2.config.study import BUDGET
 from pj2.exhibits.pairwise.numbers import Recognised, differences, recognised
 from pj2.fingerprint.code import PACKAGE_FOLDER, source_file
 from pj2.fingerprint.run import flat
+from pj2.runs.files import PREDICTIONS, STEPS
 from pj2.runs.reading import RunRecord, by_model, by_setting, chosen_setting
 
 _Facts = Callable[[Mapping[str, Any]], Iterable[tuple[str, Any]]]
@@ -179,11 +180,21 @@ def _read(
 
 
 def _is_same_run(run: RunRecord, other: RunRecord) -> bool:
-    """Tell whether two runs are one: the same epochs, and budgets that end them alike."""
+    """Tell whether two runs are one: the same losses and predictions, and the same budget.
+
+    A fingerprint does not name the hardware, so equal ones are not enough.
+    """
     if run.folder.absolute() == other.folder.absolute():
         return True
-    budget, theirs = ([each.info["settings"].get(key) for key in BUDGET] for each in (run, other))
-    return run.info["fingerprint"] == other.info["fingerprint"] and budget == theirs
+    own, theirs = (
+        (
+            each.info["fingerprint"],
+            [each.info["settings"].get(key) for key in BUDGET],
+            [each.info["artifacts"].get(name) for name in (STEPS, PREDICTIONS)],
+        )
+        for each in (run, other)
+    )
+    return own == theirs
 
 
 def _differing_settings(sides: Sequence[Side]) -> dict[str, tuple[tuple[Any, ...], ...]]:

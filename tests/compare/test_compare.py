@@ -260,6 +260,19 @@ def test_pairs_with_nothing_to_subtract(tmp_path: Path) -> None:
     assert len(compared(one, copy).differences) == 1
 
 
+def test_one_config_on_two_machines_is_two_runs(tmp_path: Path) -> None:
+    """A fingerprint leaves the hardware out, whose rounding changes losses and predictions."""
+    cpu, gpu = (
+        run(tmp_path / name, "A", wrong, fingerprint=_digest("f"))
+        for name, wrong in (("cpu", ()), ("gpu", range(3)))
+    )
+    change(gpu, "hardware", name="H200")
+    found = compared(cpu, gpu)
+    assert found.left_out == ()
+    ((_, row),) = found.differences
+    assert row["difference"] == pytest.approx(3 / 60)
+
+
 def test_a_diverged_seed_leaves_the_others(tmp_path: Path) -> None:
     for seed in range(2):
         run(tmp_path, "A", seed=seed)
