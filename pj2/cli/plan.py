@@ -123,7 +123,8 @@ def _hours(hours: float | None) -> str:
 
 def _notes(plans: Sequence[PairPlan]) -> Iterator[str]:
     yield "\nspread: standard deviation over seeds of the difference, in points; and its interval"
-    yield "needed: seeds in all; hours: to train the missing ones, one run after another"
+    yield "needed: seeds in all"
+    yield "hours: to train the missing ones at all rates of both models, one run after another"
     yield "at most, h: the same for the upper end of the spread's interval"
     if any(each.spread and each.spread.n == 2 for each in plans):
         yield "Two seeds determine a spread very poorly: plan with a third, or with --spread."

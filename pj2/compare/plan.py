@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
@@ -18,7 +19,8 @@ class PairPlan:
 
     The greatest spread is the upper end of its interval. Both are None if no number suffices, or
     if the spread is unknown. `seeds` is the number of common seeds. `seconds` is the time to train
-    one more, sequentially, as measured on the existing runs; None if there are none.
+    one more, both models at each of their learning rates and one run after another, as measured
+    on the existing runs; None if there are none.
     """
 
     experiment: str
@@ -53,10 +55,9 @@ def plan_pairs(
     plans = []
     for experiment in dict.fromkeys(run.experiment for run in runs):
         own = [run for run in runs if run.experiment == experiment]
-        seconds = {
-            (model, lr): mean(float(run.info["seconds"]) for run in group)
-            for (_, model, lr), group in by_setting(own).items()
-        }
+        seconds: dict[str, float] = defaultdict(float)
+        for (_, model, _), group in by_setting(own).items():
+            seconds[model] += mean(float(run.info["seconds"]) for run in group)
         for both in opponents(own, told):
             if pair := matched(*both, told):
                 spread = _spread(pair, stated)
@@ -71,7 +72,7 @@ def plan_pairs(
 def _plan(
     experiment: str,
     pair: Pair,
-    seconds: Mapping[tuple[str, str], float],
+    seconds: Mapping[str, float],
     spread: Spread | None,
     goal: tuple[float, float],
 ) -> PairPlan:
@@ -81,7 +82,7 @@ def _plan(
         model=pair.models[0].name,
         other=pair.models[1].name,
         seeds=len(pair.seeds),
-        seconds=sum(seconds[model.name, model.lr] for model in pair.models),
+        seconds=sum(seconds[model.name] for model in pair.models),
         spread=spread,
         needed=seeds_needed(*goal, spread) if spread else None,
         at_most=seeds_needed(*goal, spread.at_most) if spread and known else None,

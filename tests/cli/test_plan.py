@@ -70,6 +70,21 @@ def test_seeds_and_hours_follow_from_the_runs(tmp_path, monkeypatch):
     assert row["model"] in planned("--difference", "6")
 
 
+def test_hours_are_those_of_every_learning_rate(tmp_path, monkeypatch):
+    """A further seed trains both models at each of their rates: 2 + 10 and 2 seconds."""
+    study(tmp_path, monkeypatch, seeds=1, finished=1)
+    config = Path("config.yaml").read_text()
+    other = "    overrides: {BasicCNN: {learning_rates: [1e-3, 1e-2]}}\n"
+    Path("config.yaml").write_text(config + other)
+    make_run(
+        tmp_path / "results/small", "BasicCNN", [2.0], lr="0.01", experiment="one", val=(0.1,),
+        labels=[0] * IMAGES, predicted=[0] * IMAGES, seconds=10.0,
+    )  # fmt: skip
+    (row,) = json.loads(planned("--difference", "1", "--spread", "0.4", "--json"))
+    assert row["needed"] == 5
+    assert row["hours"] == pytest.approx(4 * 14 / 3600)
+
+
 def test_a_stated_spread_is_that_of_each_model(tmp_path, monkeypatch):
     study(tmp_path, monkeypatch, seeds=1, finished=1)
     arguments = ("--difference", "1", "--spread", "0.4", "--json")
