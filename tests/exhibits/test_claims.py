@@ -537,9 +537,14 @@ def test_which_model_is_sooner_and_which_takes_longer(tmp_path: Path) -> None:
     assert found.verdict == "holds"
     never = "ResidualCNN never reached 80 % (seed 0, 2), which counts as one epoch more than"
     assert found.reason.endswith(f"n = 3; {never} the longer run")
-    found = check(tmp_path, runs, *early, {**PAIR, "kind": "longer"})
-    assert found.ours == {0: 2.0, 1: 21 / 11, 2: 22 / 12}
+    longer = {**PAIR, "kind": "longer"}
+    found = check(tmp_path, runs, *early, longer)
+    assert found.ours == {0: 0.5, 1: 11 / 21, 2: 12 / 22}
     assert found.verdict == "does not hold"
+    assert found.reason.startswith("0.52 times the other's, 95 % [0.47, 0.58], n = 3")
+    found = check(tmp_path, runs, *early, {**longer, "model": "ResidualCNN", "than": "BasicCNN"})
+    assert found.verdict == "holds"
+    assert found.reason.startswith("1.91 times the other's, 95 % [1.72, 2.13], n = 3")
 
 
 def test_a_run_that_stopped_before_the_level_is_not_sooner(tmp_path: Path) -> None:

@@ -149,19 +149,24 @@ def about_an_order(finding: Finding, unit: Unit, margin: float | None = None) ->
     return finding.settled(judged, numbers, found)
 
 
-def about_a_ratio(finding: Finding, factor: float, *more: str) -> Finding:
-    """Judge by logarithms whether ratios, one per seed, are below 1, and below `factor`."""
+def about_a_ratio(finding: Finding, factor: float, *more: str, greater: bool = False) -> Finding:
+    """Judge by logarithms whether ratios, one per seed, are below 1, and below `factor`.
+
+    With `greater` it is whether they are above.
+    """
     ratios = list(finding.ours.values())
     if not ratios:
         return finding
+    sign = 1 if greater else -1
     with np.errstate(divide="ignore", invalid="ignore"):
-        below = list(-np.log(np.asarray(ratios, np.float64)))
-    judged = excess(below, -math.log(factor))
-    mean = f"{np.exp(-np.mean(below)):.2f}"
-    if not spread_is_known(below):
+        beyond = list(sign * np.log(np.asarray(ratios, np.float64)))
+        mean = f"{np.exp(sign * np.mean(beyond)):.2f}"
+    judged = excess(beyond, sign * math.log(factor))
+    if not spread_is_known(beyond):
         first = tr("{mean} times the other's", mean=mean)
         return finding.settled(judged, first, _unknown(len(ratios)), *more)
-    judged = Judged(judged.verdict, math.exp(-judged.high), math.exp(-judged.low))
+    low, high = sorted(math.exp(sign * end) for end in (judged.low, judged.high))
+    judged = Judged(judged.verdict, low, high)
     numbers = tr(
         "{mean} times the other's, 95 % [{low:.2f}, {high:.2f}], n = {n}",
         mean=mean, low=judged.low, high=judged.high, n=len(ratios),

@@ -238,14 +238,14 @@ def check_sooner(claim: SoonerClaim, groups: Groups, report: Report) -> Finding:
 def check_longer(claim: LongerClaim, groups: Groups, report: Report) -> Finding:
     """Compare how long whole runs took; runs on unlike hardware are not comparable."""
     pair = _pair(claim, groups)
-    seconds = [model.by_seed(lambda run, _: float(run.info["seconds"])) for model in pair]
-    ratios = {s: seconds[1][s] / seconds[0][s] for s in seconds[0] if s in seconds[1]}
+    own, other = (model.by_seed(lambda run, _: float(run.info["seconds"])) for model in pair)
+    ratios = {seed: own[seed] / other[seed] for seed in own if seed in other}
     problems = _pair_problems(claim, pair, report)
     used = {(run.info["hardware"]["name"], run.info["hardware"]["threads"]) for run in _runs(pair)}
     if len(used) > 1:
         problems.append(tr("computed on unlike hardware"))
     finding = unsettled(claim, problems, _runs(pair), ratios)
-    return unless_lost(about_a_ratio(finding, 1.0), _runs(pair))
+    return unless_lost(about_a_ratio(finding, 1.0, greater=True), _runs(pair))
 
 
 Groups = Sequence[Sequence[RunRecord]]
