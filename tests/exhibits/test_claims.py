@@ -29,6 +29,7 @@ from tests.helpers.published import DATA, PUBLISHED, REPORT, settings
 RATES = ("0.0001", "0.0005", "0.001", "0.002")
 A, B = "VGG_A_BatchNorm", "VGG_A"
 CLASSES = tuple(f"class{label}" for label in range(10))
+LOST = {"status": "diverged", "diverged_at_step": 2}
 T2 = 4.302652729911275  # the 0.975 quantile of Student's t with 2 degrees of freedom
 
 
@@ -277,6 +278,9 @@ def test_after_a_number_of_epochs_a_run_may_end_as_it_likes(tmp_path: Path) -> N
     assert (found.verdict, found.ours, found.honest) == ("agrees", {0: 0.73, 1: 0.731}, {})
     found = check(tmp_path, runs, {**claim, "epoch": 4})
     assert found.problems == ("fewer than 4 epochs",)
+    lost = cnn(tmp_path, "BasicCNN", [0.5], 2, **LOST)  # no budget ended it
+    found = check(tmp_path, [*runs, lost], {**claim, "epoch": 2})
+    assert (found.verdict, found.problems) == ("cannot tell", ())
 
 
 @pytest.mark.parametrize(
@@ -344,8 +348,7 @@ def test_two_runs_of_one_cell_are_refused(tmp_path: Path) -> None:
 def test_a_run_that_diverged_or_stalled_earns_no_verdict(tmp_path: Path) -> None:
     good = runs_of(tmp_path, "BasicCNN", [[0.799], [0.8], [0.801]])
     assert check(tmp_path, good, EARLY, CLAIM).verdict == "agrees"
-    lost = {"status": "diverged", "diverged_at_step": 2}
-    found = check(tmp_path, [*good, cnn(tmp_path, "BasicCNN", [0.1], 3, **lost)], EARLY, CLAIM)
+    found = check(tmp_path, [*good, cnn(tmp_path, "BasicCNN", [0.1], 3, **LOST)], EARLY, CLAIM)
     assert (found.verdict, list(found.ours)) == ("cannot tell", [0, 1, 2])
     assert found.reason.startswith("diverged or stalled: BasicCNN at 0.001, seed 3; ours less")
     kept = {"status": "stopped_early", "data": DATA, "settings": settings("BasicCNN")}
@@ -407,6 +410,10 @@ def test_a_level_that_is_reached_in_time(tmp_path: Path) -> None:
     assert check(tmp_path, runs, {**claim, "level": 85}).verdict == "does not hold"
     assert check(tmp_path, runs, {**claim, "level": 82}).verdict == "cannot tell"
     assert check(tmp_path, runs[:1], claim).verdict == "cannot tell"
+    late = {**claim, "epochs": 4}
+    assert check(tmp_path, runs, late).problems == ("fewer than 4 epochs",)
+    runs = runs_of(tmp_path, "BasicCNN", [[0.5, 0.82], [0.5, 0.821]])  # which validation ended
+    assert check(tmp_path, runs, late).verdict == "holds"
 
 
 def test_parameters(tmp_path: Path) -> None:
@@ -489,8 +496,7 @@ def test_order_is_paired_by_seed(tmp_path: Path) -> None:
 
 
 def test_models_that_diverged_have_their_seeds_in_common(tmp_path: Path) -> None:
-    lost = {"status": "diverged", "diverged_at_step": 2}
-    runs = runs_of(tmp_path, "BasicCNN", [[0.1], [0.1]], **lost) + two(tmp_path, [], [0.9, 0.9])
+    runs = runs_of(tmp_path, "BasicCNN", [[0.1], [0.1]], **LOST) + two(tmp_path, [], [0.9, 0.9])
     early = [{**EARLY, "model": model} for model in ("BasicCNN", "ResidualCNN")]
     found = check(tmp_path, runs, *early, PAIR)
     assert (found.verdict, found.problems) == ("cannot tell", ())
@@ -627,6 +633,9 @@ def test_classes(tmp_path: Path) -> None:
     assert (found.verdict, found.ours) == ("cannot tell", {0: 0.25, 1: 0.25})  # no spread
     found = check(tmp_path, runs, EARLY, {**best, "classes": ["a"]})
     assert found.ours == pytest.approx({0: 0.25, 1: 0.05})
+    lost_too = [*runs, cnn(tmp_path, "BasicCNN", [0.1], seed=2, data=DATA, **kept, **LOST)]
+    found = check(tmp_path, lost_too, EARLY, {**best, "classes": ["a"]})
+    assert (found.verdict, list(found.ours)) == ("cannot tell", [0, 1])
     confused = {"kind": "confused", **AT, "classes": ["c", "d"]}
     found = check(tmp_path, runs, EARLY, confused)
     assert found.ours == pytest.approx({0: 0.5 - 0.125, 1: 0.5 - 0.225})

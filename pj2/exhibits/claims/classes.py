@@ -11,7 +11,7 @@ from pj2.exhibits.claims.finding import POINTS, Finding, about_an_order, unless_
 from pj2.exhibits.claims.kinds import BestClassesClaim, ConfusedClaim
 from pj2.exhibits.claims.published import Report
 from pj2.language import tr
-from pj2.runs.reading import RunRecord, predictions
+from pj2.runs.reading import RunRecord, tested
 
 
 def check_best_classes(
@@ -55,13 +55,11 @@ def _check(
     """Judge `above`, a function of shares[true, predicted] and the claimed classes (bool[K])."""
     own = [run for run in runs if run.lr == claim.rate]
     ours: dict[int, float] = {}
-    problems = run_problems(own, [run for run in own if run.diverged_at is None], report)
+    whole = [run for run in own if run.diverged_at is None]
+    problems = run_problems(own, whole, report)
     if not own:
         problems = [tr("no run at learning rate {lr}", lr=claim.rate)]
-    for run in own:
-        guesses = predictions(run)
-        if guesses is None:
-            continue
+    for run, guesses in tested(whole):
         unknown = [name for name in claim.classes if name not in guesses.classes]
         if unknown:
             problems.append(tr("no class {name}", name=unknown[0]))

@@ -272,12 +272,17 @@ def _listed(seeds: Iterable[int]) -> str:
 
 
 def _as_far(claim: AccuracyClaim | ReachesClaim, own: _AtRate, report: Report) -> list[str]:
-    """Return problems of a claim about the first epochs only, however the runs ended."""
+    """Return problems of a claim about the first epochs only, however the runs ended.
+
+    A run that validation ended before has reached all that it would.
+    """
     asked = claim.epoch if isinstance(claim, AccuracyClaim) else claim.epochs
     if not own.runs:
         return own.problems(claim, report)
     problems = run_problems(own.runs, [], report)
-    if any(len(frame) < (asked or 0) for frame in own.epochs.values()):
+    ended = {run.seed for run in own.runs if run.info["status"] == "completed"}
+    needed = own.epochs.keys() if isinstance(claim, AccuracyClaim) else own.epochs.keys() & ended
+    if any(len(own.epochs[seed]) < (asked or 0) for seed in needed):
         problems.append(tr("fewer than {n} epochs", n=asked))
     return problems
 
