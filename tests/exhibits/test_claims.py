@@ -714,6 +714,7 @@ def test_seeds_at_all_published_rates_count(tmp_path: Path) -> None:
     found = check(tmp_path, [partial[0], partial[3]], BAND)
     assert found.problems == ("no seed has two learning rates of both models",)
     assert found.verdict == "not comparable"
+    assert check(tmp_path, [partial[0], partial[3]], STEADY).reason == ""
 
 
 def test_the_shortest_run_decides_whether_a_band_is_comparable(tmp_path: Path) -> None:
@@ -771,6 +772,33 @@ def test_a_band_keeps_diverged_runs_and_names_them(tmp_path: Path) -> None:
     assert "diverged or stalled: VGG_A at 0.002, seed 0" in found.reason
 
 
+def test_a_band_is_as_long_as_the_longest_run_of_a_model_that_always_diverged(
+    tmp_path: Path,
+) -> None:
+    runs = [vgg(tmp_path, A, [1.0] * 9, lr) for lr in RATES]
+    runs += [vgg(tmp_path, B, [1.5] * n, lr, **LOST) for n, lr in enumerate(RATES, start=1)]
+    assert "; over 4 steps; " in check(tmp_path, runs, BAND).reason
+
+
+def test_other_images_are_not_comparable_whatever_rates_trained(tmp_path: Path) -> None:
+    small = {"data": {**DATA, "train_images": 2_700, "validation_images": 300}}
+    runs = [
+        vgg(tmp_path, model, [1.0 if lr == "0.001" else 2.3], lr, **small)
+        for model in (A, B)
+        for lr in RATES
+    ]
+    found = check(tmp_path, runs, BAND)
+    assert found.verdict == "not comparable"
+    assert "without these rates: cannot tell" in found.reason
+
+
+def test_a_ratio_without_a_number_for_some_seeds_says_so(tmp_path: Path) -> None:
+    """The band of B has no width for seed 0; for seeds 1 and 2 the ratio is 1."""
+    found = bands(tmp_path, [(1.0, 0.0), (1.0, 1.0), (1.0, 1.0)])
+    assert found.verdict == "cannot tell"
+    assert "0, infinite or undefined in 1 of 3 seeds, so the spread is unknown" in found.reason
+
+
 def test_widths_with_one_rate_left_out_are_given(tmp_path: Path) -> None:
     """Widths of 3 and 1 quarters; without the lowest or the greatest rate 2 and 1, or 3 and 0."""
     losses = {A: (1.0, 1.0, 1.25, 1.25), B: (1.0, 1.25, 1.5, 1.75)}
@@ -815,6 +843,16 @@ def test_gradients(tmp_path: Path, spreads: list[tuple[float, float]], verdict: 
     mean = np.exp(np.mean(np.log([a / b for a, b in tails])))
     assert f"95th percentile / median: {mean:.2f} times" in found.reason
     assert "over 100 steps" in found.reason
+
+
+def test_a_run_that_diverged_in_its_first_step_has_no_gradients(tmp_path: Path) -> None:
+    none = {"status": "diverged", "diverged": True, "val": ()}
+    runs = [vgg(tmp_path, model, [1.0, 1.0], lr) for model in (A, B) for lr in RATES[:3]]
+    runs += [vgg(tmp_path, A, [1.0], "0.002"), vgg(tmp_path, B, [], "0.002", **none)]
+    for kind in ("steadier_gradients", "closer_gradients"):
+        found = check(tmp_path, runs, {**STEADY, "kind": kind})
+        assert found.verdict == "cannot tell"
+        assert "diverged or stalled: VGG_A at 0.002, seed 0" in found.reason
 
 
 def test_both_measures_of_gradients_have_to_agree(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from pj2.exhibits.claims.verdicts import (
 from pj2.language import said, tr
 from pj2.runs.reading import RunRecord
 from pj2.runs.stalled import not_trained
+from pj2.statistics import are_equal
 from pj2.wording import named
 
 NOT_COMPARABLE, NOT_RUN, NOT_TESTED = (
@@ -108,7 +109,7 @@ def about_a_value(finding: Finding, published: float, margin: float, unit: Unit)
     apart = unit.signed(float(np.mean(values)) - published)
     if not spread_is_known(values):
         first = tr("ours less the published: {apart}", apart=apart)
-        return finding.settled(judged, first, _unknown(len(values)))
+        return finding.settled(judged, first, _unknown(values))
     numbers = tr(
         "ours less the published: {apart}, 90 % {interval}, margin ±{margin}, n = {n}",
         apart=apart, interval=unit.span(judged.low, judged.high),
@@ -132,7 +133,7 @@ def about_an_order(finding: Finding, unit: Unit, margin: float | None = None) ->
     judged = judge(values)
     mean = unit.signed(float(np.mean(values)))
     if not spread_is_known(values):
-        return finding.settled(judged, mean, _unknown(len(values)))
+        return finding.settled(judged, mean, _unknown(values))
     confidence = 95 if margin is None else 90
     numbers = tr(
         "{mean}, {confidence} % {interval}, n = {n}",
@@ -164,7 +165,7 @@ def about_a_ratio(finding: Finding, factor: float, *more: str, greater: bool = F
     judged = excess(beyond, sign * math.log(factor))
     if not spread_is_known(beyond):
         first = tr("{mean} times the other's", mean=mean)
-        return finding.settled(judged, first, _unknown(len(ratios)), *more)
+        return finding.settled(judged, first, _unknown(beyond), *more)
     low, high = sorted(math.exp(sign * end) for end in (judged.low, judged.high))
     judged = Judged(judged.verdict, low, high)
     numbers = tr(
@@ -194,11 +195,16 @@ def differences(first: Mapping[int, float], second: Mapping[int, float]) -> dict
     return {seed: first[seed] - second[seed] for seed in first if seed in second}
 
 
-def _unknown(seeds: int) -> str:
-    """Return why the spread over seeds is not known."""
-    if seeds == 1:
+def _unknown(values: Sequence[float]) -> str:
+    """Return why the spread of values, one per seed, is not known; of ratios, the logarithms."""
+    if len(values) == 1:
         return tr("one seed, so the spread is unknown")
-    return tr("equal in all {n} seeds, so the spread is unknown", n=seeds)
+    if are_equal(values):
+        return tr("equal in all {n} seeds, so the spread is unknown", n=len(values))
+    return tr(
+        "0, infinite or undefined in {few} of {n} seeds, so the spread is unknown",
+        few=int(np.sum(~np.isfinite(values))), n=len(values),
+    )  # fmt: skip
 
 
 def _power(judged: Judged, values: Sequence[float], margin: float, unit: Unit) -> str:

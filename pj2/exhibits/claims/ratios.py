@@ -33,14 +33,13 @@ _Claim = BandClaim | GradientsClaim | ScaleClaim
 def check_band(claim: BandClaim, groups: Sequence[Sequence[RunRecord]], report: Report) -> Finding:
     """Compare the widths of two models' loss bands: medians over the steps that all runs have.
 
-    A diverged run stays in its band up to its last loss. A band is as long as its shortest run,
-    so only that run's length has to be comparable.
+    A diverged run stays in its band up to its last loss. The shortest of the other runs ends the
+    band, so only its length has to be comparable.
     """
     seeds = _pairs(groups, report.recipes[claim.model].learning_rates)
     shortest = [
-        min(whole, key=count_steps)
+        min(map(_last_of_band, zip(*pairs, strict=True)), key=count_steps)
         for pairs in seeds.values()
-        if (whole := [run for run in _members(pairs) if run.diverged_at is None])
     ]
 
     def ratio(pairs: Sequence[Pair]) -> float:
@@ -87,7 +86,7 @@ def check_gradients(
     )
     what = tr("coefficient of variation"), tr("95th percentile / median")
     both = zip(what, (variation, tail), strict=True)
-    reason = tr("; ").join(f"{name}{tr(': ')}{found.reason}" for name, found in both)
+    reason = tr("; ").join(f"{name}{tr(': ')}{found.reason}" for name, found in both if found.ours)
     same = variation.verdict == tail.verdict
     return replace(variation, reason=reason, verdict=variation.verdict if same else CANNOT_TELL)
 
@@ -141,10 +140,10 @@ def _over_rates(
     rest = {s: [p for p in pairs if p[0].lr not in bad] for s, pairs in seeds.items()}
     enough = all(len(pairs) > 1 for pairs in rest.values())
     without = judged(rest).verdict if enough else CANNOT_TELL
-    verdict = finding.verdict if without == finding.verdict else CANNOT_TELL
+    same = bool(problems) or without == finding.verdict
     said_so = tr("without these rates: {verdict}", verdict=tr(without))
     reason = tr("; ").join((finding.reason, named_as_lost(lost), said_so))
-    return replace(finding, reason=reason, verdict=verdict)
+    return replace(finding, reason=reason, verdict=finding.verdict if same else CANNOT_TELL)
 
 
 def _pairs(
@@ -165,13 +164,21 @@ def _pairs(
     return whole or {seed: group for seed, group in pairs.items() if len(group) > 1}
 
 
+def _last_of_band(runs: Sequence[RunRecord]) -> RunRecord:
+    """Return the run that ends a band: the shortest that did not diverge, or else the longest."""
+    whole = [run for run in runs if run.diverged_at is None]
+    return min(whole, key=count_steps) if whole else max(runs, key=count_steps)
+
+
 def _members(pairs: Iterable[Pair]) -> list[RunRecord]:
     return [run for pair in pairs for run in pair]
 
 
 def _norms(pair: Pair) -> list[np.ndarray]:
-    """Return the gradient norms of two runs over the steps that both have."""
+    """Return the gradient norms of two runs over the steps that both have; NaN if none."""
     common = min(map(count_steps, pair))
+    if not common:
+        return [np.array([np.nan])] * 2
     return [steps(run)["grad_norm"].to_numpy()[:common] for run in pair]
 
 
