@@ -237,15 +237,15 @@ def count_classes(run: RunRecord) -> int | None:
 def class_shares(run: RunRecord) -> np.ndarray | None:
     """Return each class's share of the test images, float[K]; None for a run without predictions.
 
-    They stand for the shares among the training images. They are equal if all test images are of
-    one class, which says nothing of the training images.
+    They stand for the shares among the training images; if a class has no test image, they cannot,
+    and are taken as equal.
     """
     known = count_classes(run)
     if known is None:
         return None
     labels = read_parquet(run.folder / "predictions.parquet", ("label",))["label"].to_numpy()
     counts = np.bincount(labels, minlength=known)
-    return counts / len(labels) if np.count_nonzero(counts) > 1 else np.full(known, 1 / known)
+    return counts / len(labels) if counts.all() else np.full(known, 1 / known)
 
 
 def tested(runs: Iterable[RunRecord]) -> list[tuple[RunRecord, Predictions]]:
