@@ -797,6 +797,9 @@ def test_a_ratio_without_a_number_for_some_seeds_says_so(tmp_path: Path) -> None
     found = bands(tmp_path, [(1.0, 0.0), (1.0, 1.0), (1.0, 1.0)])
     assert found.verdict == "cannot tell"
     assert "0, infinite or undefined in 1 of 3 seeds, so the spread is unknown" in found.reason
+    found = bands(tmp_path / "none", [(0.0, 0.0)])
+    assert "nan" not in found.reason
+    assert "0, infinite or undefined in 1 of 1 seeds" in found.reason
 
 
 def test_widths_with_one_rate_left_out_are_given(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from pj2.exhibits.claims.verdicts import (
 from pj2.language import said, tr
 from pj2.runs.reading import RunRecord
 from pj2.runs.stalled import not_trained
-from pj2.statistics import are_equal
 from pj2.wording import named
 
 NOT_COMPARABLE, NOT_RUN, NOT_TESTED = (
@@ -161,10 +160,12 @@ def about_a_ratio(finding: Finding, factor: float, *more: str, greater: bool = F
     sign = 1 if greater else -1
     with np.errstate(divide="ignore", invalid="ignore"):
         beyond = list(sign * np.log(np.asarray(ratios, np.float64)))
-        mean = f"{np.exp(sign * np.mean(beyond)):.2f}"
+        middle = float(np.exp(sign * np.mean(beyond)))
+    mean = f"{middle:.2f}"
     judged = excess(beyond, sign * math.log(factor))
     if not spread_is_known(beyond):
-        first = tr("{mean} times the other's", mean=mean)
+        has_mean = middle > 0 and math.isfinite(middle)
+        first = tr("{mean} times the other's", mean=mean) if has_mean else ""
         return finding.settled(judged, first, _unknown(beyond), *more)
     low, high = sorted(math.exp(sign * end) for end in (judged.low, judged.high))
     judged = Judged(judged.verdict, low, high)
@@ -197,14 +198,14 @@ def differences(first: Mapping[int, float], second: Mapping[int, float]) -> dict
 
 def _unknown(values: Sequence[float]) -> str:
     """Return why the spread of values, one per seed, is not known; of ratios, the logarithms."""
+    if few := int(np.sum(~np.isfinite(values))):
+        return tr(
+            "0, infinite or undefined in {few} of {n} seeds, so the spread is unknown",
+            few=few, n=len(values),
+        )  # fmt: skip
     if len(values) == 1:
         return tr("one seed, so the spread is unknown")
-    if are_equal(values):
-        return tr("equal in all {n} seeds, so the spread is unknown", n=len(values))
-    return tr(
-        "0, infinite or undefined in {few} of {n} seeds, so the spread is unknown",
-        few=int(np.sum(~np.isfinite(values))), n=len(values),
-    )  # fmt: skip
+    return tr("equal in all {n} seeds, so the spread is unknown", n=len(values))
 
 
 def _power(judged: Judged, values: Sequence[float], margin: float, unit: Unit) -> str:

@@ -50,6 +50,7 @@ def check_band(claim: BandClaim, groups: Sequence[Sequence[RunRecord]], report: 
         each
         for pairs in seeds.values()
         for each in width_ratios_without_a_rate(_members(pairs), claim.model, claim.than)
+        if np.isfinite(each)
     ]
     if not alone:
         return finding
