@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pj2.language import tr
-from pj2.runs.reading import RunRecord, diverged, precision_of
+from pj2.runs.reading import RunRecord, diverged, model_names, precision_of
 from pj2.runs.stalled import is_stalled
 from pj2.wording import mixed_precisions, named, sentences
 
@@ -57,28 +57,36 @@ def unlike_budgets(runs: Iterable[RunRecord]) -> str:
 
 def diverged_runs(runs: Iterable[RunRecord]) -> str:
     """Return a sentence that names the runs that diverged; empty if there are none."""
-    lost = [run_in_words(run) for run in diverged(runs)]
+    runs = list(runs)
+    lost = diverged(runs)
     if not lost:
         return ""
-    return tr("Diverged; what is shown was measured before: {runs}.", runs=named(lost))
+    return tr("Diverged; what is shown was measured before: {runs}.", runs=_named_among(lost, runs))
 
 
 def stalled_runs(runs: Iterable[RunRecord]) -> str:
     """Return a sentence that names the runs that hardly learned; it reads their losses."""
-    return hardly_learned([run for run in runs if is_stalled(run)])
+    runs = list(runs)
+    return hardly_learned([run for run in runs if is_stalled(run)], runs)
 
 
-def hardly_learned(stalled: Sequence[RunRecord]) -> str:
-    """Return the sentence on runs that are known to have stalled; empty if there are none."""
+def hardly_learned(stalled: Sequence[RunRecord], runs: Sequence[RunRecord]) -> str:
+    """Return the sentence on the stalled ones among these runs; empty if there are none."""
     if not stalled:
         return ""
     return tr(
         "Hardly learned (a loss hardly below that of guessing for half of the steps or more): "
         "{runs}. A network that learns nothing has steady gradients and a flat loss.",
-        runs=named([run_in_words(run) for run in stalled]),
+        runs=_named_among(stalled, runs),
     )
 
 
-def run_in_words(run: RunRecord) -> str:
-    """Name a run within its experiment by model, learning rate and seed."""
-    return tr("{model} at {lr}, seed {seed}", model=run.model, lr=run.lr, seed=run.seed)
+def _named_among(some: Sequence[RunRecord], runs: Sequence[RunRecord]) -> str:
+    """Name some of these runs, with their experiment where a model is in several."""
+    names = model_names(runs)
+    return named([run_in_words(run, names[run.experiment, run.model]) for run in some])
+
+
+def run_in_words(run: RunRecord, model: str | None = None) -> str:
+    """Name a run by model, unless another name is given, learning rate and seed."""
+    return tr("{model} at {lr}, seed {seed}", model=model or run.model, lr=run.lr, seed=run.seed)

@@ -9,7 +9,7 @@ from pj2.config.datasets import DATASETS
 from pj2.exhibits.escaping import escape_markdown
 from pj2.exhibits.format import percent
 from pj2.publish.facts import Model
-from pj2.runs.reading import RunRecord, class_shares, diverged
+from pj2.runs.reading import RunRecord, diverged
 from pj2.statistics import wilson_interval
 from pj2.wording import named
 
@@ -73,14 +73,13 @@ def _of_results(model: Model) -> Iterator[str]:
     if test is None:
         yield "No run finished an epoch, so there are no trained weights."
         return
-    images, shares = len(shown[0].label), class_shares(model.chosen.finished[0])
-    assert shares is not None
-    chance = float(shares.max())
-    low, high = wilson_interval(round(test.mean * images), images)
-    if low <= chance <= high:
+    images, of_class = len(shown[0].label), model.confusion.images
+    chance = float(of_class.max() / of_class.sum())
+    low, _ = wilson_interval(round(test.mean * images), images)
+    if low <= chance:
         yield (
-            "Its test accuracy cannot be distinguished from guessing, which is right in "
-            f"{percent(chance)} % of the cases."
+            "Its test accuracy is not shown to exceed that of always naming the most frequent "
+            f"class, {percent(chance)} %."
         )
     recall = model.confusion.class_accuracy
     places = [place for place, n in enumerate(model.confusion.images) if n]

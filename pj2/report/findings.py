@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from pj2.config.datasets import DATASETS
 from pj2.exhibits.cautions import chosen_by_test, diverged_runs, hardly_learned, unlike_budgets
 from pj2.exhibits.landscape.numbers import (
@@ -27,7 +29,7 @@ from pj2.runs.reading import (
     precision_of,
     seeds_in_words,
 )
-from pj2.runs.stalled import is_stalled, loss_of_guessing
+from pj2.runs.stalled import is_stalled
 from pj2.wording import NOT_SETTLED, mixed_precisions, named, rates
 
 _LEARNED, _SOUND, _STALLED, _DIVERGED = _ENDS = (
@@ -176,7 +178,7 @@ def _end(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> str:
         return _DIVERGED
     if any(run in stalled for run in runs):
         return _STALLED
-    known = all(loss_of_guessing(run) is not None for run in runs)
+    known = {run.info["settings"]["loss"]["name"] for run in runs} == {"cross_entropy"}
     return _LEARNED if known else _SOUND
 
 
@@ -187,9 +189,10 @@ def _bands(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> Iterator[
         return
     model, other = models
     shared = set.intersection(*({run.lr for run in runs if run.model == each} for each in models))
+    if len(shared) < 2:
+        return
     runs = [run for run in runs if run.lr in shared]
-    widths = common_widths(runs) if len(shared) > 1 else None
-    ratio = width_ratio(runs, other, model)
+    widths, ratio = common_widths(runs), width_ratio(runs, other, model)
     if widths is None or not _is_told(ratio):
         return
     text = tr(
@@ -217,7 +220,8 @@ def _bands(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> Iterator[
         told = list(filter(_is_told, ratios))
         if told:
             text += tr(words, least=min(told), greatest=max(told), what=what)
-        if any((each - 1) * (ratio - 1) <= 0 for each in told) or (ratios and not told):
+        turned = any(np.sign(each - 1) != np.sign(ratio - 1) for each in told)
+        if turned or (ratios and not told):
             hangs_on.append(what)
     if hangs_on:
         text += tr(": which band is wider depends on {what}", what=tr(" and ").join(hangs_on))
@@ -277,7 +281,7 @@ def _limits(shown: Shown, stalled: Sequence[RunRecord]) -> Iterator[str]:
     for sentence in (
         chosen_by_test(shown.runs),
         diverged_runs(shown.runs),
-        hardly_learned(stalled),
+        hardly_learned(stalled, shown.runs),
         mixed_precisions(map(precision_of, shown.runs)),
     ):
         if sentence:

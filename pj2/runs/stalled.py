@@ -11,7 +11,7 @@ from scipy.special import entr
 from pj2.runs.reading import RunRecord, class_shares, count_classes, steps
 
 NEAR_CHANCE = 0.1
-"""A mean loss less than this many nats below ln K, that of guessing, shows no learning."""
+"""A mean loss less than this many nats below ln K shows no learning, of K equal classes."""
 STALLED_SHARE = 0.5
 """The share of its steps without learning from which a run counts as stalled."""
 _PARTS = 20
@@ -23,10 +23,10 @@ def loss_of_guessing(run: RunRecord) -> float | None:
     It is the entropy of `class_shares`, ln K for K equally frequent classes. None for a run that
     minimises another loss, or that predicted nothing.
     """
-    shares = class_shares(run)
-    if shares is None or run.info["settings"]["loss"]["name"] != "cross_entropy":
+    if run.info["settings"]["loss"]["name"] != "cross_entropy":
         return None
-    return float(entr(shares).sum())
+    shares = class_shares(run)
+    return None if shares is None else float(entr(shares).sum())
 
 
 def is_stalled(run: RunRecord) -> bool:
@@ -37,8 +37,10 @@ def is_stalled(run: RunRecord) -> bool:
     unequal classes that level is lower, in proportion to `loss_of_guessing`. A run that diverged,
     or whose loss is not the cross-entropy, never counts as stalled.
     """
+    if run.diverged_at is not None:
+        return False
     chance, classes = loss_of_guessing(run), count_classes(run)
-    if chance is None or classes is None or run.diverged_at is not None:
+    if chance is None or classes is None:
         return False
     level = chance * (1 - NEAR_CHANCE / math.log(classes))
     loss = steps(run)["loss"].to_numpy(np.float64)

@@ -110,6 +110,14 @@ def test_a_diverged_run_is_named_beside_every_accuracy_of_it(tmp_path: Path, dra
         assert "Diverged; what is shown was measured before: B at 0.001, seed 0." in caption, name
 
 
+def test_runs_of_one_model_in_two_experiments_are_told_apart(tmp_path: Path) -> None:
+    entries = [
+        make_run(tmp_path, "B", [1.0], diverged=name == "x", experiment=name) for name in "xy"
+    ]
+    caption = efficiency_table(make_index(tmp_path, entries)).caption
+    assert "before: x/B at 0.001, seed 0." in caption
+
+
 def test_how_a_rate_is_chosen_is_said_where_runs_diverged_or_only_some_validate(
     tmp_path: Path, drawn: Drawn
 ) -> None:

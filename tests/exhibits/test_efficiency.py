@@ -68,7 +68,7 @@ def test_costs_and_accuracy_over_the_seeds_of_the_chosen_learning_rate(tmp_path:
     assert on == {"parameters": [True, True], "macs": [True, True], "seconds": [True, False]}
 
 
-def test_a_run_that_diverged_is_not_fast(tmp_path: Path) -> None:
+def test_a_run_that_diverged_is_not_fast(tmp_path: Path, drawn: Drawn) -> None:
     entries = [
         make_run(tmp_path, "A", [1.0] * 6, val=[0.5] * 6, test=[0.5] * 6, predicted=RIGHT),
         make_run(tmp_path, "B", [1.0] * 2, diverged=True),
@@ -77,7 +77,10 @@ def test_a_run_that_diverged_is_not_fast(tmp_path: Path) -> None:
     found, _ = efficiencies(load_runs(index))
     assert found[1].cost("seconds") < found[0].cost("seconds")
     assert fronts(found)["seconds"].tolist() == [True, False]
-    assert "Diverged; what is shown was measured before: B at" in efficiency_table(index).caption
+    caption = efficiency_table(index).caption
+    assert "A model with a diverged run is not on the front of seconds." in caption
+    assert "Diverged; what is shown was measured before: B at" in caption
+    assert drawn(plot_efficiency, index[1:]).axes  # without any front of seconds
 
 
 def test_seconds_that_do_not_compare_are_named(tmp_path: Path) -> None:

@@ -13,7 +13,12 @@ from statsmodels.formula.api import ols
 
 from pj2.errors import UserError
 from pj2.exhibits.factors.figure import plot_factors
-from pj2.exhibits.factors.numbers import factor_effects, factor_levels, variant_accuracies
+from pj2.exhibits.factors.numbers import (
+    compared_runs,
+    factor_effects,
+    factor_levels,
+    variant_accuracies,
+)
 from pj2.exhibits.factors.table import factors_table
 from pj2.exhibits.format import write_all_formats
 from pj2.runs.reading import RunRecord, load_runs
@@ -53,7 +58,7 @@ def made(root: Path) -> list[RunRecord]:
 
 def effects_of(runs: list[RunRecord]) -> pd.DataFrame:
     levels = factor_levels(runs)
-    return factor_effects(variant_accuracies(runs, levels), levels)
+    return factor_effects(variant_accuracies(compared_runs(runs, levels), levels), levels)
 
 
 def made_up(levels: dict[str, list[str]], seeds: int, lost: int = 0) -> pd.DataFrame:
@@ -72,7 +77,7 @@ def test_every_variant_and_seed_is_a_row(tmp_path: Path) -> None:
     runs = made(tmp_path)
     levels = factor_levels(runs)
     assert levels == {"batch_norm": ["off", "on"], "dropout": ["0", "0.5"]}
-    frame = variant_accuracies(runs, levels)
+    frame = variant_accuracies(compared_runs(runs, levels), levels)
     assert len(frame) == 8
     row = frame[(frame["batch_norm"] == "on") & (frame["dropout"] == "0.5") & (frame["seed"] == 1)]
     assert row[["architecture", "accuracy"]].to_numpy().tolist() == [["Net", 0.66]]
@@ -163,7 +168,7 @@ def test_the_learning_rate_is_a_factor_where_all_variants_share_several(tmp_path
     assert effects["factor"].iloc[-1] == "norm × learning rate"
     own = load_runs(make_index(tmp_path, runs[:3]))
     assert list(factor_levels(own)) == ["norm"]
-    assert len(variant_accuracies(own, factor_levels(own))) == 2  # at the rate that was chosen
+    assert len(compared_runs(own, factor_levels(own))) == 2  # at the rate that was chosen
 
 
 def test_a_row_a_level_with_its_effect(tmp_path: Path) -> None:

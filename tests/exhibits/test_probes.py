@@ -69,7 +69,9 @@ def test_medians_are_over_a_runs_probed_steps(runs):
 
 
 def test_ratios_pair_seeds_and_show_their_spread(runs):
-    found = probe_ratios(runs, "VGG_A_BatchNorm", "VGG_A").to_dict("records")
+    found = probe_ratios(
+        {run: probe_steps(run) for run in runs}, "VGG_A_BatchNorm", "VGG_A"
+    ).to_dict("records")
     row, late = found
     assert (row["part"], late["part"]) == ("whole run", "second half")
     assert (row["lr"], row["along"], row["seeds"]) == ("0.1", "gradient", 2)

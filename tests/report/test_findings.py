@@ -169,6 +169,13 @@ def test_bands_are_compared_over_the_rates_and_steps_that_both_have(tmp_path: Pa
     )
 
 
+def test_equal_bands_hang_on_nothing_and_unlike_rates_make_none(tmp_path: Path) -> None:
+    (text,) = bands(tmp_path / "equal", (0.1, 0.2, 0.3), (0.1, 0.2, 0.3))
+    assert text.endswith("and 1.00 to 1.00 times with any one rate left out")
+    runs = [make_run(tmp_path, model, [1.0], lr=lr) for model, lr in (("A", "0.1"), ("B", "0.2"))]
+    assert not [text for text in sentences(tmp_path, *runs) if "band" in text]
+
+
 def test_a_model_without_a_finite_loss_has_no_band_to_compare(tmp_path: Path) -> None:
     rates = ("0.1", "0.2", "0.3")
     runs = [make_run(tmp_path, "A", [], lr=lr, val=(), diverged=True) for lr in rates]

@@ -98,9 +98,9 @@ def _draw(
         for cost, model, unbeaten in zip(costs, models, front, strict=True)
         if unbeaten
     )  # fmt: skip
-    # No greater cost beats the last model of the front either.
-    x, y = zip(*steps, (axes.get_xlim()[1], steps[-1][1]), strict=True)
-    axes.plot(x, 100 * np.array(y), **_FRONT)
+    if steps:  # no greater cost beats the last model of the front either
+        x, y = zip(*steps, (axes.get_xlim()[1], steps[-1][1]), strict=True)
+        axes.plot(x, 100 * np.array(y), **_FRONT)
     for model, cost, look in zip(models, costs, looks, strict=True):
         accuracy = model.accuracy.mean
         low, high = model.spread

@@ -12,7 +12,7 @@ from pj2.exhibits.tested import models_on_test
 from pj2.language import tr
 from pj2.runs.reading import RunRecord, diverged
 from pj2.statistics import NOT_NEGATIVE, SHARE, Mean, mean_interval, wilson_interval
-from pj2.wording import hardware_in_words, named
+from pj2.wording import hardware_in_words, named, sentences
 
 COSTS = ("parameters", "macs", "seconds")
 
@@ -106,14 +106,15 @@ def fronts(models: Sequence[Efficiency]) -> dict[str, np.ndarray]:
 
 
 def note_conditions(models: Sequence[Efficiency]) -> str:
-    """Return a sentence that warns of seconds that cannot be compared; empty if they can."""
-    conditions = list(dict.fromkeys(_condition(run) for model in models for run in model.runs))
-    if len(conditions) < 2:
-        return ""
-    return tr(
+    """Return sentences that warn of seconds that cannot be compared; empty if they can."""
+    runs = [run for model in models for run in model.runs]
+    conditions = list(dict.fromkeys(map(_condition, runs)))
+    unlike = tr(
         "Seconds were measured under different conditions ({conditions}) and are not comparable.",
         conditions=named(conditions),
     )
+    ended = tr("A model with a diverged run is not on the front of seconds.")
+    return sentences(unlike if len(conditions) > 1 else "", ended if diverged(runs) else "")
 
 
 def _condition(run: RunRecord) -> str:

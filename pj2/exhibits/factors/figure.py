@@ -46,7 +46,8 @@ def plot_factors(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """
     runs = load_runs(index_paths)
     levels = factor_levels(runs)
-    accuracies = variant_accuracies(runs, levels)
+    compared = compared_runs(runs, levels)
+    accuracies = variant_accuracies(compared, levels)
     if accuracies.empty:
         style.save_placeholder(tr("No run of these variants finished an epoch"), stem)
         return
@@ -83,7 +84,7 @@ def plot_factors(index_paths: Iterable[PathLike], stem: PathLike) -> None:
         tr("The {n} greatest of {total:,} effects.", n=len(shown), total=len(effects))
         if len(shown) < len(effects)
         else "",
-        *remarks(table, compared_runs(runs, levels)),
+        *remarks(table, compared),
     )  # fmt: skip
     style.save(figure, stem)
 

@@ -49,13 +49,13 @@ def compared_runs(runs: Sequence[RunRecord], levels: Levels) -> list[RunRecord]:
 
 
 def variant_accuracies(runs: Sequence[RunRecord], levels: Levels) -> pd.DataFrame:
-    """Return one row for each variant and seed, and each learning rate if that is a factor.
+    """Return one row for each of the `compared_runs`.
 
     Columns: architecture, one for each factor (its level), seed, accuracy (on the test set, at
     the chosen epoch). Runs without a finished epoch are left out.
     """
     rows = []
-    for run in compared_runs(runs, levels):
+    for run in runs:
         if result := test_result(run):
             cell = {"architecture": run.architecture, LEARNING_RATE: run.lr, **run.variant}
             rows.append({**cell, "seed": run.seed, "accuracy": result[0] / result[1]})

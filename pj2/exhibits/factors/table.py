@@ -35,7 +35,8 @@ def factors_table(index_paths: Iterable[PathLike]) -> Table:
     """
     runs = load_runs(index_paths)
     levels = factor_levels(runs)
-    frame = factor_effects(variant_accuracies(runs, levels), levels)
+    compared = compared_runs(runs, levels)
+    frame = factor_effects(variant_accuracies(compared, levels), levels)
     rows = frame.to_dict("records")
     shown = {
         tr("Model"): frame["architecture"],
@@ -50,7 +51,7 @@ def factors_table(index_paths: Iterable[PathLike]) -> Table:
             tr("reference") if row["level"] == row["reference"] else _effect(row) for row in rows
         ],
     }
-    caption = sentences(tr(_CAPTION), *remarks(frame, compared_runs(runs, levels)))
+    caption = sentences(tr(_CAPTION), *remarks(frame, compared))
     return Table.of(frame, caption=caption, shown=shown)
 
 

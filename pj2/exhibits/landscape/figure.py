@@ -153,7 +153,7 @@ def _small_print(members: Members, width: int) -> list[str]:
             "the end of a model's shortest run, seed {seed}.",
             seed=seeds[0],
         ),
-        tr("A diverged run ends at its cross, and the band goes on without it.")
+        tr("A cross ends a diverged run; the band goes on with the other runs, if there are any.")
         if diverged(runs)
         else "",
         tr(

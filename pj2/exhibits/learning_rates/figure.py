@@ -164,6 +164,6 @@ def _small_print(found: Sequence[Outcome], window: int, guess: Guess) -> list[st
         tr("On the edge: diverged before; a number counts seeds.")
         if any(math.isnan(value) for each in found for value in each.losses.values())
         else "",
-        hardly_learned([each.run for each in found if each.state == STALLED]),
+        hardly_learned([each.run for each in found if each.state == STALLED], runs),
         cautions(runs),
     ]

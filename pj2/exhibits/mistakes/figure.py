@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from pj2.data.layout import IMAGES_FILE, SIDE
 from pj2.errors import UserError
 from pj2.exhibits import letters, style
+from pj2.exhibits.cautions import chosen_by_test, diverged_runs
 from pj2.exhibits.mistakes.numbers import Mistake, confident_mistakes
 from pj2.language import tr
 from pj2.runs.reading import (
@@ -149,4 +150,6 @@ def _small_print(
             setting=setting_in_words(shown, runs),
             side=SIDE,
         ),
+        diverged_runs(shown),
+        chosen_by_test(shown),
     ]

@@ -117,15 +117,18 @@ def _medians(probed: Mapping[RunRecord, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def probe_ratios(runs: Sequence[RunRecord], model: str, other: str) -> pd.DataFrame:
+def probe_ratios(
+    steps_of: Mapping[RunRecord, pd.DataFrame], model: str, other: str
+) -> pd.DataFrame:
     """Return the ratio of each quantity's median for `model` to that for `other`.
 
     Runs are paired by learning rate, direction, part and seed; a row covers all seeds. The medians
-    are over the steps that both runs of a pair probed: one may have ended earlier. Columns:
+    are over the steps that both runs of a pair probed: one may have ended earlier. `steps_of` has
+    the `probe_steps` of each run. Columns:
     lr, along, part, seeds (pairs), and for each of `QUANTITIES` its geometric mean over seeds,
     with ``_low`` and ``_high``, the least and the greatest.
     """
-    probed = {run: probe_steps(run) for run in runs if run.model in (model, other)}
+    probed = {run: steps for run, steps in steps_of.items() if run.model in (model, other)}
     last: dict[tuple[str, int], float] = {}
     for run, steps in probed.items():
         end = float(steps["step"].max())

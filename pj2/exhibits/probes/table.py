@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 import pandas as pd
 
 from pj2.exhibits.cautions import cautions, diverged_runs, stalled_runs
 from pj2.exhibits.format import Table
-from pj2.exhibits.probes.numbers import QUANTITIES, is_probed, probe_medians, probe_ratios
+from pj2.exhibits.probes.numbers import (
+    QUANTITIES,
+    is_probed,
+    probe_medians,
+    probe_ratios,
+    probe_steps,
+)
 from pj2.language import said, tr
-from pj2.runs.reading import PathLike, load_runs
+from pj2.runs.reading import PathLike, RunRecord, load_runs
 from pj2.wording import sentences
 
 _MEDIANS = said(
@@ -29,7 +35,8 @@ _RATIOS = said(
 
 def probes_table(index_paths: Iterable[PathLike]) -> Table:
     """Return one row per run, direction and part."""
-    medians = probe_medians([run for run in load_runs(index_paths) if is_probed(run)])
+    runs = [run for run in load_runs(index_paths) if is_probed(run)]
+    medians = probe_medians(runs)
     shown = {
         tr("Model"): medians["model"],
         tr("Learning rate"): medians["lr"],
@@ -39,7 +46,7 @@ def probes_table(index_paths: Iterable[PathLike]) -> Table:
         tr("Probes"): medians["probes"],
         **{tr(words): medians[name].map("{:.4g}".format) for name, words in QUANTITIES.items()},
     }
-    return Table.of(medians, caption=tr(_MEDIANS), shown=shown)
+    return Table.of(medians, caption=_caption(_MEDIANS, runs), shown=shown)
 
 
 def probe_ratios_table(index_paths: Iterable[PathLike]) -> Table:
@@ -50,9 +57,10 @@ def probe_ratios_table(index_paths: Iterable[PathLike]) -> Table:
     """
     runs = [run for run in load_runs(index_paths) if is_probed(run)]
     models = list(dict.fromkeys(run.model for run in runs))
+    steps_of = {run: probe_steps(run) for run in runs}
     parts = []
     for other, model in combinations(models, 2):
-        part = probe_ratios(runs, model, other)
+        part = probe_ratios(steps_of, model, other)
         part.insert(0, "other", other)
         part.insert(0, "model", model)
         parts.append(part)
@@ -66,8 +74,11 @@ def probe_ratios_table(index_paths: Iterable[PathLike]) -> Table:
         tr("Seeds"): ratios["seeds"],
         **{tr(words): _ranges(ratios, name) for name, words in QUANTITIES.items()},
     }
-    caption = sentences(tr(_RATIOS), diverged_runs(runs), stalled_runs(runs), cautions(runs))
-    return Table.of(ratios, caption=caption, shown=shown)
+    return Table.of(ratios, caption=_caption(_RATIOS, runs), shown=shown)
+
+
+def _caption(what: str, runs: Sequence[RunRecord]) -> str:
+    return sentences(tr(what), diverged_runs(runs), stalled_runs(runs), cautions(runs))
 
 
 def _direction(along: str) -> str:
