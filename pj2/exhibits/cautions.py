@@ -11,10 +11,27 @@ from pj2.wording import mixed_precisions, named, sentences
 
 
 def cautions(runs: Iterable[RunRecord]) -> str:
-    """Return sentences on epochs chosen by the test set, and on unlike budgets and precisions."""
+    """Return sentences on test-chosen epochs, unlike budgets and precisions, and other losses."""
     runs = list(runs)
     return sentences(
-        chosen_by_test(runs), unlike_budgets(runs), mixed_precisions(map(precision_of, runs))
+        chosen_by_test(runs),
+        unlike_budgets(runs),
+        mixed_precisions(map(precision_of, runs)),
+        other_losses(runs),
+    )
+
+
+def other_losses(runs: Iterable[RunRecord]) -> str:
+    """Return a sentence on models that minimise another loss than the cross-entropy."""
+    models = dict.fromkeys(
+        run.model for run in runs if run.info["settings"]["loss"]["name"] != "cross_entropy"
+    )
+    if not models:
+        return ""
+    return tr(
+        "The training loss of {models} is not the cross-entropy, nor in nats; validation and test "
+        "losses are.",
+        models=named(list(models), tr(", ")),
     )
 
 
@@ -56,12 +73,14 @@ def unlike_budgets(runs: Iterable[RunRecord]) -> str:
 
 
 def diverged_runs(runs: Iterable[RunRecord]) -> str:
-    """Return a sentence that names the runs that diverged; empty if there are none."""
+    """Return a sentence that names the diverged ones among these runs; empty without any."""
     runs = list(runs)
     lost = diverged(runs)
     if not lost:
         return ""
-    return tr("Diverged; what is shown was measured before: {runs}.", runs=_named_among(lost, runs))
+    return tr(
+        "Diverged runs, which count only as far as they got: {runs}.", runs=_named_among(lost, runs)
+    )
 
 
 def stalled_runs(runs: Iterable[RunRecord]) -> str:

@@ -21,10 +21,11 @@ from pj2.statistics import Mean, mean_accuracy
 class ModelOnTest:
     """A model's runs that have predictions, one per seed, and the predictions; may be empty.
 
-    `name` identifies the model in a table or figure.
+    `name` identifies the model in a table or figure. `chosen` also has runs without predictions.
     """
 
     name: str
+    chosen: tuple[RunRecord, ...]
     runs: tuple[RunRecord, ...]
     predictions: tuple[Predictions, ...]
 
@@ -67,5 +68,7 @@ def models_on_test(runs: Iterable[RunRecord]) -> Iterator[ModelOnTest]:
     groups = by_model(runs)
     names = model_names(run for group in groups.values() for run in group)
     for key, group in groups.items():
-        pairs = tested(chosen_setting(group))
-        yield ModelOnTest(names[key], tuple(run for run, _ in pairs), tuple(p for _, p in pairs))
+        chosen = chosen_setting(group)
+        pairs = tested(chosen)
+        runs, guesses = tuple(run for run, _ in pairs), tuple(each for _, each in pairs)
+        yield ModelOnTest(names[key], tuple(chosen), runs, guesses)

@@ -71,6 +71,14 @@ def model_card(model: Model, license: str, citation: Citation) -> str:
     )  # fmt: skip
 
 
+def _images(run: RunRecord) -> str:
+    data = run.info["data"]
+    return (
+        f"{data['train_images']:,} images to train on, {data['validation_images']:,} to validate, "
+        f"{data['test_images']:,} to test"
+    )
+
+
 def study_page(
     models: Sequence[Model], license: str, citation: Citation, tables: Iterable[str], report: bool
 ) -> str:
@@ -92,7 +100,7 @@ def study_page(
         models=_table(headings, rows),
         data=models[0].data,
         title=models[0].title,
-        info=models[0].info,
+        images=list(dict.fromkeys(_images(run) for model in models for run in model.runs)),
         choosing=choosing_in_words(run for model in models for run in model.runs),
         runs=sum(len(model.runs) for model in models),
         lost=[

@@ -54,7 +54,11 @@ def _of_runs(model: Model) -> Iterator[str]:
             "The test images chose the epoch (the published protocol): the test accuracy is "
             "biased upwards."
         )
-    last = [run for run in model.chosen.finished if run.best_epoch == run.info["epochs_run"] - 1]
+    last = [
+        run
+        for run in model.chosen.finished
+        if run.diverged_at is None and run.best_epoch == run.info["epochs_run"] - 1
+    ]
     if last:
         yield (
             f"More epochs may do better: in {len(last)} of {seeds} runs at the chosen learning "

@@ -57,12 +57,7 @@ def at_a_glance(shown: Shown) -> Glance:
         Fact(
             tr("Data"),
             f"{data['name']} ({data['source']})",
-            tr(
-                "{train:,} training, {validation:,} validation and {test:,} test images",
-                train=data["train_images"],
-                validation=data["validation_images"],
-                test=data["test_images"],
-            ),
+            _distinct(map(_images, runs), "; "),
         ),
         Fact(
             tr("Training time"),
@@ -92,6 +87,16 @@ def at_a_glance(shown: Shown) -> Glance:
     )  # fmt: skip
     rows = tuple(_experiment(shown.of([name])) for name in shown.contents.config.experiments)
     return Glance(facts, headings, rows, tuple(_stale(shown)), lost)
+
+
+def _images(run: RunRecord) -> str:
+    data = run.info["data"]
+    return tr(
+        "{train:,} training, {validation:,} validation and {test:,} test images",
+        train=data["train_images"],
+        validation=data["validation_images"],
+        test=data["test_images"],
+    )
 
 
 def _counts(statuses: Counter[str]) -> str:

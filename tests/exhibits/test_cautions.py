@@ -107,7 +107,26 @@ def test_a_diverged_run_is_named_beside_every_accuracy_of_it(tmp_path: Path, dra
     }
     said["plot_confusion"] = words(drawn(plot_confusion, index[1:]))
     for name, caption in said.items():
-        assert "Diverged; what is shown was measured before: B at 0.001, seed 0." in caption, name
+        assert (
+            "Diverged runs, which count only as far as they got: B at 0.001, seed 0." in caption
+        ), name
+
+
+def test_a_seed_that_finished_no_epoch_is_missed(tmp_path: Path, drawn: Drawn) -> None:
+    entries = [make_run(tmp_path, "A", [1.0, 0.9])]
+    entries += [make_run(tmp_path, "A", [], seed=seed, val=(), diverged=True) for seed in (1, 2)]
+    index = make_index(tmp_path, entries)
+    said = [words(drawn(plot, index)) for plot in (plot_confusion, plot_reliability)]
+    said += [table(index).caption for table in (per_class_table, calibration_table)]
+    for caption in said:
+        assert "only as far as they got: A at 0.001, seed 1; A at 0.001, seed 2." in caption
+
+
+def test_a_loss_that_is_not_in_nats_is_named(tmp_path: Path, drawn: Drawn) -> None:
+    squared = {"loss": {"name": "squared_error"}}
+    entries = [make_run(tmp_path, "A", [0.1, 0.05], settings=squared), make_run(tmp_path, "B", [1])]
+    sentence = "The training loss of A is not the cross-entropy, nor in nats; validation and test"
+    assert sentence in words(drawn(plot_curves, make_index(tmp_path, entries)[:1]))
 
 
 def test_runs_of_one_model_in_two_experiments_are_told_apart(tmp_path: Path) -> None:
@@ -115,7 +134,7 @@ def test_runs_of_one_model_in_two_experiments_are_told_apart(tmp_path: Path) -> 
         make_run(tmp_path, "B", [1.0], diverged=name == "x", experiment=name) for name in "xy"
     ]
     caption = efficiency_table(make_index(tmp_path, entries)).caption
-    assert "before: x/B at 0.001, seed 0." in caption
+    assert "as far as they got: x/B at 0.001, seed 0." in caption
 
 
 def test_how_a_rate_is_chosen_is_said_where_runs_diverged_or_only_some_validate(

@@ -79,7 +79,7 @@ def test_a_run_that_diverged_is_not_fast(tmp_path: Path, drawn: Drawn) -> None:
     assert fronts(found)["seconds"].tolist() == [True, False]
     caption = efficiency_table(index).caption
     assert "A model with a diverged run is not on the front of seconds." in caption
-    assert "Diverged; what is shown was measured before: B at" in caption
+    assert "Diverged runs, which count only as far as they got: B at" in caption
     assert drawn(plot_efficiency, index[1:]).axes  # without any front of seconds
 
 

@@ -92,7 +92,9 @@ def test_a_run_that_ended_early_is_compared_over_the_steps_of_both(tmp_path):
     ]  # fmt: skip
     table = probe_ratios_table(make_index(tmp_path, entries))
     assert table.frame["loss_variation"].tolist() == [1.0, 1.0]
-    assert "Diverged; what is shown was measured before: VGG_A at 0.1, seed 0." in table.caption
+    assert (
+        "Diverged runs, which count only as far as they got: VGG_A at 0.1, seed 0." in table.caption
+    )
 
 
 def test_shift_is_also_relative_to_the_gradient(runs):

@@ -98,6 +98,11 @@ def test_the_architecture_is_described_with_its_options_and_tensors(tmp_path):
         "mit", CITATION,
     )  # fmt: skip
     assert "VGG_A with BatchNorm between each convolution and its ReLU" in card
+    assert "As published" not in card
+    narrow = made(tmp_path / "narrow", settings={"architecture": {"width": 0.25}})
+    assert "As published, with the default options: `[N, 3, 32, 32]`" in model_card(
+        model_of(tmp_path / "narrow", narrow), "mit", CITATION
+    )
     assert "The eight 3x3 convolutions of configuration A" in card  # of what it is built on
     assert "class VGG_A_BatchNorm(VGG_A)" in card  # the source itself
     assert "| Parameters | 1,234,567 |" in card
@@ -177,6 +182,7 @@ def test_card_and_page_name_the_accuracy_that_chose_the_learning_rate(tmp_path):
         chosen[name] = model_card(model, "mit", CITATION) + page
         assert f"the one with the best {name} accuracy of 2" in chosen[name]
         assert f"its learning rate with the best {name} accuracy" in chosen[name]
+        assert f"120 images to train on, {images} to validate, 20 to test)" in page
     assert "best validation accuracy" not in chosen["test"]
 
 
@@ -184,6 +190,8 @@ def test_progress_to_the_last_epoch_is_said(tmp_path):
     assert "More epochs" not in said(tmp_path, made(tmp_path))
     rising = [made(tmp_path, val=(0.6, 0.7)), made(tmp_path, seed=1)]
     assert "in 1 of 2 runs at the chosen" in said(tmp_path, *rising)
+    lost = made(tmp_path / "lost", val=(0.6, 0.7), diverged=True)
+    assert "More epochs" not in said(tmp_path / "lost", lost)
 
 
 def test_guessing_is_told_from_knowing(tmp_path):

@@ -109,8 +109,9 @@ def test_a_model_that_diverged_is_not_merely_less_accurate(tmp_path: Path) -> No
     ]  # fmt: skip
     told = found(tmp_path, *runs)
     assert told.found[0][1][1].text.endswith("; runs of B diverged")
-    assert "Diverged; what is shown was measured before: B at 0.001, seed 0; B at" in "".join(
-        told.limits
+    assert (
+        "Diverged runs, which count only as far as they got: B at 0.001, seed 0; B at"
+        in "".join(told.limits)
     )
 
 

@@ -46,6 +46,7 @@ class _Panel:
     """A model's runs, one per seed, with the calibration of each run and of all runs pooled."""
 
     name: str
+    chosen: tuple[RunRecord, ...]
     runs: tuple[RunRecord, ...]
     each: tuple[Calibration, ...]
     pooled: Calibration
@@ -111,7 +112,7 @@ def _best(trained: Sequence[ModelOnTest]) -> list[ModelOnTest]:
 
 def _measure(model: ModelOnTest) -> _Panel:
     each = tuple(calibration([guesses]) for guesses in model.predictions)
-    return _Panel(model.name, model.runs, each, calibration(model.predictions))
+    return _Panel(model.name, model.chosen, model.runs, each, calibration(model.predictions))
 
 
 def _set_axes(points: Axes, shares: Axes, leftmost: bool, lowest: bool, top: float) -> None:
@@ -212,7 +213,7 @@ def _small_print(
         if trained > len(panels)
         else "",
         note_losses({panel.name: panel.runs[0] for panel in panels}),
-        diverged_runs(shown),
+        diverged_runs(run for panel in panels for run in panel.chosen),
         cautions(shown),
         never_finished(absent),
     ]

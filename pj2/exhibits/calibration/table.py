@@ -47,12 +47,14 @@ def calibration_table(index_paths: Iterable[PathLike]) -> Table:
     """
     rows, shown, absent = [], [], []
     first: dict[str, RunRecord] = {}
+    chosen: list[RunRecord] = []
     compared: list[RunRecord] = []
     for model in models_on_test(load_runs(index_paths)):
         if not model.runs:
             absent.append(model.name)
             continue
         first[model.name] = model.runs[0]
+        chosen += model.chosen
         compared += model.runs
         each = [
             vars(calibration([guesses])) | {"ece_if_calibrated": ece_if_calibrated(guesses)}
@@ -70,7 +72,7 @@ def calibration_table(index_paths: Iterable[PathLike]) -> Table:
         caption=sentences(
             tr(_CAPTION, bins=BINS, draws=DRAWS),
             note_losses(first),
-            diverged_runs(compared),
+            diverged_runs(chosen),
             cautions(compared),
             never_finished(absent),
         ),

@@ -39,7 +39,8 @@ def plot_confusion(index_paths: Iterable[PathLike], stem: PathLike) -> None:
     """
     runs = load_runs(index_paths)
     model = one_model(runs)
-    seen = tested(chosen_setting(runs))
+    setting = chosen_setting(runs)
+    seen = tested(setting)
     if not seen:
         style.save_placeholder(tr("{model}: no run finished an epoch", model=model), stem)
         return
@@ -62,7 +63,7 @@ def plot_confusion(index_paths: Iterable[PathLike], stem: PathLike) -> None:
             setting=setting_in_words(shown, runs), epochs=tr(", ").join(map(str, epochs)),
         ),
         _cells_in_words(len(shown)) if _has_numbers(result) else "",
-        diverged_runs(shown),
+        diverged_runs(setting),
         chosen_by_test(shown),
     )  # fmt: skip
     style.save(figure, stem)

@@ -111,7 +111,7 @@ def _chosen(
         if not model.runs:
             told.append(tr("{model}: no run finished an epoch", model=model.name))
             continue
-        compared += model.runs
+        compared += model.chosen
         run, seeds = model.runs[0], seeds_in_words(model.runs)
         chosen[model.name] = run, confusion(model.predictions)
         told.append(tr("{model}: lr {lr}, {seeds}", model=model.name, lr=run.lr, seeds=seeds))

@@ -42,7 +42,8 @@ def loss_curves(runs: Sequence[RunRecord]) -> Chart:
         recorded, table = steps(run), epochs(run)
         width = max(_SMOOTH, bin_width(len(recorded), most))
         _, _, mean = bins(recorded["loss"].to_numpy(), width)
-        middle = np.arange(len(mean)) * width + width / 2
+        start = np.arange(len(mean)) * width
+        middle = (start + np.minimum(start + width, len(recorded))) / 2
         x = middle / steps_per_epoch(run, recorded)
         parts.append(_part(label, run, "train", x, mean, whole=False))
         for split in ("val", "test"):

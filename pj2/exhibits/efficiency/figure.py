@@ -168,7 +168,7 @@ def _small_print(models: Sequence[Efficiency], absent: Sequence[str]) -> list[st
             bars=tr("; ").join(bars),
         ),
         note_conditions(models),
-        diverged_runs(run for model in models for run in model.runs),
+        diverged_runs(run for model in models for run in model.chosen),
         cautions(run for model in models for run in model.runs),
         never_finished(absent),
     ]

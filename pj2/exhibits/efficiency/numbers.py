@@ -21,12 +21,14 @@ COSTS = ("parameters", "macs", "seconds")
 class Efficiency:
     """A model at its chosen learning rate: costs, and test accuracy over its seeds.
 
-    `name` identifies the model in a table or figure. `runs` has one run per seed, `images` is the
-    number of test images of each run. `seconds` is the wall time of a run's epochs. `wilson` is
-    the 95 % Wilson interval of a single seed's accuracy, None for several seeds.
+    `name` identifies the model in a table or figure. `runs` has one run per seed, `chosen` also
+    those without predictions; `images` is the number of test images of each run. `seconds` is the
+    wall time of a run's epochs. `wilson` is the 95 % Wilson interval of a single seed's accuracy,
+    None for several seeds.
     """
 
     name: str
+    chosen: tuple[RunRecord, ...]
     runs: tuple[RunRecord, ...]
     images: int
     accuracy: Mean
@@ -70,6 +72,7 @@ def efficiencies(runs: Sequence[RunRecord]) -> tuple[list[Efficiency], list[str]
         models.append(
             Efficiency(
                 model.name,
+                model.chosen,
                 model.runs,
                 images,
                 mean_interval([n / images for n in correct], SHARE),

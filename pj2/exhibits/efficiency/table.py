@@ -54,7 +54,7 @@ def efficiency_table(index_paths: Iterable[PathLike]) -> Table:
         caption=sentences(
             tr(_CAPTION),
             note_conditions(models),
-            diverged_runs(compared),
+            diverged_runs(run for model in models for run in model.chosen),
             cautions(compared),
             never_finished(absent),
         ),

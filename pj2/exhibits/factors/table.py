@@ -82,8 +82,7 @@ def remarks(frame: pd.DataFrame, runs: Sequence[RunRecord]) -> list[str]:
                 n=lost, total=len(runs),
             )
         )  # fmt: skip
-    finished = [run for run in runs if run.best_epoch is not None]
-    return [*told, diverged_runs(finished), cautions(runs)]
+    return [*told, diverged_runs(runs), cautions(runs)]
 
 
 def _effect(row: Mapping[Any, Any]) -> str:

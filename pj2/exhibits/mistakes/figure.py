@@ -42,7 +42,8 @@ def plot_mistakes(index_paths: Iterable[PathLike], data: Path, stem: PathLike) -
     """
     runs = load_runs(index_paths)
     model = one_model(runs)
-    seen = tested(chosen_setting(runs))
+    setting = chosen_setting(runs)
+    seen = tested(setting)
     if not seen:
         style.save_placeholder(tr("{model}: no run finished an epoch", model=model), stem)
         return
@@ -61,7 +62,12 @@ def plot_mistakes(index_paths: Iterable[PathLike], data: Path, stem: PathLike) -
     for axes in grid.flat[len(surest) :]:
         axes.set_axis_off()
     figure.suptitle(tr("{model}: its most confident mistakes", model=model))
-    style.note(figure, *_small_print(runs, shown, guesses[0], len(surest), len(mistakes)))
+    style.note(
+        figure,
+        *_small_print(runs, shown, guesses[0], len(surest), len(mistakes)),
+        diverged_runs(setting),
+        chosen_by_test(shown),
+    )
     style.save(figure, stem)
 
 
@@ -150,6 +156,4 @@ def _small_print(
             setting=setting_in_words(shown, runs),
             side=SIDE,
         ),
-        diverged_runs(shown),
-        chosen_by_test(shown),
     ]

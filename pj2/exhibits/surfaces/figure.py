@@ -54,7 +54,7 @@ def plot_surfaces(surfaces: Iterable[PathLike], stem: PathLike) -> None:
         flats.append(flat)
         drawn = flat.contourf(alpha, beta, shown, levels=levels, norm="log", cmap="viridis")
         lines = flat.contour(alpha, beta, shown, levels=levels[::3], colors="white", linewidths=0.5)
-        flat.clabel(lines, fmt=lambda loss: f"{loss:.{0 if loss >= 10 else 1}f}", fontsize=6)
+        flat.clabel(lines, fmt=lambda loss: f"{loss:.2g}", fontsize=6)
         flat.plot(0, 0, "+", color="white", markersize=8)
         flat.set(title=surface.full_title, xlabel="α", ylabel="β", aspect="equal")
         flat.title.set_color(style.colours([surface.model])[surface.model])
