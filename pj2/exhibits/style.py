@@ -76,26 +76,31 @@ styled = matplotlib.rc_context(_RC)  # a decorator for every function that draws
 def colours(models: Iterable[str]) -> dict[str, str]:
     """Return the colour of each model, as hex, in their order.
 
-    A model of the palette always has its own colour; variants of one (``Model.factor-level``)
-    have shades of it. Another model's name decides its place in a list of spare colours; if that
-    place is taken in this figure, the next free one is used.
+    A model of the palette always has its own colour. Another model's name decides its place in a
+    list of spare colours; if that place is taken in this figure, the next free one is used.
+    Variants of a model (``Model.factor-level``) have shades of its colour.
     """
     ordered = dict.fromkeys(models)
-    chosen: dict[str, str] = {}
     names = sorted(ordered)
-    for model in names:
-        base = model.partition(".")[0]
-        if base in PALETTE:
-            variants = [name for name in names if name.startswith(f"{base}.")]
-            own = model == base
-            chosen[model] = (
-                PALETTE[base] if own else shade(PALETTE[base], variants.index(model), len(variants))
-            )
-            continue
-        start = int(hashlib.sha256(model.encode()).hexdigest(), 16)
+    own: dict[str, str] = {}
+    for base in sorted({_base(name) for name in names} - PALETTE.keys()):
+        start = int(hashlib.sha256(base.encode()).hexdigest(), 16)
         ring = [_SPARE[(start + turn) % len(_SPARE)] for turn in range(len(_SPARE))]
-        chosen[model] = next((free for free in ring if free not in chosen.values()), ring[0])
-    return {model: chosen[model] for model in ordered}
+        own[base] = next((free for free in ring if free not in own.values()), ring[0])
+    chosen: dict[str, str] = {}
+    for model in ordered:
+        base = _base(model)
+        variants = [name for name in names if name.startswith(f"{base}.")]
+        colour = PALETTE.get(base) or own[base]
+        # The middle one of an odd number of shades is the model's own colour.
+        shades = len(variants) + (len(variants) % 2 if base in ordered else 0)
+        chosen[model] = colour if model == base else shade(colour, variants.index(model), shades)
+    return chosen
+
+
+def _base(model: str) -> str:
+    """Return the model that a variant is of, or a model itself."""
+    return model.partition(".")[0]
 
 
 def shade(colour: str, rank: int, of: int) -> str:

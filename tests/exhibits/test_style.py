@@ -35,6 +35,14 @@ def test_variants_have_shades_of_their_model() -> None:
     assert found["BasicCNN.width-2"].lower() == style.PALETTE["BasicCNN"].lower()
 
 
+def test_no_two_variants_and_their_model_look_alike() -> None:
+    for base in ("VGG_A", "MyNet"):
+        for count in (1, 3, 8):
+            names = [base, *(f"{base}.width-{width}" for width in range(count))]
+            found = style.colours(names)
+            assert len({colour.lower() for colour in found.values()}) == len(names)
+
+
 def test_shades_go_from_light_to_dark_and_one_is_the_colour_itself() -> None:
     assert style.shade("#0072b2", 0, 1) == "#0072b2"
     light = [sum(matplotlib.colors.to_rgb(style.shade("#0072B2", i, 4))) for i in range(4)]
