@@ -77,7 +77,7 @@ class Facts:
 
     parameters: int
     macs: int
-    first_conv: str
+    first_conv: str | None
     precision: Mapping[str, str]
     data: Mapping[str, Any]
 

@@ -167,6 +167,15 @@ def test_a_restored_run_is_the_same_in_every_file(tmp_path, uninterrupted):
         assert filecmp.cmp(tmp_path / "run" / name, tmp_path / "again" / name, shallow=False)
 
 
+def test_a_model_without_a_convolution_is_continued_and_restored(tmp_path, monkeypatch):
+    monkeypatch.setattr("pj2.training.trainer.first_convolution", lambda model: None)
+    train(tmp_path / "run", tmp_path / "store", epochs=1)
+    longer = train(tmp_path / "run", tmp_path / "store", epochs=2)
+    assert train(tmp_path / "again", tmp_path / "store", epochs=2) == longer
+    assert_same_run(tmp_path / "again", tmp_path / "run")
+    assert json.loads((tmp_path / "again" / RUN).read_text())["first_conv"] is None
+
+
 def test_a_diverged_run_is_restored_too(tmp_path):
     changes = {"learning_rate": 1e12, "optimizer": {"name": "sgd"}}
     first = train(tmp_path / "run", tmp_path / "store", **changes)
