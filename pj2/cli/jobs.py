@@ -66,6 +66,13 @@ def prepare(
             f"images; {repeated['both']} are in both splits",
             file=sys.stderr,
         )
+    channels = zip(("red", "green", "blue"), information["std"], strict=True)
+    if constant := [name for name, std in channels if std == 1]:
+        print(
+            f"{', '.join(constant)}: the same value in every training pixel; shifted to 0, "
+            "not scaled",
+            file=sys.stderr,
+        )
     print(
         f"{information['name']} from {information['source']}: "
         f"{information['train_images']} training and {information['test_images']} test images, "

@@ -130,7 +130,8 @@ def channel_statistics(images: npt.NDArray[np.uint8]) -> tuple[list[float], list
     """Return mean and population standard deviation of each channel, as fractions 0..1.
 
     `images` is uint8 [N, 32, 32, 3]. Both come from exact integer histograms, so
-    the order of the images cannot change their last digit.
+    the order of the images cannot change their last digit. The deviation of a channel that
+    has one value only is given as 1, since images are divided by it; no other can exceed 0.5.
     """
     values = np.arange(256, dtype=np.float64) / 255
     mean, std = [], []
@@ -139,7 +140,7 @@ def channel_statistics(images: npt.NDArray[np.uint8]) -> tuple[list[float], list
         weights = counts / counts.sum()
         centre = float(weights @ values)
         mean.append(centre)
-        std.append(float(np.sqrt(weights @ (values - centre) ** 2)))
+        std.append(float(np.sqrt(weights @ (values - centre) ** 2)) or 1.0)
     return mean, std
 
 

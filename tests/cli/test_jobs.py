@@ -42,6 +42,7 @@ def test_prepare_says_what_looks_wrong_of_the_images(tmp_path):
     assert result.stderr.splitlines() == [
         "not read from images: images/train/dog/scan.tiff; see docs/data.md",
         "repeated pixels: 1 training and 0 test images; 2 are in both splits",
+        "green, blue: the same value in every training pixel; shifted to 0, not scaled",
     ]
     refused = subprocess.run(
         [*run, "--output", "other", "--validation-fraction", "0.1"],

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from pj2.config.schema import DatasetConfig
+from pj2.data.augment import normalise
 from pj2.data.prepare import canonical_order, channel_statistics, limited, prepare
 from pj2.data.sources.raw import Split
 from pj2.errors import UserError
@@ -128,9 +130,15 @@ def test_statistics_are_those_of_the_training_split(tmp_path: Path, prepared: Pr
     assert info["per_class"]["test"] == dict.fromkeys(info["classes"], 2)
 
 
-def test_statistics_of_a_constant_channel_are_exact() -> None:
+def test_a_constant_channel_is_not_divided_by_its_standard_deviation_of_zero() -> None:
     images = np.full((2, 32, 32, 3), 255, dtype=np.uint8)
-    assert channel_statistics(images) == ([1.0, 1.0, 1.0], [0.0, 0.0, 0.0])
+    images[0, ..., 1] = 0
+    mean, std = channel_statistics(images)
+    assert (mean, std) == ([1.0, 0.5, 1.0], [1.0, 0.5, 1.0])
+    constants = (torch.tensor(each, dtype=torch.float32) for each in (mean, std))
+    floats = normalise(torch.from_numpy(images), *constants)
+    expected = torch.tensor([[0.0, -1.0, 0.0], [0.0, 1.0, 0.0]])
+    assert torch.allclose(floats[:, :, 0, 0], expected, atol=1e-6)
 
 
 def test_a_limit_keeps_the_first_images_of_each_class_whatever_the_layout(
