@@ -79,7 +79,16 @@ def _show_sides(comparison: Comparison, console: Console) -> None:
     ]
     code = f"differs in {named(comparison.code, ', ')}" if comparison.code else "the same"
     title = "Settings that differ" if rows else "Settings: the same"
-    _show(console, title, rows, [f"Training code: {code}"])
+    notes = [f"Training code: {code}"]
+    of_other_runs = [
+        in_one_line(key)
+        for key, (first, *others) in comparison.differing.items()
+        if all(sorted(map(repr, each)) == sorted(map(repr, first)) for each in others)
+    ]
+    if of_other_runs:
+        keys = named(of_other_runs, ", ")
+        notes.append(f"{keys}: the same values on all sides, but of other runs.")
+    _show(console, title, rows, notes)
 
 
 def _in_words(key: str, values: Sequence[Any]) -> str:

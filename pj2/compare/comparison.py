@@ -44,7 +44,8 @@ class Pair(NamedTuple):
 class Comparison:
     """The result of comparing some sides.
 
-    `differing` holds, for each key whose values differ between sides, the values of every side.
+    `differing` holds, for each key whose values differ between sides or between the runs of a
+    matched pair, the values of every side.
     `code` names the source files that differ. `differences` are of the first of a pair less the
     second: the pair, and its row from `pairwise`. `pairs` counts all matched pairs. `left_out`
     are sentences on runs and pairs without a row; `unmatched` names the runs that are in no pair.
@@ -74,8 +75,8 @@ def compare_sides(sides: Sequence[Side], most: int | None = None) -> Comparison:
     return Comparison(
         tuple(sides),
         tuple(setting for side in sides for setting in settings_of(side)),
-        _differing_settings(sides),
-        _differing_code(sides),
+        _differing_settings(sides, pairs),
+        _differing_code(sides, pairs),
         tuple((ready[place][0], row) for place, row in rows.items()),
         len(pairs),
         tuple(told),
@@ -197,31 +198,47 @@ def _is_same_run(run: RunRecord, other: RunRecord) -> bool:
     return own == theirs
 
 
-def _differing_settings(sides: Sequence[Side]) -> dict[str, tuple[tuple[Any, ...], ...]]:
-    """Return the values of each side for every key whose values differ between sides.
+def _differing_settings(
+    sides: Sequence[Side], pairs: Iterable[Pair]
+) -> dict[str, tuple[tuple[Any, ...], ...]]:
+    """Return the values of each side for every key whose values differ; see `Comparison`.
 
     Keys are those of the settings, section and key joined by a dot, then the precision used, and
     the hardware, data and versions. A side without a key has no values for it.
     """
+    in_pairs = {key for key, values in _by_pair(pairs, _facts) if values[0] != values[1]}
     return {
         key: tuple(tuple(values.values()) for values in columns)
         for key, columns in _by_side(sides, _facts).items()
-        if any(values.keys() != columns[0].keys() for values in columns)
+        if key in in_pairs or any(values.keys() != columns[0].keys() for values in columns)
     }
 
 
-def _differing_code(sides: Sequence[Side]) -> tuple[str, ...]:
-    """Return the source files that differ between the sides that have them.
+def _differing_code(sides: Sequence[Side], pairs: Iterable[Pair]) -> tuple[str, ...]:
+    """Return the source files that differ between the sides, or runs of a pair, that have them.
 
     A file that a side lacks belongs to another model or is no longer imported; in the latter case
     the file that imported it differs too, and is named.
     """
-    modules = _by_side(sides, lambda info: info["code"]["modules"].items())
+    modules = _by_side(sides, _modules)
+    in_pairs = {module for module, found in _by_pair(pairs, _modules) if len({*found} - {None}) > 1}
     return tuple(
         source_file(module).relative_to(PACKAGE_FOLDER.parent).as_posix()
         for module, columns in sorted(modules.items())
-        if len({frozenset(digests) for digests in columns if digests}) > 1
+        if module in in_pairs or len({frozenset(digests) for digests in columns if digests}) > 1
     )
+
+
+def _by_pair(
+    pairs: Iterable[Pair], facts: _Facts
+) -> Iterator[tuple[str, tuple[str | None, str | None]]]:
+    """Yield every key with the JSON texts of its values in the two runs of each matched pair."""
+    for pair in pairs:
+        for runs in pair.runs:
+            one, other = (
+                {key: canonical_json(value) for key, value in facts(run.info)} for run in runs
+            )
+            yield from ((key, (one.get(key), other.get(key))) for key in one.keys() | other.keys())
 
 
 def _by_side(sides: Sequence[Side], facts: _Facts) -> dict[str, list[dict[str, Any]]]:
@@ -233,6 +250,10 @@ def _by_side(sides: Sequence[Side], facts: _Facts) -> dict[str, list[dict[str, A
                 columns = values.setdefault(key, [{} for _ in sides])
                 columns[place][canonical_json(value)] = value
     return values
+
+
+def _modules(info: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield from info["code"]["modules"].items()
 
 
 def _facts(info: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -95,6 +95,16 @@ def test_a_study_is_compared_model_by_model(pj2):
     assert difference["Verdict"] == "not settled"  # its seeds are equal
 
 
+def test_a_setting_whose_values_are_those_of_other_runs_is_named(pj2):
+    for study, sizes in (("old", (10, 20, 10)), ("new", (10, 10, 20))):
+        for model, size in zip(("BasicCNN", "ImprovedCNN", "VGG_A"), sizes, strict=True):
+            make(study, model, 3, settings={"batch_size": size})
+    _, out, _ = pj2("old", "new")
+    assert "Settings that differ" in out
+    assert re.search("^batch_size +10, 20 +10, 20$", out, re.MULTILINE)
+    assert "batch_size: the same values on all sides, but of other runs." in out
+
+
 def test_the_difference_is_the_first_less_the_second(pj2):
     _, out, _ = pj2("small", "large")
     forth = dict(zip(*split(out, "Test accuracy, small − large (+: small is better)"), strict=True))

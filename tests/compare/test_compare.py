@@ -308,3 +308,18 @@ def test_settings_hardware_versions_and_code_that_differ(tmp_path: Path) -> None
     assert found.code == ("pj2/training/loop.py",)
     change(other, "code", modules={"pj2.models": {"x": "1"}, "pj2.models.vgg": {"x": "1"}})
     assert compared(one, other).code == ()
+
+
+def test_settings_and_code_that_are_exchanged_between_the_runs_of_a_side(tmp_path: Path) -> None:
+    for root, models in (("one", "AB"), ("other", "BA")):
+        for place, model in enumerate(models):
+            folder = run(tmp_path / root, model)
+            change(folder, "settings", batch_size=10 + place)
+            change(folder, "code", modules={"pj2.training.loop": {"x": str(place)}})
+    found = compared(tmp_path / "one", tmp_path / "other")
+    assert found.differing == {"batch_size": ((10, 11), (11, 10))}
+    assert found.code == ("pj2/training/loop.py",)
+    for root in ("one", "other"):
+        for model, size in (("C", 10), ("D", 11)):
+            change(run(tmp_path / root, model), "settings", batch_size=size)
+    assert compared(tmp_path / "one", tmp_path / "other").differing.keys() == {"batch_size"}
