@@ -148,15 +148,15 @@ def load_model(run: RunRecord) -> nn.Module:
     """Return the network of a run with its best weights, on the CPU, in evaluation mode.
 
     Raises:
-        UserError: if the weights are damaged, or the run diverged before it predicted anything.
+        UserError: if the weights are damaged, or the run diverged without a chosen epoch.
     """
     import torch
 
     from pj2.config.study import RunSettings
     from pj2.evaluation.weights import load_trained
 
+    if run.best_epoch is None:
+        raise UserError(f"{run.folder}: the run diverged, and no epoch of it was chosen")
     settings = RunSettings.model_validate(run.info["settings"])
     classes = reading.count_classes(run)
-    if classes is None:
-        raise UserError(f"{run.folder}: the run diverged before it predicted anything")
     return load_trained(run.folder / BEST, settings, classes, torch.device("cpu")).eval()

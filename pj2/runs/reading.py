@@ -228,21 +228,18 @@ def test_result(run: RunRecord) -> tuple[int, int] | None:
     return int(pc.sum(pc.equal(table["label"], table["predicted"])).as_py()), len(table)
 
 
-def count_classes(run: RunRecord) -> int | None:
-    """Return how many classes the test images have; None for a run without predictions."""
-    predicted = run.info.get("predictions")
-    return len(predicted["inputs"]["settings"]["classes"]) if predicted else None
+def count_classes(run: RunRecord) -> int:
+    """Return how many classes the data have."""
+    return len(run.info["predictions"]["inputs"]["settings"]["classes"])
 
 
-def class_shares(run: RunRecord) -> np.ndarray | None:
-    """Return each class's share of the test images, float[K]; None for a run without predictions.
+def class_shares(run: RunRecord) -> np.ndarray:
+    """Return each class's share of the test images, float[K].
 
     They stand for the shares among the training images; if a class has no test image, they cannot,
     and are taken as equal.
     """
     known = count_classes(run)
-    if known is None:
-        return None
     labels = read_parquet(run.folder / "predictions.parquet", ("label",))["label"].to_numpy()
     counts = np.bincount(labels, minlength=known)
     return counts / len(labels) if counts.all() else np.full(known, 1 / known)

@@ -21,12 +21,11 @@ def loss_of_guessing(run: RunRecord) -> float | None:
     """Return the cross-entropy of a network that knows the classes' frequencies and nothing else.
 
     It is the entropy of `class_shares`, ln K for K equally frequent classes. None for a run that
-    minimises another loss, or that predicted nothing.
+    minimises another loss.
     """
     if run.info["settings"]["loss"]["name"] != "cross_entropy":
         return None
-    shares = class_shares(run)
-    return None if shares is None else float(entr(shares).sum())
+    return float(entr(class_shares(run)).sum())
 
 
 def is_stalled(run: RunRecord) -> bool:
@@ -39,10 +38,10 @@ def is_stalled(run: RunRecord) -> bool:
     """
     if run.diverged_at is not None:
         return False
-    chance, classes = loss_of_guessing(run), count_classes(run)
-    if chance is None or classes is None:
+    chance = loss_of_guessing(run)
+    if chance is None:
         return False
-    level = chance * (1 - NEAR_CHANCE / math.log(classes))
+    level = chance * (1 - NEAR_CHANCE / math.log(count_classes(run)))
     loss = steps(run)["loss"].to_numpy(np.float64)
     means = [part.mean() for part in np.array_split(loss, min(_PARTS, len(loss)))]
     return float(np.mean(np.array(means) > level)) >= STALLED_SHARE

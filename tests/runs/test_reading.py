@@ -11,9 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from pj2.errors import UserError
+from pj2.notebook import load_model
 from pj2.runs.reading import (
     at_best_epoch,
     chosen_run,
+    class_shares,
+    count_classes,
     epochs,
     load_runs,
     model_names,
@@ -74,6 +77,19 @@ def test_recordings_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert guesses is not None
     assert guesses.classes == ("plane", "car", "bird", "cat")
     assert guesses.correct == 3
+
+
+def test_a_run_that_diverged_at_once_has_classes_but_no_trained_network(tmp_path: Path) -> None:
+    labels = [0, 1, 1, 2, 3, 3, 3, 3]
+    entry = make_run(
+        tmp_path, "VGG_A", [2.0], val=(), labels=labels, predicted=labels, diverged=True
+    )
+    (run,) = load_runs(make_index(tmp_path, [entry]))
+    assert predictions(run) is None
+    assert count_classes(run) == 4
+    assert class_shares(run).tolist() == [0.125, 0.25, 0.125, 0.5]
+    with pytest.raises(UserError, match="seed=0: the run diverged, and no epoch of it was chosen"):
+        load_model(run)
 
 
 def test_unusable_recordings_are_named(tmp_path: Path) -> None:
