@@ -185,11 +185,10 @@ def curvature(
         prepared = open_prepared(task.data)
         by_content: dict[str, list[dict[str, Any]]] = {}  # best and last are often the same
         measured = []
-        for about in (best, last):
+        for kind, about in zip(kinds, (best, last), strict=True):
             if about["sha256"] not in by_content:
-                weights = run.folder / f"{about['weights']}.safetensors"
                 by_content[about["sha256"]] = curvature_of(
-                    weights, _settings(run), prepared, config, device
+                    run.folder / f"{kind}.safetensors", _settings(run), prepared, config, device
                 )
             measured += [{"about": about, **found} for found in by_content[about["sha256"]]]
         write_json(task.output, measured)

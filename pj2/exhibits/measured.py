@@ -29,7 +29,7 @@ LINE_COLUMNS = ("statistics", "alpha", "loss", "accuracy")
 
 @with_config(ConfigDict(strict=True, extra="allow"))
 class About(TypedDict):
-    """The run behind a measurement; `weights` is ``best`` or ``last``."""
+    """The run behind a measurement, and at which of its weights; see `describe`."""
 
     experiment: str
     model: str
@@ -91,9 +91,15 @@ class Measured:
 
 
 def describe(run: RunRecord, weights: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the description of the run behind a measurement; `weights` is ``best`` or ``last``."""
+    """Return the description of the run behind a measurement; `weights` is ``best`` or ``last``.
+
+    The best weights of a run that diverged in its first epoch are described as ``initial``, since
+    it began with them. No weights of such a run have an epoch.
+    """
     name = f"{weights}.safetensors"
     epoch = run.best_epoch if weights == "best" else run.info["epochs_run"] - 1
+    if not run.info["epochs_run"]:
+        epoch, weights = None, "initial" if weights == "best" else weights
     return {
         "experiment": run.experiment,
         "model": run.model,

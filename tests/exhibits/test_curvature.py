@@ -40,6 +40,7 @@ def test_table(measured, tmp_path):
     write_all_formats(curvature_table(measured[:1]), tmp_path / "t")
     row, _ = pd.read_csv(tmp_path / "t.csv").to_dict("records")
     assert (row["trace"], row["smallest"], row["largest"]) == (12.0, -1.0, "9 4")
+    assert row["images_at_most"] == 9
     assert row["trace_error"] == pytest.approx(2 / 3**0.5)
     assert "| 9, 4 | -1 | 12 ± 1.2 |" in squeezed(tmp_path / "t.md")
 
@@ -84,6 +85,19 @@ def test_a_density_that_is_wrong_is_not_drawn_and_a_line_says_why(measured, draw
     figure = drawn(plot_curvature, measured[:1])
     assert [len(panel.lines) for panel in figure.axes] == [1, 2]  # the ticks remain
     assert f"No density of VGG_A (best weights): {why}" in words(figure)
+
+
+def test_the_weights_that_a_run_began_with_are_not_shown_as_its_best(measured, drawn):
+    best, last = json.loads(measured[0].read_text())
+    initial = best | {"about": best["about"] | {"weights": "initial", "epoch": None}}
+    write_json(measured[0], [initial, last])
+    titles = [panel.get_title() for panel in drawn(plot_curvature, measured[:1]).axes]
+    assert titles == ["last weights", "initial weights"]
+    titles = [panel.get_title() for panel in drawn(plot_curvature, measured).axes]
+    assert [title.split(",")[0] for title in titles] == [
+        "best weights", "last weights", "initial weights",
+    ]  # fmt: skip
+    assert [row[2] for row in curvature_table(measured[:1]).rows] == ["initial", "last"]
 
 
 def test_weights_without_curvature_are_named(measured, drawn):

@@ -12,12 +12,15 @@ from pj2.exhibits.measured import (
     LINE_COLUMNS,
     as_grid,
     barrier,
+    describe,
     gather_surface,
     read_curvature,
     read_measured,
     with_description,
 )
-from pj2.store.files import write_table
+from pj2.runs.reading import load_runs
+from pj2.store.files import write_json, write_table
+from tests.helpers.made_up import make_index, make_run
 
 ABOUT = {
     "experiment": "e", "model": "VGG_A", "lr": "0.1", "seed": 0, "epoch": 1, "weights": "best",
@@ -95,3 +98,24 @@ def test_a_foreign_json_is_a_line(tmp_path):
     (tmp_path / "c.json").write_text('[{"about": {}}]')
     with pytest.raises(UserError, match=r"another version wrote it: 0\.about\.experiment: Field"):
         read_curvature(tmp_path / "c.json")
+
+
+def test_weights_are_described_as_what_they_are(tmp_path):
+    """A run that diverged in its first epoch has, as its best weights, those it began with."""
+    entries = [
+        make_run(tmp_path, "A", [2.0] * 6, lr="0.1", val=(0.5, 0.6, 0.4), test=None),
+        make_run(tmp_path, "A", [2.0], lr="1.0", val=(), test=None, diverged=True),
+    ]
+    ends = [
+        describe(run, weights, {})
+        for run in load_runs(make_index(tmp_path, entries))
+        for weights in ("best", "last")
+    ]
+    assert [(end["weights"], end["epoch"]) for end in ends] == [
+        ("best", 1), ("last", 2), ("initial", None), ("last", None),
+    ]  # fmt: skip
+    nothing = {"statistics": "none", "loss": None, "parameters": 0}
+    lists = ("largest", "smallest", "traces", "nodes", "masses")
+    nothing |= {name: [] for name in lists}
+    write_json(tmp_path / "c.json", [{"about": end, **nothing} for end in ends])
+    assert [part["about"] for part in read_curvature(tmp_path / "c.json")] == ends

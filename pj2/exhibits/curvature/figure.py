@@ -15,7 +15,11 @@ from pj2.language import said, tr
 from pj2.runs.reading import PathLike
 from pj2.wording import named
 
-_WEIGHTS = {"best": said("best weights"), "last": said("last weights")}
+_WEIGHTS = {
+    "best": said("best weights"),
+    "last": said("last weights"),
+    "initial": said("initial weights"),
+}
 _SHARE = 0.01  # of a single eigenvalue's density; lower values are tails of the smoothing
 
 
@@ -24,7 +28,8 @@ def plot_curvature(paths: Iterable[PathLike], stem: PathLike) -> None:
     """Draw each model's spectral density: a row per kind of weights, a column per statistics."""
     measured = [part for path in paths for part in read_curvature(path)]
     colours = style.colours(str(part["about"]["model"]) for part in measured)
-    rows = list(dict.fromkeys(str(part["about"]["weights"]) for part in measured))
+    shown = {part["about"]["weights"] for part in measured}
+    rows = [weights for weights in _WEIGHTS if weights in shown]
     kinds = {part["statistics"] for part in measured}
     columns = [kind for kind in STATISTICS if kind in kinds] or ["none"]
     figure = style.new_figure(1.4 + 2.1 * len(rows))

@@ -14,26 +14,28 @@ from pj2.language import said, tr
 from pj2.runs.reading import PathLike
 
 _CAPTION = said(
-    "Hessian of the mean training loss on a fixed part of the training images; trace ± standard "
-    "error over random vectors. All numbers depend on the scale of the weights, which BatchNorm "
-    "makes arbitrary."
+    "Hessian of the mean cross-entropy, without label smoothing, on a fixed part of the training "
+    "images; trace ± standard error over random vectors. All numbers depend on the scale of the "
+    "weights, which BatchNorm makes arbitrary."
 )
 
 
 def curvature_table(paths: Iterable[PathLike]) -> Table:
     """Return one row for each model and weights.
 
-    CSV: ``model, lr, seed, weights, statistics, images, loss, largest`` (descending, separated by
-    blanks), ``smallest, trace, trace_error, vectors``. Values that are not finite, as at the last
-    weights of a diverged run, are missing.
+    CSV: ``model, lr, seed, weights`` (best, last, or initial where a run diverged in its first
+    epoch), ``statistics, images_at_most`` (all there are, if they are fewer), ``loss, largest``
+    (descending, separated by blanks), ``smallest, trace, trace_error, vectors``. Values that are
+    not finite, as at the last weights of a diverged run, are missing.
     """
     parts = [part for path in paths for part in read_curvature(path)]
     frame = pd.DataFrame([_row(part) for part in parts])
+    weights = {"best": tr("best"), "last": tr("last"), "initial": tr("initial")}
     kinds = {"running": tr("running"), "batch": tr("batch"), "none": MISSING}
     shown = {
         tr("Model"): frame["model"],
         tr("Learning rate"): frame["lr"],
-        tr("Weights"): frame["weights"].map({"best": tr("best"), "last": tr("last")}),
+        tr("Weights"): frame["weights"].map(weights),
         tr("Statistics"): frame["statistics"].map(kinds),
         tr("Loss"): [_number(loss, ".4f", tr("not finite")) for loss in frame["loss"]],
         tr("Largest eigenvalues"): [
@@ -58,7 +60,7 @@ def _row(part: Mapping[str, Any]) -> dict[str, Any]:
         "seed": about["seed"],
         "weights": about["weights"],
         "statistics": part["statistics"],
-        "images": about["config"]["images"],
+        "images_at_most": about["config"]["images"],
         "loss": part["loss"],
         "largest": " ".join(f"{value:.6g}" for value in part["largest"]),
         "smallest": part["smallest"][0] if part["smallest"] else None,
