@@ -134,6 +134,8 @@ def interpolation(
 ) -> None:
     """Measure the loss on the straight line between a model's two best runs.
 
+    Both must have finished an epoch; else the table has no rows.
+
     \b
     Example: pj2 geometry interpolation --output interpolation.parquet \\
         --data results/data/cifar10-sample-b528cc08 \\
@@ -146,8 +148,11 @@ def interpolation(
     def measure() -> pa.Table:
         device = compute.torch_device
         from pj2.data.open import open_prepared
-        from pj2.evaluation.surface import interpolate
+        from pj2.evaluation.surface import LINE_SCHEMA, interpolate
 
+        if second.best_epoch is None:  # the second best; the first may have none either
+            print(f"no line: fewer than two runs of {first.model} finished an epoch")
+            return LINE_SCHEMA.empty_table()
         ends = first.folder / "best.safetensors", second.folder / "best.safetensors"
         return interpolate(ends, _settings(first), open_prepared(task.data), config, device)
 

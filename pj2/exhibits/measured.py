@@ -70,8 +70,8 @@ class Measured:
 
     @property
     def statistics(self) -> str:
-        """The statistics that BatchNorm normalised with, for a table of one kind."""
-        return str(self.table["statistics"].iloc[0])
+        """The statistics that BatchNorm normalised with, for a table of one kind or no rows."""
+        return "none" if self.table.empty else str(self.table["statistics"].iloc[0])
 
     @property
     def model(self) -> str:
@@ -169,8 +169,10 @@ def barrier(line: Measured) -> float:
 
     This is Frankle et al. 2020, section 2, with the mean of the ends replaced by the
     interpolation between them, as in Entezari et al. 2022, definition 2.1. Infinite if a loss is
-    not finite.
+    not finite, NaN for a line without points: fewer than two runs finished an epoch.
     """
+    if line.table.empty:
+        return math.nan
     alpha, loss = line.table["alpha"].to_numpy(), line.table["loss"].to_numpy()
     if not np.isfinite(loss).all():
         return math.inf

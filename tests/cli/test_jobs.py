@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from pj2.exhibits.measured import LINE_COLUMNS, barrier, read_measured
 from pj2.runs.files import PREDICTIONS
 from pj2.store.records import write_record
+from tests.helpers.made_up import make_index, make_run
 
 SETTINGS = {
     "model": "BasicCNN",
@@ -126,3 +129,20 @@ def test_asked_to_stop_it_ends_with_75_and_says_what_is_saved(folder):
     assert "stopped after" in errors
     assert "saved; run it again to continue" in errors
     assert "Traceback" not in errors
+
+
+def test_no_line_ends_at_the_weights_that_a_diverged_run_began_with(folder):
+    runs = [
+        make_run(folder / "lines", "BasicCNN", [2.0] * 6, lr="0.1", val=(0.5, 0.6), test=None),
+        make_run(folder / "lines", "BasicCNN", [2.0], lr="1.0", val=(), test=None, diverged=True),
+    ]
+    (index,) = make_index(folder / "lines", runs)
+    measure = [sys.executable, "-m", "pj2", "geometry", "interpolation", str(index)]
+    settings = ("--settings", json.dumps({"line_points": 5, "images": 10}))
+    done = call([*measure, *settings, "--data", "data", "--output", "line.parquet"], folder)
+    assert done.returncode == 0, done.stderr
+    assert "no line: fewer than two runs of BasicCNN finished an epoch" in done.stdout
+    line = read_measured(folder / "line.parquet", LINE_COLUMNS)
+    assert line.table.empty
+    assert (line.about["weights"], line.about["other"]["weights"]) == ("best", "initial")
+    assert np.isnan(barrier(line))
