@@ -42,16 +42,27 @@ def usable_cores() -> int:
 
 
 def usable_memory() -> int:
-    """Return the bytes of memory that are available now."""
+    """Return the bytes of memory that are available now.
+
+    What a control group uses includes copies of files, which the kernel drops when memory is short.
+    """
     free: list[int] = [psutil.virtual_memory().available]
     for folder in _cgroups("memory"):
-        for limit, used in (
-            ("memory.max", "memory.current"),
-            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        for limit, used, copies in (
+            ("memory.max", "memory.current", "inactive_file"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
         ):
             with suppress(OSError, ValueError):  # "max" is not a number
-                free.append(int((folder / limit).read_text()) - int((folder / used).read_text()))
+                most, now = (int((folder / name).read_text()) for name in (limit, used))
+                free.append(most - now + _statistic(folder / "memory.stat", copies))
     return max(0, min(free))
+
+
+def _statistic(path: Path, name: str) -> int:
+    """Return a number of a control group's statistics; 0 if it is not there."""
+    with suppress(OSError, ValueError):
+        return int(dict(line.split() for line in path.read_text().splitlines()).get(name, 0))
+    return 0
 
 
 def _cgroups(controller: str) -> Iterator[Path]:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from pj2.cluster.estimate import job_bytes, size_of, states
 from pj2.config.names import canonical_json
-from pj2.config.schema import StoreConfig
+from pj2.config.schema import StoreConfig, StudyConfig
 from pj2.config.study import Run, RunSettings
+from pj2.data.layout import identity_of, prepared_folder
 from pj2.doctor.finding import Finding, Subject, count
 from pj2.doctor.limits import usable_cores, usable_memory
 from pj2.doctor.places import nearest_existing, unwritable
+from pj2.runs.check import stale_reasons
 from pj2.store.manifest import spaced_epochs
 from pj2.wording import readable_size
 
@@ -30,11 +32,10 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
             f"{results}: cannot be written ({reason})",
             "run in a folder of your own: snakemake --directory FOLDER -s path/to/Snakefile all",
         )
-    left = [run for run in runs if not (results / "runs" / run.folder / "run.json").exists()]
+    left = _left(study, runs, results / "runs")
     if not left:
-        yield Finding(
-            "ok", "disk", f"{count(len(runs), 'run')}, all exist: runs need no more space"
-        )
+        found = f"{count(len(runs), 'run')}, all current: they need no more space"
+        yield Finding("ok", "disk", found)
         return
     places = {
         results: sum(map(_result_bytes, left)),
@@ -52,8 +53,8 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
         folders = " and ".join(map(str, places)) if len(needed) == 1 else str(place)
         text = (
             f"{folders}: {readable_size(free[place])} free, about {readable_size(more)} needed for "
-            f"the {len(left)} of {count(len(runs), 'run')} not there yet (estimated from "
-            "weights and epochs)"
+            f"the {len(left)} of {count(len(runs), 'run')} not known to be current (estimated "
+            "from weights and epochs)"
         )
         if more > free[place]:
             yield Finding(
@@ -64,6 +65,16 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
             )
         else:
             yield Finding("ok", "disk", text)
+
+
+def _left(study: StudyConfig, runs: Sequence[Run], place: Path) -> list[Run]:
+    """Return the runs that are missing or stale: all, if the data are not prepared to compare."""
+    data = identity_of(prepared_folder(study.dataset))
+    if data is None:
+        return list(runs)
+    return [
+        run for run in runs if stale_reasons(place / run.folder, run.settings, data, verify=False)
+    ]
 
 
 def check_memory(subject: Subject) -> Iterator[Finding]:

@@ -125,3 +125,26 @@ def test_a_container_that_grants_fewer_cores(subject, cgroup, line, files):
 def test_memory_is_a_containers_where_that_is_less(cgroup):
     cgroup("0::/job", job__memory_dot_max="3000000", job__memory_dot_current="1000000")
     assert limits.usable_memory() == 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("line", "files"),
+    [
+        ("0::/job", {"job__memory_dot_max": "3000000", "job__memory_dot_current": "2900000"}),
+        (
+            "9:memory:/job",
+            {
+                "memory__job__memory_dot_limit_in_bytes": "3000000",
+                "memory__job__memory_dot_usage_in_bytes": "2900000",
+            },
+        ),
+    ],
+)
+def test_the_files_that_the_kernel_keeps_in_memory_are_as_good_as_free(cgroup, line, files):
+    """Of version 1, inactive_file is one group's alone; total_inactive_file has those below."""
+    place = next(iter(files)).rpartition("__")[0]
+    kept = "anon 900000\ninactive_file 1900000\nactive_file 100000"
+    if line.startswith("9"):
+        kept = "inactive_file 5\n" + kept.replace("inactive_file", "total_inactive_file")
+    cgroup(line, **files, **{f"{place}__memory_dot_stat": kept})
+    assert limits.usable_memory() == 2_000_000

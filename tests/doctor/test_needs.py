@@ -9,8 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from pj2.cluster.estimate import job_bytes
+from pj2.data.layout import DataIdentity
 from pj2.doctor import needs
 from pj2.doctor.needs import check_disk, check_memory
+from tests.helpers.made_up import CLASSES, DATA, make_run
 
 WEIGHTS = 4 * 1_147_466  # bytes of BasicCNN
 
@@ -44,15 +46,27 @@ def test_runs_that_share_their_epochs_are_counted_once_in_the_store(subject, fre
     assert f"about {(2 * (3 + 2) + 4 * 2) * WEIGHTS / 1e6:.1f} MB needed" in finding.found
 
 
-def test_finished_runs_need_nothing(subject, free):
+def test_only_runs_that_are_current_need_nothing(subject, free, monkeypatch):
     free(0)
     study = subject()
     for run in study.runs:
-        path = Path("results/small/runs", run.folder, "run.json")
-        path.parent.mkdir(parents=True)
-        path.touch()
+        lr = run.folder.split("/lr=")[1].split("/")[0]
+        given = run.settings.model_dump(mode="json")
+        make_run(
+            Path("results/small"), "BasicCNN", [1.0] * 9, lr=lr, experiment="one",
+            val=(0.5, 0.6, 0.7), test=(0.4,) * 3, settings=given,
+        )  # fmt: skip
     (finding,) = check_disk(study)
-    assert finding.status == "ok"
+    assert (finding.status, "of 2 runs" in finding.found) == ("problem", True)  # of other data?
+    monkeypatch.setattr(needs, "identity_of", lambda _: DataIdentity(DATA, CLASSES))
+    (finding,) = check_disk(study)
+    assert (finding.status, finding.found) == ("ok", "2 runs, all current: they need no more space")
+    (finding,) = check_disk(subject("epochs: 3", "epochs: 3, batch_size: 16"))
+    assert finding.status == "problem"
+    assert "the 2 of 2 runs not known to be current" in finding.found
+    next(Path("results/small/runs").glob("*/*/lr=0.001/*/best.safetensors")).unlink()
+    (finding,) = check_disk(study)
+    assert "the 1 of 2 runs not known to be current" in finding.found
 
 
 def test_no_space_left(subject, free):
