@@ -19,7 +19,7 @@ from pj2.config.schema import DatasetConfig, OptimizerConfig
 from pj2.config.study import RunSettings
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 _BASE = 1_000_000_000  # bytes of a job of the smallest model: Python, torch and its libraries
 _COPIES = 9  # of the weights, in memory: the model, best, last, gradients, and buffers to write
@@ -33,11 +33,15 @@ _UNKNOWN = 60_000  # training images of a data set that is not counted yet
 
 @dataclass(frozen=True)
 class ModelSize:
-    """Bytes in fp32 of all ``weights``; for one image, bytes of all ``outputs``, and ``macs``."""
+    """Bytes in fp32 of all ``weights``; for one image, bytes of all ``outputs``, and ``macs``.
+
+    ``layers`` counts those whose covariate shift a probe measures.
+    """
 
     weights: int
     outputs: int
     macs: int
+    layers: int
 
 
 def job_bytes(settings: RunSettings) -> int:
@@ -49,12 +53,16 @@ def job_bytes(settings: RunSettings) -> int:
 
 def job_minutes(settings: RunSettings, dataset: DatasetConfig, gpu: bool = False) -> int:
     """Return about how long training a run takes at most, on a core of an old processor."""
+    model, probe = size_of(settings), settings.probe
     passes = 3.0  # forward, and twice as much backward
-    if settings.probe:
-        passes += 2 * settings.probe.steps / settings.probe.every
+    if probe:
+        points = 1 + probe.steps * len(probe.along)
+        # For the shift of a layer: forward, and backward as far as the layer.
+        more = 2 * model.layers * probe.covariate_shift + probe.moments
+        passes += (3 * points + more) / probe.every
     images = settings.epochs * _training_images(dataset)
     pace = _GPU_PACE if gpu else _PACE
-    seconds = _EVALUATED * passes * images * size_of(settings).macs / pace
+    seconds = _EVALUATED * passes * images * model.macs / pace
     return math.ceil(_START + seconds / 60)
 
 
@@ -69,9 +77,10 @@ def size_of(settings: RunSettings) -> ModelSize:
 
 
 def _training_images(dataset: DatasetConfig) -> int:
-    facts = DATASETS.get(dataset.name)
-    everything = facts.train_images if facts else _UNKNOWN
-    return min(dataset.limit.train or everything, everything)
+    facts, limit = DATASETS.get(dataset.name), dataset.limit.train
+    if facts is None:
+        return limit or _UNKNOWN
+    return min(limit or facts.train_images, facts.train_images)
 
 
 @cache
@@ -80,12 +89,17 @@ def _measured(model: str, architecture: str) -> ModelSize:
 
     from pj2.models.inspect import count_macs
     from pj2.models.registry import build_model
+    from pj2.training.probing import weight_layers
 
     outputs = 0
 
-    def add(module: nn.Module, inputs: Any, output: Tensor) -> None:
+    def add(module: nn.Module, inputs: Any, output: Any) -> None:
         nonlocal outputs
-        outputs += output.numel() * output.element_size()
+        if isinstance(output, torch.Tensor):
+            outputs += output.numel() * output.element_size()
+        elif isinstance(output, tuple | list):
+            for part in output:
+                add(module, inputs, part)
 
     with torch.device("meta"), torch.no_grad():
         built = build_model(model, 10, architecture=json.loads(architecture)).eval()
@@ -95,4 +109,4 @@ def _measured(model: str, architecture: str) -> ModelSize:
                 module.register_forward_hook(add)
         built(torch.empty(1, 3, 32, 32))
     weights = sum(each.numel() * each.element_size() for each in built.state_dict().values())
-    return ModelSize(weights, outputs, macs)
+    return ModelSize(weights, outputs, macs, len(weight_layers(built)))
