@@ -37,7 +37,7 @@ class Picture:
     """Each experiment's rows, in the order of the config, and the accuracy of guessing."""
 
     groups: tuple[tuple[str, tuple[Row, ...]], ...]
-    chance: float | None
+    chance: float
     caption: str
 
 
@@ -53,8 +53,7 @@ def picture(shown: Shown) -> Picture:
         rows = tuple(_row(each, of_model[each.runs[0].model]) for each in every if each in best)
         if rows:
             groups.append((name, rows))
-    accuracy = guessing(shown.runs).accuracy
-    chance = None if accuracy is None else 100 * accuracy
+    chance = 100 * guessing(shown.runs).accuracy
     return Picture(tuple(groups), chance, _caption(chance, hidden))
 
 
@@ -68,13 +67,13 @@ def _row(accuracy: Accuracy, colour: str) -> Row:
     return Row(run.model, detail, colour, 100 * mean.mean, low, high)
 
 
-def _caption(chance: float | None, hidden: int) -> str:
+def _caption(chance: float, hidden: int) -> str:
     return sentences(
         tr(
             "Test accuracy, %, of each model at its chosen learning rate: the mean over n seeds "
             "with its 95 % interval over seeds, or one seed with its 95 % interval over test "
             "images."
         ),
-        tr("Dashed: guessing, {chance:.3g} %.", chance=chance) if chance else "",
+        tr("Dashed: guessing, {chance:.3g} %.", chance=chance),
         tr("{n:,} less accurate models are in the tables only.", n=hidden) if hidden else "",
     )

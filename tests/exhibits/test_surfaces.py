@@ -71,6 +71,19 @@ def test_lines_have_their_losses_and_barriers(lines, drawn):
     assert "barrier" not in words(alone)
 
 
+def test_a_model_without_two_trained_runs_has_no_line_between_them(lines, drawn, tmp_path):
+    table = pq.ParquetFile(lines[0]).read()
+    write_table(tmp_path / "none", table.slice(0, 0))
+    reason = "No line between two runs of VGG_A: fewer than two of them finished an epoch."
+    figure = drawn(plot_lines, lines, [tmp_path / "none", lines[1]])
+    assert [len(panel.lines) for panel in figure.axes] == [2, 1]
+    assert reason in words(figure)
+    alone = drawn(plot_lines, lines, [tmp_path / "none"])
+    assert len(alone.axes) == 1
+    assert reason in words(alone)
+    assert "barrier" not in words(alone).lower()
+
+
 def test_the_view_is_one_file_that_needs_no_network(surfaces, tmp_path):
     write_surface_view(surfaces, tmp_path / "view")
     page = (tmp_path / "view.html").read_text()

@@ -59,7 +59,7 @@ def rate_charts(runs: Sequence[RunRecord]) -> list[Chart]:
 
     title, unit = tr("Accuracy at each learning rate"), tr("test accuracy (%)")
     values = [("", each, 100 * each.accuracy) for each in found]
-    level = None if guess.accuracy is None else 100 * guess.accuracy
+    level = 100 * guess.accuracy
     layers = _layers(rates, _axis(unit, values, level), shown, level, HEIGHT)
     spec = _spec(title, layers, list(shown), "")
     accuracy = Chart("rate_accuracy", title, spec, _data(values), (models,), caption=caption)

@@ -66,7 +66,7 @@ def plot_learning_rates(index_paths: Iterable[PathLike], stem: PathLike) -> None
     for axes in losses:
         style.log_scale(axes)
     percent = [(each, 100 * each.accuracy) for each in found]
-    level = None if guess.accuracy is None else 100 * guess.accuracy
+    level = 100 * guess.accuracy
     _draw(accuracy, percent, colours, level, above=False)
     accuracy.set_title(tr("at the chosen epoch"), pad=_PAD)
     losses[0].set_ylabel(tr("training loss (nats)"))

@@ -76,10 +76,10 @@ def state_of(run: RunRecord) -> str:
 
 @dataclass(frozen=True)
 class Guess:
-    """The loss and the accuracy of guessing; None if unknown."""
+    """The loss, None if no run has the cross-entropy, and the accuracy of guessing."""
 
     loss: float | None
-    accuracy: float | None
+    accuracy: float
 
 
 def guessing(runs: Sequence[RunRecord]) -> Guess:
@@ -87,9 +87,8 @@ def guessing(runs: Sequence[RunRecord]) -> Guess:
 
     For K equally frequent classes these are 1 / K and, for runs with cross-entropy, ln K.
     """
-    shares = next((found for run in runs if (found := class_shares(run)) is not None), None)
     loss = next(filter(None, map(loss_of_guessing, runs)), None)
-    return Guess(loss, None if shares is None else float(shares.max()))
+    return Guess(loss, float(class_shares(runs[0]).max()))
 
 
 def mean_if_all_learned(group: Iterable[tuple[str, float]]) -> Mean:

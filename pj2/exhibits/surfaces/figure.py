@@ -24,6 +24,7 @@ from pj2.exhibits.measured import (
 )
 from pj2.language import tr
 from pj2.runs.reading import PathLike
+from pj2.wording import named
 
 _LEVELS = 24
 _LOOK: dict[str, Any] = {"none": "-", "running": "-", "batch": style.LINE_STYLES[1]}
@@ -87,12 +88,13 @@ def plot_lines(
     between = [read_measured(path, LINE_COLUMNS) for path in interpolations]
     colours = style.colours(line.model for line in measured)
     figure = style.new_figure(3.6)
-    panels = figure.subplots(1, 2 if between else 1, squeeze=False)[0]
+    drawn = [line for line in between if not line.table.empty]
+    panels = figure.subplots(1, 2 if drawn else 1, squeeze=False)[0]
     for line in measured:
         _draw_line(panels[0], line, colours[line.model])
     panels[0].set(title=tr("along a random direction"), xlabel="α", ylabel=tr("loss (nats)"))
     barriers = []
-    for line in between:
+    for line in drawn:
         _draw_line(panels[1], line, colours[line.model])
         ends = [
             tr("lr {lr} seed {seed}", lr=end["lr"], seed=end["seed"])
@@ -104,7 +106,15 @@ def plot_lines(
                 model=line.model, one=ends[0], other=ends[1], barrier=barrier(line),
             )
         )  # fmt: skip
-    if between:
+    absent = [line.model for line in between if line.table.empty]
+    if absent:
+        barriers.append(
+            tr(
+                "No line between two runs of {models}: fewer than two of them finished an epoch.",
+                models=named(absent),
+            )
+        )
+    if drawn:
         panels[1].set(title=tr("between two runs"), xlabel="α")
     for panel in panels:
         style.log_scale(panel)
@@ -120,7 +130,7 @@ def plot_lines(
             "Between two runs, BatchNorm uses the statistics of the images at each point. Barrier: "
             "the greatest excess over the straight line between the ends."
         )
-        if between else "",
+        if drawn else "",
         *barriers,
     )  # fmt: skip
     style.save(figure, stem)
