@@ -20,10 +20,26 @@ from pj2.wording import readable_size
 
 
 def check_disk(subject: Subject) -> Iterator[Finding]:
-    """Check that the remaining files of a study fit on the disks of results and store."""
+    """Check that a study's runs that are missing or stale fit on the disks of results and store."""
     study, runs = subject.study, subject.runs
     if study is None:
         return
+    data = identity_of(prepared_folder(study.dataset))
+    place = Path("results", study.study, "runs")
+    left = [
+        run
+        for run in runs
+        if data is None or stale_reasons(place / run.folder, run.settings, data, verify=False)
+    ]
+    if left:
+        yield from check_room(study, left)
+    else:
+        found = f"{count(len(runs), 'run')}, all current: they need no more space"
+        yield Finding("ok", "disk", found)
+
+
+def check_room(study: StudyConfig, runs: Sequence[Run]) -> Iterator[Finding]:
+    """Check that these runs, which are to be made, fit on the disks of results and store."""
     results = Path("results", study.study)
     if reason := unwritable(results):
         yield Finding(
@@ -32,14 +48,9 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
             f"{results}: cannot be written ({reason})",
             "run in a folder of your own: snakemake --directory FOLDER -s path/to/Snakefile all",
         )
-    left = _left(study, runs, results / "runs")
-    if not left:
-        found = f"{count(len(runs), 'run')}, all current: they need no more space"
-        yield Finding("ok", "disk", found)
-        return
     places = {
-        results: sum(map(_result_bytes, left)),
-        Path(study.store.path): _store_bytes(left, study.store),
+        results: sum(map(_result_bytes, runs)),
+        Path(study.store.path): _store_bytes(runs, study.store),
     }
     needed: dict[Path, int] = {}
     free: dict[Path, int] = {}
@@ -53,8 +64,7 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
         folders = " and ".join(map(str, places)) if len(needed) == 1 else str(place)
         text = (
             f"{folders}: {readable_size(free[place])} free, about {readable_size(more)} needed for "
-            f"the {len(left)} of {count(len(runs), 'run')} not known to be current (estimated "
-            "from weights and epochs)"
+            f"{count(len(runs), 'run')} to be made (estimated from weights and epochs)"
         )
         if more > free[place]:
             yield Finding(
@@ -65,16 +75,6 @@ def check_disk(subject: Subject) -> Iterator[Finding]:
             )
         else:
             yield Finding("ok", "disk", text)
-
-
-def _left(study: StudyConfig, runs: Sequence[Run], place: Path) -> list[Run]:
-    """Return the runs that are missing or stale: all, if the data are not prepared to compare."""
-    data = identity_of(prepared_folder(study.dataset))
-    if data is None:
-        return list(runs)
-    return [
-        run for run in runs if stale_reasons(place / run.folder, run.settings, data, verify=False)
-    ]
 
 
 def check_memory(subject: Subject) -> Iterator[Finding]:

@@ -57,16 +57,19 @@ def test_only_runs_that_are_current_need_nothing(subject, free, monkeypatch):
             val=(0.5, 0.6, 0.7), test=(0.4,) * 3, settings=given,
         )  # fmt: skip
     (finding,) = check_disk(study)
-    assert (finding.status, "of 2 runs" in finding.found) == ("problem", True)  # of other data?
+    assert (finding.status, "2 runs to be made" in finding.found) == (
+        "problem",
+        True,
+    )  # of other data?
     monkeypatch.setattr(needs, "identity_of", lambda _: DataIdentity(DATA, CLASSES))
     (finding,) = check_disk(study)
     assert (finding.status, finding.found) == ("ok", "2 runs, all current: they need no more space")
     (finding,) = check_disk(subject("epochs: 3", "epochs: 3, batch_size: 16"))
     assert finding.status == "problem"
-    assert "the 2 of 2 runs not known to be current" in finding.found
+    assert "2 runs to be made" in finding.found
     next(Path("results/small/runs").glob("*/*/lr=0.001/*/best.safetensors")).unlink()
     (finding,) = check_disk(study)
-    assert "the 1 of 2 runs not known to be current" in finding.found
+    assert "1 run to be made" in finding.found
 
 
 def test_no_space_left(subject, free):

@@ -159,11 +159,10 @@ onstart:
     for job in training:
         adopt_run(STORE, Path(job.output.run).parent)
     note(Path(RESULTS, HISTORY), STALE)
-    # Imported here, since every job reads this file but only a start needs these.
-    from pj2.doctor.finding import Subject
-    from pj2.doctor.needs import check_disk
+    # Imported here, since every job reads this file but only a start needs it.
+    from pj2.doctor.needs import check_room
 
     runs = tuple(RUN_BY_FOLDER[run_folder(job.wildcards)] for job in training)
-    for finding in check_disk(Subject(STUDY, runs, STUDY.store)):
+    for finding in check_room(STUDY, runs):
         if finding.status == "problem":
             print(f"{finding.what}: {finding.found}: {finding.advice}", file=sys.stderr, flush=True)
