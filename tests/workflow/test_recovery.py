@@ -204,5 +204,5 @@ def test_a_study_that_does_not_fit_the_disk_is_a_line_before_it_starts(tmp_path)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-    assert "needed for the" in line
+    assert "needed for 1 run to be made" in line
     assert "lower epochs" in line
