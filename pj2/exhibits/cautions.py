@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pj2.language import tr
-from pj2.runs.reading import RunRecord, diverged, model_names, precision_of
+from pj2.runs.reading import (
+    RunRecord,
+    diverged,
+    minimises_cross_entropy,
+    model_names,
+    precision_of,
+)
 from pj2.runs.stalled import is_stalled
 from pj2.wording import mixed_precisions, named, sentences
 
@@ -23,9 +29,7 @@ def cautions(runs: Iterable[RunRecord]) -> str:
 
 def other_losses(runs: Iterable[RunRecord]) -> str:
     """Return a sentence on models that minimise another loss than the cross-entropy."""
-    models = dict.fromkeys(
-        run.model for run in runs if run.info["settings"]["loss"]["name"] != "cross_entropy"
-    )
+    models = dict.fromkeys(run.model for run in runs if not minimises_cross_entropy(run))
     if not models:
         return ""
     return tr(

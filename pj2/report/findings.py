@@ -13,6 +13,7 @@ from pj2.config.datasets import DATASETS
 from pj2.exhibits.cautions import chosen_by_test, diverged_runs, hardly_learned, unlike_budgets
 from pj2.exhibits.landscape.numbers import (
     common_widths,
+    ratio_of_widths,
     width_ratio,
     width_ratios_without_a_rate,
     width_ratios_without_a_seed,
@@ -26,6 +27,7 @@ from pj2.runs.reading import (
     by_model,
     by_setting,
     diverged,
+    minimises_cross_entropy,
     precision_of,
     seeds_in_words,
 )
@@ -178,8 +180,7 @@ def _end(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> str:
         return _DIVERGED
     if any(run in stalled for run in runs):
         return _STALLED
-    known = {run.info["settings"]["loss"]["name"] for run in runs} == {"cross_entropy"}
-    return _LEARNED if known else _SOUND
+    return _LEARNED if all(map(minimises_cross_entropy, runs)) else _SOUND
 
 
 def _bands(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> Iterator[Finding]:
@@ -192,7 +193,8 @@ def _bands(runs: Sequence[RunRecord], stalled: Sequence[RunRecord]) -> Iterator[
     if len(shared) < 2:
         return
     runs = [run for run in runs if run.lr in shared]
-    widths, ratio = common_widths(runs), width_ratio(runs, other, model)
+    widths = common_widths(runs)
+    ratio = math.nan if widths is None else ratio_of_widths(widths, other, model)
     if widths is None or not _is_told(ratio):
         return
     text = tr(

@@ -313,6 +313,11 @@ def precision_of(run: RunRecord) -> str:
     return str(run.info["precision"]["used"])
 
 
+def minimises_cross_entropy(run: RunRecord) -> bool:
+    """Tell whether a run's training loss is the cross-entropy, smoothed or not."""
+    return bool(run.info["settings"]["loss"]["name"] == "cross_entropy")
+
+
 def diverged(runs: Iterable[RunRecord]) -> list[RunRecord]:
     """Return the runs that met a loss that was not finite."""
     return [run for run in runs if run.diverged_at is not None]

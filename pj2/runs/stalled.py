@@ -8,7 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import entr
 
-from pj2.runs.reading import RunRecord, class_shares, count_classes, steps
+from pj2.runs.reading import (
+    RunRecord,
+    class_shares,
+    count_classes,
+    minimises_cross_entropy,
+    steps,
+)
 
 NEAR_CHANCE = 0.1
 """A mean loss less than this many nats below ln K shows no learning, of K equal classes."""
@@ -23,9 +29,7 @@ def loss_of_guessing(run: RunRecord) -> float | None:
     It is the entropy of `class_shares`, ln K for K equally frequent classes. None for a run that
     minimises another loss.
     """
-    if run.info["settings"]["loss"]["name"] != "cross_entropy":
-        return None
-    return float(entr(class_shares(run)).sum())
+    return float(entr(class_shares(run)).sum()) if minimises_cross_entropy(run) else None
 
 
 def is_stalled(run: RunRecord) -> bool:

@@ -10,7 +10,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
 from pj2.language import said, tr
-from pj2.runs.reading import Predictions, RunRecord
+from pj2.runs.reading import Predictions, RunRecord, minimises_cross_entropy
 from pj2.wording import named
 
 BINS = 15
@@ -134,9 +134,9 @@ def note_losses(shown: Mapping[str, RunRecord]) -> str:
         if loss.get("label_smoothing")
     ]
     others = [
-        tr("{name} ({detail})", name=name, detail=_loss_in_words(loss["name"]))
-        for name, loss in losses.items()
-        if loss["name"] != "cross_entropy"
+        tr("{name} ({detail})", name=name, detail=_loss_in_words(losses[name]["name"]))
+        for name, run in shown.items()
+        if not minimises_cross_entropy(run)
     ]
     notes = {
         said("Label smoothing, which lowers confidence: {models}."): smoothed,

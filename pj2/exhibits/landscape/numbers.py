@@ -190,10 +190,13 @@ def width_ratio(runs: Sequence[RunRecord], model: str, other: str) -> float:
     Each width is the mean over seeds, over the steps that all bands have. NaN or infinite if the
     other has no width; NaN if a band has no finite loss or a model no run.
     """
-    table = common_widths(runs)
-    if table is None:
-        return float("nan")
-    width = table.groupby("model")["median_width"].mean().reindex([model, other])
+    widths = common_widths(runs)
+    return float("nan") if widths is None else ratio_of_widths(widths, model, other)
+
+
+def ratio_of_widths(widths: pd.DataFrame, model: str, other: str) -> float:
+    """Return `width_ratio` from the `common_widths` of the runs."""
+    width = widths.groupby("model")["median_width"].mean().reindex([model, other])
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.float64(width[model]) / np.float64(width[other]))
 

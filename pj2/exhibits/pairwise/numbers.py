@@ -123,7 +123,8 @@ def opponents(runs: Sequence[RunRecord], told: list[str]) -> list[tuple[Recognis
     """Return the pairs of models that `pairwise` compares; add to `told` what is left out."""
     chosen = [chosen_setting(group) for group in by_model(runs).values()]
     lost = diverged_runs(run for group in chosen for run in group if run.best_epoch is not None)
-    told += filter(None, [lost])
+    if lost:
+        told.append(lost)
     models = [recognised(group[0].model, group, told) for group in chosen]
     return _opponents([model for model in models if model.tested], told)
 
